@@ -1,0 +1,105 @@
+# regent: build, test and check. `make` alone lists the targets.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Everything is built without cgo, so that one binary runs on any distribution; only the race detector needs it.
+export CGO_ENABLED := 0
+
+# How much of each kind of test. A night run raises them: make sim SEEDS=100000
+SEEDS    ?= 200
+FUZZTIME ?= 3s
+INTEGRATION_TIMEOUT ?= 15m
+
+# Tools live in the user's cache, one directory per exact version, so that clones share them and two versions never mix.
+TOOLS     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/regent/tools
+GOLANGCI  := $(TOOLS)/golangci-lint-v2.15.0/golangci-lint
+GOFUMPT   := $(TOOLS)/gofumpt-v0.12.0/gofumpt
+VULNCHECK := $(TOOLS)/govulncheck-v1.9.0/govulncheck
+
+# Packages with goroutines of their own, where the race detector earns its time.
+RACE_PACKAGES := ./api/... ./app/... ./controller/... ./executor/... ./observer/... ./raftnode/...
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/regent, with the version in it
+	@mkdir -p bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/regent ./cmd/regent
+
+.PHONY: demo
+demo: build ## the October 2018 incident on real servers, told and checked
+	bin/regent demo
+
+.PHONY: test
+test: unit race sim fuzz integration ## every kind of test, the real MySQL included
+
+.PHONY: verify
+verify: fmt-check lint test ## what CI runs: format, lint and every test
+
+.PHONY: unit
+unit: ## unit tests, transcripts and tables; seconds
+	go vet -tags integration ./...
+	go test ./...
+
+.PHONY: race
+race: ## the race detector on the packages that have goroutines
+	@scripts/need-cc.sh
+	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
+
+.PHONY: sim
+sim: ## seeded runs of the simulator; SEEDS=200
+	go test ./sim/... -run Seeds -seeds=$(SEEDS)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for a moment; FUZZTIME=3s
+	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+.PHONY: integration
+integration: ## end to end on real MySQL servers, in network namespaces
+	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT)
+
+.PHONY: lab
+lab: build ## a lab that stays up: two regions, five servers, three nodes
+	bin/regent lab up
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint, and a proof that breaking a layer fails it
+	$(GOLANGCI) run ./...
+	GOLANGCI=$(GOLANGCI) scripts/lint-selftest.sh
+
+.PHONY: fmt
+fmt: $(GOFUMPT) ## rewrite the Go files in the project's format
+	$(GOFUMPT) -w -modpath github.com/regentdb/regent .
+
+.PHONY: fmt-check
+fmt-check: $(GOFUMPT)
+	@unformatted="$$($(GOFUMPT) -l -modpath github.com/regentdb/regent .)"; \
+	if [[ -n "$$unformatted" ]]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
+
+.PHONY: vuln
+vuln: $(VULNCHECK) ## known vulnerabilities in what is linked; needs the vulnerability database
+	$(VULNCHECK) ./...
+
+.PHONY: clean
+clean: ## remove what make built here; the caches stay
+	rm -rf bin
+
+# GOFLAGS is cleared: a -mod or -tags meant for this module means nothing for a tool.
+$(GOLANGCI):
+	@echo "installing golangci-lint v2.15.0 (once, about a minute)"
+	GOBIN=$(@D) GOFLAGS= GOWORK=off go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+$(GOFUMPT):
+	@echo "installing gofumpt v0.12.0 (once)"
+	GOBIN=$(@D) GOFLAGS= GOWORK=off go install mvdan.cc/gofumpt@v0.12.0
+
+$(VULNCHECK):
+	@echo "installing govulncheck v1.9.0 (once)"
+	GOBIN=$(@D) GOFLAGS= GOWORK=off go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
