@@ -1,0 +1,111 @@
+package failover
+
+import (
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
+)
+
+// ActionKind is what is done to one server.
+type ActionKind string
+
+// Action kinds. Each is idempotent: it first asks whether it is already done.
+const (
+	// ActConfigure brings Settings to the server, persisted, and reads them back.
+	ActConfigure ActionKind = "configure"
+	// ActFence makes the server read-only and reads both variables back; when the statement
+	// hangs behind a commit that waits for an acknowledgement it turns offline_mode on instead.
+	ActFence ActionKind = "fence"
+	// ActRevoke stops the receiver and then reads the executed and received sets.
+	ActRevoke ActionKind = "revoke"
+	// ActCatchUp makes the server execute all of Target, fetching what it lacks from Donors,
+	// and keeps its receiver stopped afterwards.
+	ActCatchUp ActionKind = "catch_up"
+	// ActPrepare turns the caught-up candidate into a source that is still read-only: it proves
+	// that Target is executed, removes the replication channel and applies Settings.
+	ActPrepare ActionKind = "prepare"
+	// ActFollow points the server at Source and starts replication, acknowledging if Acker.
+	ActFollow ActionKind = "follow"
+	// ActOpen proves the semi-sync settings and WaitCount attached ackers, then makes the
+	// server writable and reads that back.
+	ActOpen ActionKind = "open"
+	// ActQuarantine fences the server, stops its receiver and lets the applier finish, so that
+	// its binary log no longer grows.
+	ActQuarantine ActionKind = "quarantine"
+	// ActClone rebuilds the server from Source with the CLONE plugin.
+	ActClone ActionKind = "clone"
+	// ActCapture copies the extras of a divergence off its servers; ActCompare compares them
+	// with the primary and writes the report. Both run on the leader's own disk.
+	ActCapture ActionKind = "capture"
+	ActCompare ActionKind = "compare"
+)
+
+// Setting is a global variable a server must have.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	// PersistOnly settings cannot be changed in the running server, or must not be.
+	PersistOnly bool `json:"persist_only,omitempty"`
+	// Transient settings are for now only: after a boot the leader decides anew.
+	Transient bool `json:"transient,omitempty"`
+}
+
+// Action is one step on one server.
+type Action struct {
+	// ID is stable while the same step is wanted, so that a step under way is not begun twice.
+	ID        string        `json:"id"`
+	Kind      ActionKind    `json:"kind"`
+	Cluster   string        `json:"cluster"`
+	Server    string        `json:"server"`
+	Epoch     uint64        `json:"epoch"`
+	Source    string        `json:"source,omitempty"`
+	Donors    []string      `json:"donors,omitempty"`
+	Target    gtid.Set      `json:"target"`
+	Settings  []Setting     `json:"settings,omitempty"`
+	Acker     bool          `json:"acker,omitempty"`
+	WaitCount int           `json:"wait_count,omitempty"`
+	Deadline  time.Duration `json:"deadline"`
+	// Divergence is the report an ActCapture or ActCompare works on.
+	Divergence *Divergence `json:"divergence,omitempty"`
+}
+
+// Result is the outcome of an action, reported to the next decision.
+type Result struct {
+	Action Action
+	At     time.Time
+	By     string // the node that acted
+	Err    string // empty when the action was done or already done
+	// Offline tells that a fence had to use offline_mode, read_only not being reached.
+	Offline bool
+	// Facts is the server's state read on the same connection after the effect; for ActRevoke
+	// that is after the receiver was read back as stopped.
+	Facts *topology.Facts
+	// Report is the summary of a capture or comparison.
+	Report *Divergence
+}
+
+// Decision is what Decide answers.
+type Decision struct {
+	Next    State
+	Actions []Action
+	Events  []Event // for the history
+	Reason  string  // the sentence that log, API, CLI and tests print
+}
+
+// Event is one entry of a cluster's history.
+type Event struct {
+	ID         string           `json:"id"`
+	At         time.Time        `json:"at"`
+	Kind       string           `json:"kind"`
+	Cluster    string           `json:"cluster"`
+	Epoch      uint64           `json:"epoch"`
+	Decision   string           `json:"decision"`
+	Reason     string           `json:"reason"`
+	By         string           `json:"by,omitempty"`
+	Candidates []policy.Verdict `json:"candidates"`
+	Evidence   []Evidence       `json:"evidence"`
+	Steps      []Step           `json:"steps"`
+	Lost       *int64           `json:"lost_estimate"`
+}

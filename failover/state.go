@@ -1,0 +1,241 @@
+package failover
+
+import (
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/policy"
+)
+
+// State is what the group has agreed about one cluster. Its zero value is a cluster just declared.
+type State struct {
+	Cluster string `json:"cluster"`
+	// Epoch is raised by every change of primary; 0 means not adopted yet.
+	Epoch   uint64 `json:"epoch"`
+	Primary string `json:"primary"`
+	// Ackers is the acker set A of this epoch, sorted: every server that may have acknowledged.
+	Ackers []string `json:"ackers,omitempty"`
+	// WaitCount is W, the smallest wait count armed in this epoch.
+	WaitCount int `json:"wait_count,omitempty"`
+	// Unproven says why the acknowledgement settings of this epoch are not known to have held
+	// without a gap; empty when they are proven.
+	Unproven string `json:"unproven,omitempty"`
+	// Armed tells that the settings were read back on the open primary of this epoch.
+	Armed bool `json:"armed,omitempty"`
+	// Opened tells that the primary of this epoch was opened and seen writable.
+	Opened bool `json:"opened,omitempty"`
+	// Servers holds what is agreed about single servers, by name.
+	Servers  map[string]Member `json:"servers,omitempty"`
+	Recovery *Recovery         `json:"recovery,omitempty"`
+	Hold     *Hold             `json:"hold,omitempty"`
+	Override *Override         `json:"override,omitempty"`
+	Isolated string            `json:"isolated,omitempty"` // the reason while the primary's region is isolated
+	Paused   *Pause            `json:"paused,omitempty"`
+	// CooldownUntil stops automatic recoveries after one, on the leader's clock.
+	CooldownUntil time.Time    `json:"cooldown_until,omitzero"`
+	Divergences   []Divergence `json:"divergences,omitempty"`
+	// Counter numbers recoveries and divergences of the cluster.
+	Counter uint64 `json:"counter,omitempty"`
+}
+
+// Member is what is agreed about one server.
+type Member struct {
+	UUID    string `json:"uuid,omitempty"`
+	Adopted bool   `json:"adopted,omitempty"` // brought to the required settings
+	// CaughtUpBoot is the boot (Facts.BootedAt) in which the server was last seen receiving from
+	// the primary of the epoch as an acker.
+	CaughtUpBoot int64 `json:"caught_up_boot,omitempty"`
+	// Quarantine is set while the server holds, or may hold, transactions the primary lacks.
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
+	Clone      *CloneJob   `json:"clone,omitempty"`
+	// Former names the epoch this server was primary of, 0 when it has been fenced and
+	// has followed the current primary since.
+	Former uint64 `json:"former,omitempty"`
+}
+
+// Quarantine keeps a server read-only and away from the cluster until its extras are settled.
+type Quarantine struct {
+	Since      time.Time `json:"since"`
+	Reason     string    `json:"reason"`
+	Extra      gtid.Set  `json:"extra"` // as last seen; final once Fenced
+	Fenced     bool      `json:"fenced"`
+	Divergence string    `json:"divergence"`
+}
+
+// CloneJob is an operator's order to rebuild a quarantined server.
+type CloneJob struct {
+	ID   string    `json:"id"`
+	From string    `json:"from"`
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// Hold says that something is wrong, that regent will not act, and what is missing.
+type Hold struct {
+	Since   time.Time `json:"since"`
+	Reason  string    `json:"reason"`
+	Missing []string  `json:"missing,omitempty"`
+	// Sticky holds end only when a person releases them.
+	Sticky bool `json:"sticky,omitempty"`
+}
+
+// Pause is an operator's stop of all automation for a cluster.
+type Pause struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// Override is an operator's recorded, expiring, single-use permission.
+type Override struct {
+	ID      string    `json:"id"`
+	Target  string    `json:"target"`
+	Region  bool      `json:"region"` // accepts leaving the home region and the divergence it brings
+	Reason  string    `json:"reason"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	Expires time.Time `json:"expires"`
+}
+
+// EvidenceKind is a rung of the evidence ladder.
+type EvidenceKind string
+
+// Evidence kinds.
+const (
+	EvidenceReadOnly    EvidenceKind = "read_only"
+	EvidenceAcksRevoked EvidenceKind = "acks_revoked"
+	EvidenceProcessDead EvidenceKind = "process_dead"
+	EvidenceOperator    EvidenceKind = "operator"
+)
+
+// Evidence is a recorded proof that an earlier writer can acknowledge no more writes.
+type Evidence struct {
+	Server string       `json:"server"`
+	Kind   EvidenceKind `json:"kind"`
+	By     string       `json:"by"`
+	At     time.Time    `json:"at"`
+	Detail string       `json:"detail"`
+}
+
+// RecoveryKind says why a primary is being replaced.
+type RecoveryKind string
+
+// Recovery kinds.
+const (
+	KindFailover RecoveryKind = "failover" // automatic, or ordered inside the home region
+	KindOverride RecoveryKind = "override" // ordered across regions
+)
+
+// Stage is how far a recovery has come.
+type Stage string
+
+// Stages, in order.
+const (
+	StageRevoke  Stage = "revoke"   // receivers stop, sets are read
+	StageCatchUp Stage = "catch_up" // the candidate collects and applies everything
+	StageAttach  Stage = "attach"   // the candidate is armed, the ackers follow it
+	StageOpen    Stage = "open"     // the new epoch stands; its primary opens
+	StageAbort   Stage = "abort"    // stopped receivers start again
+)
+
+// Recovery is the record of one replacement of a primary.
+type Recovery struct {
+	ID        string           `json:"id"`
+	Kind      RecoveryKind     `json:"kind"`
+	Stage     Stage            `json:"stage"`
+	Reason    string           `json:"reason"`
+	By        string           `json:"by,omitempty"`
+	Old       string           `json:"old"`
+	Ordered   string           `json:"ordered,omitempty"` // the candidate an operator named
+	Candidate string           `json:"candidate,omitempty"`
+	Target    gtid.Set         `json:"target"` // what the candidate must have executed before it opens
+	Tail      gtid.Set         `json:"tail"`   // what servers elsewhere hold beyond Target, fetched within the budget
+	TailFrom  []string         `json:"tail_from,omitempty"`
+	Donors    []string         `json:"donors,omitempty"`
+	Ackers    []string         `json:"ackers,omitempty"` // A of the new epoch
+	Verdicts  []policy.Verdict `json:"candidates,omitempty"`
+	Evidence  []Evidence       `json:"evidence,omitempty"`
+	Steps     []Step           `json:"steps,omitempty"`
+	StartedAt time.Time        `json:"started_at"`
+	// StageAt is when the stage began, on the clock of the leader of Term.
+	StageAt time.Time `json:"stage_at"`
+	Term    uint64    `json:"term"`
+	// Loss is the estimate for async durability, -1 when unknown; 0 under semi_sync.
+	Loss int64 `json:"lost_estimate"`
+}
+
+// StepState is the state of a step.
+type StepState string
+
+// Step states.
+const (
+	StepPending StepState = "pending" // intended and committed, outcome not known
+	StepDone    StepState = "done"
+	StepFailed  StepState = "failed"
+)
+
+// Step is one action of a recovery on one server, recorded before and after.
+type Step struct {
+	Name      ActionKind `json:"name"`
+	Server    string     `json:"server"`
+	State     StepState  `json:"state"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   time.Time  `json:"ended_at,omitzero"`
+	Error     string     `json:"error,omitempty"`
+	Tries     int        `json:"tries,omitempty"`
+	// Executed and Received are what the server held right after a revoke, read with the
+	// receiver stopped; Boot is the boot they were read in.
+	Executed gtid.Set `json:"executed,omitzero"`
+	Received gtid.Set `json:"received,omitzero"`
+	Boot     int64    `json:"boot,omitempty"`
+	// Counts tells that the server's sets may prove an acknowledgement (member of T).
+	Counts bool   `json:"counts,omitempty"`
+	Why    string `json:"why,omitempty"` // why it does not count
+}
+
+// DivergenceState is the state of a report.
+type DivergenceState string
+
+// Report states.
+const (
+	DivergenceCapturing DivergenceState = "capturing"
+	DivergenceComparing DivergenceState = "comparing"
+	DivergenceOpen      DivergenceState = "open"
+	DivergenceSettled   DivergenceState = "settled"
+	DivergenceFailed    DivergenceState = "failed"
+)
+
+// Divergence is the index entry of one report: every server that holds extras since one change of
+// primary, and their union.
+type Divergence struct {
+	ID        string              `json:"id"`
+	State     DivergenceState     `json:"state"`
+	Epoch     uint64              `json:"epoch"` // of the primary they are compared with
+	OldServer string              `json:"old_server"`
+	NewServer string              `json:"new_server"`
+	Extras    map[string]gtid.Set `json:"extras"` // by server
+	Captured  gtid.Set            `json:"captured"`
+	CreatedAt time.Time           `json:"created_at"`
+	// SettledAt and the rest come from the report and from people.
+	Node         string         `json:"node,omitempty"` // the node that holds the files
+	Complete     bool           `json:"complete"`
+	Transactions int            `json:"transactions"`
+	Undecodable  int            `json:"undecodable"`
+	ByClass      map[string]int `json:"by_class,omitempty"`
+	From         time.Time      `json:"from,omitzero"`
+	To           time.Time      `json:"to,omitzero"`
+	Error        string         `json:"error,omitempty"`
+	Tries        int            `json:"tries,omitempty"`
+	RetryAt      time.Time      `json:"retry_at,omitzero"`
+	Acked        string         `json:"acknowledged_by,omitempty"`
+	Note         string         `json:"note,omitempty"`
+}
+
+// Union is everything the servers of the divergence hold that the primary lacks.
+func (d *Divergence) Union() gtid.Set {
+	var u gtid.Set
+	for _, s := range d.Extras {
+		u = u.Union(s)
+	}
+	return u
+}
