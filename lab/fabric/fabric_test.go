@@ -1,0 +1,327 @@
+package fabric_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regentdb/regent/lab/fabric"
+)
+
+// lab makes two regions of two hosts each, which the test's end closes.
+func lab(t testing.TB) *fabric.Fabric {
+	t.Helper()
+	f, err := fabric.New(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	for _, h := range []fabric.Host{
+		{Name: "e1", Region: "east", Addr: netip.MustParseAddr("10.9.1.1")},
+		{Name: "e2", Region: "east", Addr: netip.MustParseAddr("10.9.1.2")},
+		{Name: "w1", Region: "west", Addr: netip.MustParseAddr("10.9.2.1")},
+		{Name: "w2", Region: "west", Addr: netip.MustParseAddr("10.9.2.2")},
+	} {
+		if err := f.AddHost(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return f
+}
+
+// echo serves TCP on port 7 of a host until the test ends.
+func echo(t testing.TB, f *fabric.Fabric, host string) {
+	t.Helper()
+	l, err := f.Listen(t.Context(), host, "tcp", ":7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer c.Close(); _, _ = io.Copy(c, c) }()
+		}
+	}()
+}
+
+// lost measures how many of n probes get no echo.
+func lost(t testing.TB, f *fabric.Fabric, from, to string, n int) int {
+	t.Helper()
+	rtt, err := f.MeasureRTT(t.Context(), from, to, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rtt.Lost
+}
+
+// say sends a line over a connection and wants it back.
+func say(t testing.TB, c net.Conn, line string) {
+	t.Helper()
+	if _, err := io.WriteString(c, line); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, len(line))
+	if _, err := io.ReadFull(c, buf); err != nil {
+		t.Fatal(err)
+	}
+	if string(buf) != line {
+		t.Fatalf("echo of %q is %q", line, buf)
+	}
+}
+
+func TestHostsReachEachOther(t *testing.T) {
+	f := lab(t)
+	echo(t, f, "w1")
+	c, err := f.DialContext("e1")(t.Context(), "tcp", "w1:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	say(t, c, strings.Repeat("across the switch ", 20_000)[:16_000])
+	if from := c.LocalAddr().String(); !strings.HasPrefix(from, "10.9.1.1:") {
+		t.Errorf("e1 calls from %s", from)
+	}
+}
+
+func TestCuts(t *testing.T) {
+	east, west := fabric.Selector{Region: "east"}, fabric.Selector{Region: "west"}
+	e1, w1 := fabric.Selector{Host: "e1"}, fabric.Selector{Host: "w1"}
+	tests := map[string]struct {
+		cut      fabric.Cut
+		isolated []string // pairs that lose everything.
+		whole    []string // pairs that lose nothing.
+	}{
+		"region":               {fabric.Cut{A: east}, []string{"e1 w1", "w2 e2"}, []string{"e1 e2", "w2 w1"}},
+		"region from other":    {fabric.Cut{A: east, B: west}, []string{"e2 w1"}, []string{"e1 e2"}},
+		"host":                 {fabric.Cut{A: e1}, []string{"e1 e2", "w1 e1"}, []string{"e2 w1"}},
+		"host from host":       {fabric.Cut{A: e1, B: w1}, []string{"e1 w1", "w1 e1"}, []string{"e1 e2", "e1 w2"}},
+		"region from host":     {fabric.Cut{A: east, B: w1}, []string{"e1 w1", "w1 e2"}, []string{"e1 w2"}},
+		"host from its region": {fabric.Cut{A: e1, B: east}, []string{"e1 e2"}, []string{"e1 w1"}},
+	}
+	f := lab(t)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := f.Cut(test.cut); err != nil {
+				t.Fatal(err)
+			}
+			defer f.Heal(nil)
+			for _, pair := range test.isolated {
+				from, to, _ := strings.Cut(pair, " ")
+				if got := lost(t, f, from, to, 3); got != 3 {
+					t.Errorf("%s lost %d of 3", pair, got)
+				}
+			}
+			for _, pair := range test.whole {
+				from, to, _ := strings.Cut(pair, " ")
+				if got := lost(t, f, from, to, 3); got != 0 {
+					t.Errorf("%s lost %d of 3", pair, got)
+				}
+			}
+		})
+	}
+}
+
+func TestOneWayCutLetsTheOtherWayPass(t *testing.T) {
+	f := lab(t)
+	inbox, err := f.ListenPacket(t.Context(), "e1", "udp4", ":9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	if err := f.Cut(fabric.Cut{A: fabric.Selector{Region: "east"}, OneWay: true}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.DialContext("w1")(t.Context(), "udp4", "e1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "west to east"); err != nil {
+		t.Fatal(err)
+	}
+	var buf [64]byte
+	if n, _, err := inbox.ReadFrom(buf[:]); err != nil || string(buf[:n]) != "west to east" {
+		t.Errorf("got %q, %v", buf[:n], err)
+	}
+	if got := lost(t, f, "e1", "w1", 3); got != 3 {
+		t.Errorf("lost %d of 3 from east to west", got)
+	}
+}
+
+func TestConnectionSurvivesACut(t *testing.T) {
+	f := lab(t)
+	echo(t, f, "w1")
+	c, err := f.DialContext("e1")(t.Context(), "tcp", "10.9.2.1:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	say(t, c, "before")
+	cut := fabric.Cut{A: fabric.Selector{Region: "east"}}
+	if err := f.Cut(cut); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Cut(cut); err != nil {
+		t.Fatal(err)
+	}
+	before := f.Counters().Cut
+	if _, err := io.WriteString(c, "during"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return f.Counters().Cut > before })
+	if n := f.Heal(&cut); n != 1 {
+		t.Errorf("healed %d cuts", n)
+	}
+	buf := make([]byte, len("during"))
+	if _, err := io.ReadFull(c, buf); err != nil || string(buf) != "during" {
+		t.Errorf("after the heal: %q, %v", buf, err)
+	}
+}
+
+// await polls until a condition holds; the test's own time limit bounds it.
+func await(t testing.TB, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("the awaited condition never held")
+		case <-tick.C:
+		}
+	}
+}
+
+func TestDelay(t *testing.T) {
+	f := lab(t)
+	if err := f.SetDelay("west", "east", 30*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	rtt, err := f.MeasureRTT(t.Context(), "e1", "w2", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("30 ms each way: %+v", rtt)
+	if rtt.Lost > 0 || rtt.Min < 60*time.Millisecond {
+		t.Errorf("round trips between delayed regions: %+v", rtt)
+	}
+	rtt, err = f.MeasureRTT(t.Context(), "e1", "e2", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("within a region: %+v", rtt)
+	if rtt.Lost > 0 || rtt.Min >= 30*time.Millisecond {
+		t.Errorf("round trips within a region: %+v", rtt)
+	}
+}
+
+func TestCutDropsWhatIsOnItsWay(t *testing.T) {
+	f := lab(t)
+	if err := f.SetDelay("east", "west", 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.DialContext("e1")(t.Context(), "udp4", "w1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Cut(fabric.Cut{A: fabric.Selector{Host: "w1"}}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, func() bool { return f.Counters().Cut == 1 })
+}
+
+func TestLoss(t *testing.T) {
+	f := lab(t)
+	if err := f.SetLoss("east", "west", 0.2); err != nil {
+		t.Fatal(err)
+	}
+	// An echo survives both ways with 0.64; 200 probes lose 72, deviation 7.
+	if got := lost(t, f, "e1", "w1", 200); got < 37 || got > 107 {
+		t.Errorf("lost %d of 200", got)
+	}
+	if err := f.SetLoss("east", "west", 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := lost(t, f, "e1", "w1", 20); got != 0 {
+		t.Errorf("lost %d of 20 without loss", got)
+	}
+}
+
+func TestForwardIgnoresCuts(t *testing.T) {
+	f := lab(t)
+	echo(t, f, "e1")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	at, err := f.Forward(ctx, "e1", 7, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []fabric.Selector{{Region: "east"}, {Host: "e1"}} {
+		if err := f.Cut(fabric.Cut{A: s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	say(t, c, "through the forward")
+	cancel()
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection outlived the forward")
+	}
+}
+
+func TestForwardResetsWhereNothingListens(t *testing.T) {
+	f := lab(t)
+	at, err := f.Forward(t.Context(), "e1", 7, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("read from a forward to nothing: %v", err)
+	}
+}
+
+func TestStartRunsInsideTheHost(t *testing.T) {
+	f := lab(t)
+	var out strings.Builder
+	cmd := exec.CommandContext(t.Context(), "cat", "/proc/self/net/fib_trie")
+	cmd.Stdout = &out
+	if err := f.Start("w2", cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "10.9.2.2") || strings.Contains(out.String(), "10.9.2.1\n") {
+		t.Errorf("the process saw these addresses:\n%s", out.String())
+	}
+}

@@ -1,0 +1,171 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// lineCapacity bounds the bytes in one line; what comes on top is dropped,
+	// as a router with a full queue does. Three hosts that each copy at full
+	// TCP windows stay below it.
+	lineCapacity = 64 << 20
+	// slack is how much later than due the line wakes up, so that packets
+	// that follow each other closely share one wake-up.
+	slack = 100 * time.Microsecond
+)
+
+// parcel is a packet on its way.
+type parcel struct {
+	due      time.Time
+	from, to int
+	packet   *[]byte
+}
+
+// line holds the packets of one region to another until they are due, in the
+// order of their arrival.
+type line struct {
+	timer   *os.File // a timerfd, which is more exact than a runtime timer.
+	deliver func(parcel)
+
+	mu    sync.Mutex
+	queue []parcel // sorted by due.
+	bytes int
+	busy  bool // packets are queued, or being delivered.
+	last  time.Time
+}
+
+// lay makes the lines between two regions, one for each direction. The caller
+// holds f.mu.
+func (f *Fabric) lay(key linkKey) error {
+	for _, pair := range []linePair{{key.low, key.high}, {key.high, key.low}} {
+		if f.lines[pair] != nil {
+			continue
+		}
+		l, err := newLine(f.deliver)
+		if err != nil {
+			return err
+		}
+		f.lines[pair] = l
+		f.work.Go(func() {
+			if err := l.run(); err != nil {
+				f.fault(err)
+			}
+		})
+	}
+	return nil
+}
+
+func newLine(deliver func(parcel)) (*line, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("make a timer: %w", err)
+	}
+	return &line{timer: os.NewFile(uintptr(fd), "timerfd"), deliver: deliver}, nil
+}
+
+func (l *line) close() {
+	_ = l.timer.Close()
+}
+
+// idle tells whether nothing is on its way, so that a packet without a delay
+// may pass the line by without overtaking.
+func (l *line) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.busy
+}
+
+// put queues a packet; it reports false where the line is full.
+func (l *line) put(p parcel) (ok bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bytes+cap(*p.packet) > lineCapacity {
+		return false, nil
+	}
+	if p.due.Before(l.last) {
+		p.due = l.last // a shortened delay must not reorder.
+	}
+	l.last = p.due
+	l.bytes += cap(*p.packet)
+	l.queue = append(l.queue, p)
+	if l.busy {
+		return true, nil
+	}
+	l.busy = true
+	return true, l.arm(p.due)
+}
+
+// run delivers packets until the line is closed.
+func (l *line) run() error {
+	var ticks [8]byte
+	for {
+		if _, err := l.timer.Read(ticks[:]); errors.Is(err, os.ErrClosed) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("fabric: wait in a delay line: %w", err)
+		}
+		if err := l.drain(); err != nil {
+			return err
+		}
+	}
+}
+
+// drain delivers what is due and sets the timer for the rest.
+func (l *line) drain() error {
+	for {
+		ready, err := l.take(time.Now())
+		if len(ready) == 0 || err != nil {
+			return err
+		}
+		for _, p := range ready {
+			l.deliver(p)
+		}
+	}
+}
+
+// take removes the packets that are due. Where there are none it sets the
+// timer, or leaves the line idle.
+func (l *line) take(now time.Time) ([]parcel, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for n < len(l.queue) && !l.queue[n].due.After(now) {
+		l.bytes -= cap(*l.queue[n].packet)
+		n++
+	}
+	ready := l.queue[:n:n]
+	l.queue = l.queue[n:]
+	if n > 0 {
+		return ready, nil
+	}
+	if len(l.queue) == 0 {
+		l.queue, l.busy = nil, false
+		return nil, nil
+	}
+	return nil, l.arm(l.queue[0].due)
+}
+
+// arm sets the timer. A closed line needs none.
+func (l *line) arm(due time.Time) error {
+	wait := max(time.Until(due)+slack, time.Nanosecond)
+	spec := &unix.ItimerSpec{Value: unix.NsecToTimespec(wait.Nanoseconds())}
+	raw, err := l.timer.SyscallConn()
+	if err != nil {
+		return nil //nolint:nilerr // The line is closed; its reader ends.
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.TimerfdSettime(int(fd), 0, spec, nil) })
+	if err != nil {
+		return nil //nolint:nilerr // As above.
+	}
+	if set != nil {
+		return fmt.Errorf("fabric: set the timer of a delay line: %w", set)
+	}
+	return nil
+}
