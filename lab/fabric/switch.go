@@ -34,7 +34,7 @@ func (f *Fabric) Counters() Counters {
 
 // carry moves the packets that a host sends until its port is closed.
 func (f *Fabric) carry(h *host) {
-	chance := rand.New(rand.NewPCG(f.seed, uint64(h.index))) //nolint:gosec // A simulated loss must repeat.
+	chance := rand.New(rand.NewPCG(f.seed, uint64(h.index)))
 	buf := make([]byte, maxFrame)
 	for {
 		n, err := h.port.Read(buf)
