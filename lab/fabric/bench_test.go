@@ -18,9 +18,13 @@ import (
 // BenchmarkBulk is a copy of the kind that MySQL CLONE makes, per connection
 // of one host to another, first within a region, then between two 30 ms apart.
 func BenchmarkBulk(b *testing.B) {
-	for _, to := range []string{"e2", "w1"} {
+	for _, to := range []string{"e2", "w1", "veth"} {
 		b.Run("e1-"+to, func(b *testing.B) {
-			f := lab(b)
+			medium := "TUN device"
+			if to == "veth" {
+				to, medium = "e2", "veth pair"
+			}
+			f := lab(b, fabric.WithMedium(medium))
 			if err := f.SetDelay("east", "west", 30*time.Millisecond); err != nil {
 				b.Fatal(err)
 			}
@@ -73,9 +77,13 @@ func drink(l net.Listener) error {
 // BenchmarkPackets is the cost of one small datagram through the switch, the
 // two sockets and their kernels included, at 10,000 a second.
 func BenchmarkPackets(b *testing.B) {
-	for _, to := range []string{"e2", "w1"} {
+	for _, to := range []string{"e2", "w1", "veth"} {
 		b.Run("e1-"+to, func(b *testing.B) {
-			f := lab(b)
+			medium := "TUN device"
+			if to == "veth" {
+				to, medium = "e2", "veth pair"
+			}
+			f := lab(b, fabric.WithMedium(medium))
 			if err := f.SetDelay("east", "west", 30*time.Millisecond); err != nil {
 				b.Fatal(err)
 			}

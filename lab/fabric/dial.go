@@ -46,7 +46,7 @@ func (f *Fabric) resolve(addr string) (string, error) {
 // dialler makes its socket on the calling goroutine.
 func (h *host) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 	<-onFreshThread(func() {
-		if err = h.enter(); err != nil {
+		if err = enter(h.netns); err != nil {
 			err = fmt.Errorf("fabric: enter host %q: %w", h.Name, err)
 			return
 		}

@@ -26,8 +26,9 @@ var (
 // Fabric is a set of hosts and the switch that joins them. Its methods may be
 // called from several goroutines.
 type Fabric struct {
-	log  *slog.Logger
-	seed uint64
+	log    *slog.Logger
+	seed   uint64
+	medium medium
 
 	ctx    context.Context // ends with Close.
 	cancel context.CancelFunc
@@ -58,12 +59,13 @@ func WithSeed(seed uint64) Option {
 // New makes a fabric without hosts. The caller closes it. It fails where this
 // process cannot make network namespaces, with the error of [Check].
 func New(log *slog.Logger, opts ...Option) (*Fabric, error) {
-	if err := Check(); err != nil {
+	medium, err := choose()
+	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &Fabric{
-		log: log, seed: 1, ctx: ctx, cancel: cancel,
+		log: log, seed: 1, medium: medium, ctx: ctx, cancel: cancel,
 		pool:  newBufferPool(),
 		links: map[linkKey]Link{},
 		lines: map[linePair]*line{},

@@ -16,9 +16,9 @@ import (
 )
 
 // lab makes two regions of two hosts each, which the test's end closes.
-func lab(t testing.TB) *fabric.Fabric {
+func lab(t testing.TB, opts ...fabric.Option) *fabric.Fabric {
 	t.Helper()
-	f, err := fabric.New(slog.New(slog.DiscardHandler))
+	f, err := fabric.New(slog.New(slog.DiscardHandler), opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,12 @@ func say(t testing.TB, c net.Conn, line string) {
 }
 
 func TestHostsReachEachOther(t *testing.T) {
-	f := lab(t)
+	for _, medium := range []string{"TUN device", "veth pair"} {
+		t.Run(medium, func(t *testing.T) { reach(t, lab(t, fabric.WithMedium(medium))) })
+	}
+}
+
+func reach(t *testing.T, f *fabric.Fabric) {
 	echo(t, f, "w1")
 	c, err := f.DialContext("e1")(t.Context(), "tcp", "w1:7")
 	if err != nil {

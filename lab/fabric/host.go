@@ -2,7 +2,6 @@ package fabric
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -40,7 +39,7 @@ func (f *Fabric) AddHost(ctx context.Context, h Host) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("fabric: add host %q: %w", h.Name, err)
 	}
-	up, err := bringUp(h)
+	up, err := bringUp(h, f.medium)
 	if err != nil {
 		return fmt.Errorf("fabric: add host %q: %w", h.Name, err)
 	}
@@ -70,10 +69,10 @@ func (f *Fabric) attach(h *host) error {
 }
 
 // bringUp makes the namespace of a host and the thread that lives in it.
-func bringUp(h Host) (*host, error) {
+func bringUp(h Host, m medium) (*host, error) {
 	up := &host{Host: h, thread: newThread()}
 	var err error
-	ran := up.thread.run(func() { err = up.furnish() })
+	ran := up.thread.run(func() { err = up.furnish(m) })
 	if ran != nil {
 		err = ran
 	}
@@ -85,15 +84,15 @@ func bringUp(h Host) (*host, error) {
 }
 
 // furnish runs on the thread of the host and moves it into its new namespace.
-func (h *host) furnish() (err error) {
+func (h *host) furnish(m medium) (err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make a network namespace: %w", err)
 	}
-	if h.netns, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+	if h.netns, err = os.Open(ownNamespace); err != nil {
 		return fmt.Errorf("open the network namespace: %w", err)
 	}
-	if h.port, err = openTUN(interfaceName); err != nil {
-		return err
+	if h.port, err = m.open(interfaceName); err != nil {
+		return fmt.Errorf("join it by a %s: %w", m.name, err)
 	}
 	return configure(interfaceName, h.Addr)
 }
@@ -107,17 +106,6 @@ func (h *host) close() {
 			_ = file.Close()
 		}
 	}
-}
-
-// enter moves the calling thread into the namespace of the host.
-func (h *host) enter() error {
-	raw, err := h.netns.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var entered error
-	err = raw.Control(func(fd uintptr) { entered = unix.Setns(int(fd), unix.CLONE_NEWNET) })
-	return errors.Join(err, entered)
 }
 
 // Start starts a command inside a host, as cmd.Start does. The process gets

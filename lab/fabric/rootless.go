@@ -14,8 +14,8 @@ import (
 var (
 	// ErrNoNamespaces is returned where network namespaces cannot be made.
 	ErrNoNamespaces = errors.New("network namespaces cannot be made here")
-	// ErrNoTUN is returned where /dev/net/tun cannot be opened.
-	ErrNoTUN = errors.New("network interfaces cannot be made here")
+	// ErrNoInterfaces is returned where neither a TUN device nor a veth pair can be made.
+	ErrNoInterfaces = errors.New("network interfaces cannot be made here")
 )
 
 const (
@@ -27,12 +27,26 @@ const (
 )
 
 // Check tells whether this process can carry a fabric; [New] asks it too. The
-// error wraps [ErrNoNamespaces] or [ErrNoTUN] and says what to enable.
+// error wraps [ErrNoNamespaces] or [ErrNoInterfaces] and says what to enable.
 func Check() error {
+	_, err := choose()
+	return err
+}
+
+// choose finds the medium that works here.
+func choose() (medium, error) {
 	if err := mayUnshare(); err != nil {
-		return fmt.Errorf("fabric: %w (%w): %s; or %s", ErrNoNamespaces, err, adviceRoot, adviceUser)
+		return medium{}, fmt.Errorf("fabric: %w (%w): %s; or %s", ErrNoNamespaces, err, adviceRoot, adviceUser)
 	}
-	return checkTUN()
+	var failed error
+	for _, m := range media() {
+		err := m.try()
+		if err == nil {
+			return m, nil
+		}
+		failed = errors.Join(failed, fmt.Errorf("%s: %w", m.name, err))
+	}
+	return medium{}, fmt.Errorf("fabric: %w: %s:\n%w", ErrNoInterfaces, adviceTUN, failed)
 }
 
 // mayUnshare tries on a thread that it throws away.
@@ -41,29 +55,32 @@ func mayUnshare() (err error) {
 	return err
 }
 
-func checkTUN() error {
-	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("fabric: %w (open %s: %w): %s", ErrNoTUN, tunDevice, err, adviceTUN)
-	}
-	_ = unix.Close(fd)
-	return nil
+// try makes an interface in a namespace that goes at once.
+func (m medium) try() (err error) {
+	<-onFreshThread(func() {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return
+		}
+		var port *os.File
+		if port, err = m.open(interfaceName); err == nil {
+			err = port.Close()
+		}
+	})
+	return err
 }
 
 // PrepareSupervisor readies the command of the process that will own a fabric,
 // before it is started. Where this process may make network namespaces it
 // changes nothing. Otherwise the command starts in a user namespace of its own,
 // in which its user is root and the machine's network stays in reach, so that
-// forwards work. The error is that of [Check] where neither is possible.
+// forwards work. Where that is not possible either, the error wraps
+// [ErrNoNamespaces] and says what to enable.
 func PrepareSupervisor(ctx context.Context, cmd *exec.Cmd) error {
 	if mayUnshare() == nil {
-		return checkTUN()
+		return nil
 	}
 	if err := mayCloneUser(ctx); err != nil {
 		return fmt.Errorf("fabric: %w (%w): %s; or %s", ErrNoNamespaces, err, adviceUser, adviceRoot)
-	}
-	if err := checkTUN(); err != nil {
-		return err
 	}
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// ipHeader is the least length of an IPv4 header.
+const ipHeader = 20
+
 // Counters says what became of the packets since the fabric was made.
 type Counters struct {
 	Delivered uint64 // handed to the receiver's kernel.
@@ -52,7 +55,7 @@ func (f *Fabric) carry(h *host) {
 // route applies the rules to one packet of a host.
 func (f *Fabric) route(h *host, frame []byte, chance *rand.Rand) {
 	t := f.table.Load()
-	to, ok := t.receiver(h, frame)
+	to, ok := t.receiver(h, frame[min(f.medium.header, len(frame)):])
 	if !ok {
 		f.counter.unrouted.Add(1)
 		return
@@ -72,12 +75,10 @@ func (f *Fabric) route(h *host, frame []byte, chance *rand.Rand) {
 
 // receiver finds the host that a packet is for; a packet with a foreign sender
 // address is for no one.
-func (t *table) receiver(from *host, frame []byte) (int, bool) {
-	const header = virtioHeader + 20
-	if len(frame) < header || frame[virtioHeader]>>4 != 4 {
+func (t *table) receiver(from *host, ip []byte) (int, bool) {
+	if len(ip) < ipHeader || ip[0]>>4 != 4 {
 		return 0, false
 	}
-	ip := frame[virtioHeader:]
 	if [4]byte(ip[12:16]) != from.Addr.As4() {
 		return 0, false
 	}
@@ -115,5 +116,5 @@ func (f *Fabric) hand(to *host, frame []byte) {
 		return
 	}
 	f.counter.delivered.Add(1)
-	f.counter.bytes.Add(uint64(len(frame) - virtioHeader))
+	f.counter.bytes.Add(uint64(len(frame) - f.medium.header))
 }

@@ -1,12 +1,16 @@
 package fabric
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
+
+// ownNamespace is the network namespace of the thread that opens it.
+const ownNamespace = "/proc/thread-self/ns/net"
 
 // thread is one operating-system thread that runs functions one after another.
 // What a function does to the state of the thread (its network namespace)
@@ -73,4 +77,15 @@ func onFreshThread(fn func()) <-chan struct{} {
 		fn()
 	}()
 	return ended
+}
+
+// enter moves the calling thread into a network namespace.
+func enter(netns *os.File) error {
+	raw, err := netns.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var entered error
+	err = raw.Control(func(fd uintptr) { entered = unix.Setns(int(fd), unix.CLONE_NEWNET) })
+	return errors.Join(err, entered)
 }

@@ -2,31 +2,18 @@ package fabric
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
 const (
-	tunDevice     = "/dev/net/tun"
-	interfaceName = "fabric0"
-	mtu           = 1500
-
-	// The kernel puts a virtio header before each packet, which says how to
-	// finish its checksum and how to cut it into segments. Handing it on
-	// unread lets TCP cross the switch in pieces of up to 64 KiB.
-	virtioHeader = 10
-	maxFrame     = virtioHeader + 1<<16
-
+	tunDevice = "/dev/net/tun"
 	// See linux/if_tun.h: checksum, IPv4 segmentation, the latter with ECN.
-	offloads = 0x01 | 0x02 | 0x08
+	tunOffloads = 0x01 | 0x02 | 0x08
 )
 
-// openTUN makes a layer 3 interface in the namespace of the calling thread and
-// returns its other end.
+// openTUN makes a layer 3 interface; its frames are IP packets.
 func openTUN(name string) (*os.File, error) {
 	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -52,37 +39,5 @@ func plug(fd int, name string) error {
 	if err := unix.IoctlSetPointerInt(fd, unix.TUNSETVNETHDRSZ, virtioHeader); err != nil {
 		return err
 	}
-	return unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, offloads)
-}
-
-// configure gives the interface its address and the default route, in the
-// namespace of the calling thread.
-func configure(name string, addr netip.Addr) error {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return fmt.Errorf("find the loopback: %w", err)
-	}
-	if err := netlink.LinkSetUp(lo); err != nil {
-		return fmt.Errorf("bring up the loopback: %w", err)
-	}
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		return fmt.Errorf("find interface %s: %w", name, err)
-	}
-	own := &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(32, 32)}
-	if err := netlink.AddrAdd(link, &netlink.Addr{IPNet: own}); err != nil {
-		return fmt.Errorf("give %s the address %v: %w", name, addr, err)
-	}
-	if err := netlink.LinkSetMTU(link, mtu); err != nil {
-		return fmt.Errorf("set the MTU of %s: %w", name, err)
-	}
-	if err := netlink.LinkSetUp(link); err != nil {
-		return fmt.Errorf("bring up %s: %w", name, err)
-	}
-	everywhere := &net.IPNet{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}
-	route := &netlink.Route{LinkIndex: link.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: everywhere}
-	if err := netlink.RouteAdd(route); err != nil {
-		return fmt.Errorf("route through %s: %w", name, err)
-	}
-	return nil
+	return unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, tunOffloads)
 }
