@@ -65,7 +65,7 @@ func (c Cut) mirror() Cut {
 
 // Cut adds a cut; the packets between the two sides are dropped from now on,
 // those in a delay included. A cut that is there already changes nothing.
-// Errors: [ErrUnknownHost], [ErrUnknownRegion].
+// Errors: [ErrUnknownHost], [ErrUnknownRegion], [ErrClosed].
 func (f *Fabric) Cut(c Cut) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -80,6 +80,9 @@ func (f *Fabric) Cut(c Cut) error {
 }
 
 func (f *Fabric) validate(c Cut) error {
+	if f.closed {
+		return ErrClosed
+	}
 	if err := f.known(c.A); err != nil {
 		return err
 	}

@@ -12,11 +12,12 @@
 //     and when the process that owns the fabric dies, however it dies.
 //   - A cut drops packets silently, those already on their way included. No
 //     one is told, no connection is reset.
-//   - Packets of one host to another are never reordered, whatever is changed
-//     meanwhile.
+//   - The switch hands packets of one host to another over in the order in which
+//     they were sent, whatever is changed meanwhile.
 //   - [Fabric.Forward] never crosses the switch, so no cut, delay or loss
 //     touches it.
 //
-// The package needs Linux and /dev/net/tun, and either root or unprivileged
-// user namespaces; see [Check] and [PrepareSupervisor].
+// The package needs Linux, and either root or unprivileged user namespaces; see
+// [Check] and [PrepareSupervisor]. Hosts are joined to the switch by TUN devices
+// or, where /dev/net/tun is out of reach, by veth pairs.
 package fabric

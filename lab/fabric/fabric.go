@@ -87,9 +87,10 @@ func (f *Fabric) Hosts() []Host {
 	return out
 }
 
-// Close ends every forward and listener of the fabric, the processes started
-// in it (with SIGKILL) and the switch, and waits for its goroutines. It returns
-// what went wrong in the switch while it ran. Closing twice does nothing more.
+// Close ends every forward, the processes started in the fabric (with SIGKILL)
+// and the switch, and waits for its goroutines. Connections and listeners that
+// were handed out stay with their owners and lead nowhere. It returns what went
+// wrong in the switch while it ran. Closing twice does nothing more.
 func (f *Fabric) Close() error {
 	hosts, lines, already := f.shut()
 	if already {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Forward listens on an address of the machine, such as "127.0.0.1:0", and
@@ -59,10 +60,21 @@ func (f *Fabric) serve(ctx context.Context, h *host, target string, listener net
 			return
 		}
 		if err != nil {
-			f.log.Warn("fabric: accept for a forward", slog.String("host", h.Name), slog.Any("error", err))
+			f.log.Warn("fabric: a forward cannot accept", slog.String("host", h.Name), slog.Any("error", err))
+			pause(ctx)
 			continue
 		}
 		conns.Go(func() { h.relay(ctx, client, target) })
+	}
+}
+
+// pause waits a moment for what may pass, such as a lack of descriptors.
+func pause(ctx context.Context) {
+	moment := time.NewTimer(50 * time.Millisecond)
+	defer moment.Stop()
+	select {
+	case <-ctx.Done():
+	case <-moment.C:
 	}
 }
 

@@ -13,7 +13,9 @@ const (
 	tunOffloads = 0x01 | 0x02 | 0x08
 )
 
-// openTUN makes a layer 3 interface; its frames are IP packets.
+// openTUN makes a layer 3 interface, whose frames are IP packets, in the
+// namespace of the calling thread. A write to its other end returns when the
+// kernel of the host has taken the packet in, so packets cannot pass each other.
 func openTUN(name string) (*os.File, error) {
 	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {

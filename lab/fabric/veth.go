@@ -22,6 +22,10 @@ const (
 //
 // Without ARP an interface sends to its own hardware address. All hosts have
 // the same one, so a frame fits every receiver as it is.
+//
+// A write only queues the packet for the processor that it runs on: packets
+// that the switch hands over from two processors in quick succession may, very
+// rarely, pass each other.
 func openVeth(name string) (*os.File, error) {
 	inner, err := os.Open(ownNamespace)
 	if err != nil {
@@ -81,8 +85,8 @@ func bindPacketSocket(fd, link int) error {
 	for _, option := range []struct{ level, name, value int }{
 		{unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1},
 		{unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1},
-		{unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, vethQueue},
-		{unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, vethQueue},
+		{unix.SOL_SOCKET, unix.SO_RCVBUF, vethQueue},
+		{unix.SOL_SOCKET, unix.SO_SNDBUF, vethQueue},
 	} {
 		if err := unix.SetsockoptInt(fd, option.level, option.name, option.value); err != nil {
 			return err
