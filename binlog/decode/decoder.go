@@ -1,0 +1,181 @@
+package decode
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/regentdb/regent/gtid"
+)
+
+// Type codes of the events that matter here (mysql::binlog::event::Log_event_type). They are bytes, not the
+// library's type, because a log may hold codes that the library does not know.
+const (
+	queryEvent       = 2
+	stopEvent        = 3
+	rotateEvent      = 4
+	intvarEvent      = 5
+	randEvent        = 13
+	userVarEvent     = 14
+	formatEvent      = 15
+	xidEvent         = 16
+	beginLoadEvent   = 17
+	executeLoadEvent = 18
+	tableMapEvent    = 19
+	writeRowsV1      = 23
+	updateRowsV1     = 24
+	deleteRowsV1     = 25
+	incidentEvent    = 26
+	heartbeatEvent   = 27
+	rowsQueryEvent   = 29
+	writeRowsV2      = 30
+	updateRowsV2     = 31
+	deleteRowsV2     = 32
+	gtidEvent        = 33
+	anonymousEvent   = 34
+	previousGTIDs    = 35
+	contextEvent     = 36
+	viewChangeEvent  = 37
+	xaPrepareEvent   = 38
+	partialUpdate    = 39
+	payloadEvent     = 40
+	heartbeatV2Event = 41
+	taggedGTIDEvent  = 42
+)
+
+// Decoder turns the events of one log into transactions. The first event must be a format description.
+type Decoder struct {
+	parser *parser
+	open   *Transaction
+	// seen counts the bytes of the open transaction.
+	seen uint64
+}
+
+// Add takes the next event. It returns the transaction that the event completes, or nil. An error that wraps
+// ErrCorrupt means that the log cannot be read any further.
+func (d *Decoder) Add(e Event) (*Transaction, error) {
+	if err := d.check(e); err != nil {
+		return nil, err
+	}
+	switch e.Type() {
+	case stopEvent, rotateEvent, previousGTIDs, heartbeatEvent, heartbeatV2Event:
+		return nil, d.Close()
+	case formatEvent:
+		return nil, d.describe(e)
+	case gtidEvent, taggedGTIDEvent:
+		return d.begin(e)
+	case anonymousEvent:
+		return nil, fmt.Errorf("decode: a transaction without GTID: %w", ErrCorrupt)
+	}
+	if d.open == nil {
+		return nil, fmt.Errorf("decode: event of type %d outside a transaction: %w", e.Type(), ErrCorrupt)
+	}
+	d.parser.apply(d.open, e)
+	return d.counted(e)
+}
+
+// Close says whether the log may end here: it returns an error that wraps ErrCorrupt inside a transaction.
+func (d *Decoder) Close() error {
+	if d.open == nil {
+		return nil
+	}
+	return fmt.Errorf("decode: transaction %s ends after %d of %d bytes: %w",
+		d.open.GTID, d.seen, d.open.Size, ErrCorrupt)
+}
+
+func (d *Decoder) check(e Event) error {
+	switch {
+	case e.Type() == formatEvent:
+		return nil
+	case d.parser == nil:
+		return fmt.Errorf("decode: no format description: %w", ErrCorrupt)
+	case d.parser.checksum:
+		return e.checked()
+	}
+	return nil
+}
+
+func (d *Decoder) describe(e Event) error {
+	if err := d.Close(); err != nil {
+		return err
+	}
+	p, err := newParser(e)
+	if err != nil {
+		return err
+	}
+	if p.checksum {
+		err = e.checked()
+	}
+	d.parser = p
+	return err
+}
+
+func (d *Decoder) begin(e Event) (*Transaction, error) {
+	if err := d.Close(); err != nil {
+		return nil, err
+	}
+	tx, err := d.parser.begin(e)
+	if err != nil {
+		return nil, err
+	}
+	d.open, d.seen = tx, 0
+	clear(d.parser.tables)
+	return d.counted(e)
+}
+
+// counted ends the open transaction when all of its bytes were seen.
+func (d *Decoder) counted(e Event) (*Transaction, error) {
+	d.seen += uint64(len(e))
+	switch {
+	case d.seen < d.open.Size:
+		return nil, nil
+	case d.seen > d.open.Size:
+		return nil, d.Close()
+	}
+	tx := d.open
+	d.open = nil
+	return tx, nil
+}
+
+// begin reads the event that opens a transaction.
+func (p *parser) begin(e Event) (*Transaction, error) {
+	parsed, err := p.parse(e)
+	if err != nil {
+		return nil, err
+	}
+	var event *replication.GTIDEvent
+	switch parsed := parsed.(type) {
+	case *replication.GTIDEvent:
+		event = parsed
+	case *replication.GtidTaggedLogEvent:
+		event = &parsed.GTIDEvent
+	default:
+		return nil, fmt.Errorf("decode: GTID event: %w", ErrCorrupt)
+	}
+	id, err := identity(event)
+	if err != nil {
+		return nil, err
+	}
+	tx := &Transaction{GTID: id, Size: event.TransactionLength}
+	if event.OriginalCommitTimestamp != 0 {
+		tx.CommittedAt = time.UnixMicro(int64(event.OriginalCommitTimestamp)).UTC()
+	}
+	return tx, nil
+}
+
+func identity(event *replication.GTIDEvent) (gtid.GTID, error) {
+	if len(event.SID) != 16 {
+		return gtid.GTID{}, fmt.Errorf("decode: GTID event: %w", ErrCorrupt)
+	}
+	s := event.SID
+	text := fmt.Sprintf("%x-%x-%x-%x-%x", s[0:4], s[4:6], s[6:8], s[8:10], s[10:])
+	if tag := event.Tag.String(); tag != "" {
+		text += ":" + tag
+	}
+	id, err := gtid.ParseGTID(fmt.Sprintf("%s:%d", text, event.GNO))
+	if err != nil {
+		return gtid.GTID{}, fmt.Errorf("decode: GTID event: %w: %w", ErrCorrupt, err)
+	}
+	return id, nil
+}
