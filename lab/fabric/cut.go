@@ -38,6 +38,9 @@ type Cut struct {
 	A      Selector `json:"a"`
 	B      Selector `json:"b"`                 // zero: everyone whom A does not name.
 	OneWay bool     `json:"one_way,omitempty"` // only packets from A to B are dropped.
+	// Reject answers TCP with a reset, as a firewall may, instead of silence:
+	// another fault, and an easier one. Silence wins where both apply.
+	Reject bool `json:"reject,omitempty"`
 }
 
 // drops tells whether the cut stops packets from one host to another.

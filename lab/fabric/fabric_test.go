@@ -9,8 +9,11 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/regentdb/regent/lab/fabric"
 )
@@ -195,6 +198,69 @@ func TestConnectionSurvivesACut(t *testing.T) {
 	buf := make([]byte, len("during"))
 	if _, err := io.ReadFull(c, buf); err != nil || string(buf) != "during" {
 		t.Errorf("after the heal: %q, %v", buf, err)
+	}
+}
+
+func TestRejectResets(t *testing.T) {
+	for _, medium := range []string{"TUN device", "veth pair"} {
+		t.Run(medium, func(t *testing.T) {
+			f := lab(t, fabric.WithMedium(medium))
+			echo(t, f, "w1")
+			dial := f.DialContext("e1")
+			c, err := dial(t.Context(), "tcp", "w1:7")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			say(t, c, "before")
+			if err := f.Cut(fabric.Cut{A: fabric.Selector{Region: "east"}, Reject: true}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(c, "during"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("a connection across a rejecting cut: %v", err)
+			}
+			if _, err := dial(t.Context(), "tcp", "w1:7"); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("a call across a rejecting cut: %v", err)
+			}
+		})
+	}
+}
+
+func TestShorterDelayDoesNotReorder(t *testing.T) {
+	f := lab(t)
+	inbox, err := f.ListenPacket(t.Context(), "w1", "udp4", ":9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	c, err := f.DialContext("e1")(t.Context(), "udp4", "w1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i, d := range []time.Duration{300 * time.Millisecond, 100 * time.Millisecond, 0} {
+		if err := f.SetDelay("east", "west", d); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+		// The switch reads the rules when it takes the packet.
+		await(t, func() bool { return f.Counters().Waiting == uint64(i+1) })
+	}
+	var got []byte
+	for range 3 {
+		var buf [1]byte
+		if _, _, err := inbox.ReadFrom(buf[:]); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, buf[0])
+	}
+	if diff := cmp.Diff([]byte{0, 1, 2}, got); diff != "" {
+		t.Errorf("order of arrival (-want +got):\n%s", diff)
 	}
 }
 

@@ -60,7 +60,7 @@ func (f *Fabric) serve(ctx context.Context, h *host, target string, listener net
 			return
 		}
 		if err != nil {
-			f.log.Warn("fabric: a forward cannot accept", slog.String("host", h.Name), slog.Any("error", err))
+			f.log.WarnContext(ctx, "fabric: a forward cannot accept", slog.String("host", h.Name), slog.Any("error", err))
 			pause(ctx)
 			continue
 		}

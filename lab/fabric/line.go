@@ -33,11 +33,13 @@ type line struct {
 	timer   *os.File // a timerfd, which is more exact than a runtime timer.
 	deliver func(parcel)
 
-	mu    sync.Mutex
-	queue []parcel // sorted by due.
-	bytes int
-	busy  bool // packets are queued, or being delivered.
-	last  time.Time
+	mu     sync.Mutex
+	fd     int // of the timer, valid until closed.
+	closed bool
+	queue  []parcel  // sorted by due.
+	bytes  int       // in the buffers of the queue.
+	busy   bool      // packets are queued, or being delivered.
+	last   time.Time // due of the last packet that came.
 }
 
 // lay makes the lines between two regions, one for each direction. The caller
@@ -66,10 +68,13 @@ func newLine(deliver func(parcel)) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a timer: %w", err)
 	}
-	return &line{timer: os.NewFile(uintptr(fd), "timerfd"), deliver: deliver}, nil
+	return &line{timer: os.NewFile(uintptr(fd), "timerfd"), fd: fd, deliver: deliver}, nil
 }
 
 func (l *line) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 	_ = l.timer.Close()
 }
 
@@ -79,6 +84,13 @@ func (l *line) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.busy
+}
+
+// waiting is how many packets are on their way.
+func (l *line) waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
 }
 
 // put queues a packet; it reports false where the line is full.
@@ -151,21 +163,15 @@ func (l *line) take(now time.Time) ([]parcel, error) {
 	return nil, l.arm(l.queue[0].due)
 }
 
-// arm sets the timer. A closed line needs none.
+// arm sets the timer; a closed line needs none. The caller holds l.mu.
 func (l *line) arm(due time.Time) error {
+	if l.closed {
+		return nil
+	}
 	wait := max(time.Until(due)+slack, time.Nanosecond)
 	spec := &unix.ItimerSpec{Value: unix.NsecToTimespec(wait.Nanoseconds())}
-	raw, err := l.timer.SyscallConn()
-	if err != nil {
-		return nil //nolint:nilerr // The line is closed; its reader ends.
-	}
-	var set error
-	err = raw.Control(func(fd uintptr) { set = unix.TimerfdSettime(int(fd), 0, spec, nil) })
-	if err != nil {
-		return nil //nolint:nilerr // As above.
-	}
-	if set != nil {
-		return fmt.Errorf("fabric: set the timer of a delay line: %w", set)
+	if err := unix.TimerfdSettime(l.fd, 0, spec, nil); err != nil {
+		return fmt.Errorf("fabric: set the timer of a delay line: %w", err)
 	}
 	return nil
 }

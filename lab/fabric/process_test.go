@@ -114,24 +114,31 @@ func inhabit(ctx context.Context, f *fabric.Fabric) (finding, error) {
 	return found, nil
 }
 
-// launch starts the test binary as a command line, as an ordinary user even
-// where the test runs as root, and reads what its supervisor found.
-func launch(t *testing.T) (found finding, stop func() error) {
+// again makes the command that runs the test binary in another role, as an
+// ordinary user even where the test runs as root.
+func again(t *testing.T, as string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Open("/proc/self/exe") // The directory of the binary may be closed to that user.
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer self.Close()
+	t.Cleanup(func() { _ = self.Close() })
 	cmd := exec.CommandContext(t.Context(), "/proc/self/fd/3")
 	cmd.ExtraFiles = []*os.File{self}
-	cmd.Env = append(os.Environ(), role+"=command line")
+	cmd.Env = append(os.Environ(), role+"="+as)
 	cmd.Dir = "/"
-	var complaint strings.Builder
-	cmd.Stderr = &complaint
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
+	return cmd
+}
+
+// launch starts a command line and reads what its supervisor found.
+func launch(t *testing.T) (found finding, stop func() error) {
+	t.Helper()
+	cmd := again(t, "command line")
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +176,18 @@ func TestRootless(t *testing.T) {
 		t.Error(err)
 	}
 	await(t, func() bool { return gone(t, found.Child) })
+}
+
+func TestWithoutRightsTheErrorSaysWhatToDo(t *testing.T) {
+	out, err := again(t, "supervisor").CombinedOutput() // Not prepared: no user namespace.
+	if err == nil {
+		t.Fatalf("an ordinary user made namespaces: %s", out)
+	}
+	for _, part := range []string{fabric.ErrNoNamespaces.Error(), "operation not permitted", "as root", "user.max_user_namespaces"} {
+		if !strings.Contains(string(out), part) {
+			t.Errorf("the error does not say %q: %s", part, out)
+		}
+	}
 }
 
 func TestNothingOutlivesAKilledSupervisor(t *testing.T) {

@@ -12,10 +12,12 @@ import (
 // ipHeader is the least length of an IPv4 header.
 const ipHeader = 20
 
-// Counters says what became of the packets since the fabric was made.
+// Counters says what became of the packets since the fabric was made, and
+// where those are that did not arrive yet.
 type Counters struct {
 	Delivered uint64 // handed to the receiver's kernel.
 	Bytes     uint64 // of the delivered packets.
+	Waiting   uint64 // in a delay now.
 	Cut       uint64 // dropped by a cut.
 	Lost      uint64 // dropped by chance, as SetLoss asks.
 	Overflow  uint64 // dropped because a delay line was full.
@@ -28,7 +30,14 @@ type counters struct {
 
 // Counters reads the counters of the switch.
 func (f *Fabric) Counters() Counters {
+	waiting := 0
+	f.mu.Lock()
+	for _, l := range f.lines {
+		waiting += l.waiting()
+	}
+	f.mu.Unlock()
 	return Counters{
+		Waiting:   uint64(waiting),
 		Delivered: f.counter.delivered.Load(), Bytes: f.counter.bytes.Load(),
 		Cut: f.counter.cut.Load(), Lost: f.counter.lost.Load(),
 		Overflow: f.counter.overflow.Load(), Unrouted: f.counter.unrouted.Load(),
@@ -64,6 +73,9 @@ func (f *Fabric) route(h *host, frame []byte, chance *rand.Rand) {
 	switch {
 	case p.cut:
 		f.counter.cut.Add(1)
+	case p.deny:
+		f.counter.cut.Add(1)
+		f.reject(h, frame)
 	case p.loss > 0 && chance.Float64() < p.loss:
 		f.counter.lost.Add(1)
 	case p.line == nil || p.link.Delay == 0 && p.line.idle():
@@ -101,7 +113,7 @@ func (f *Fabric) delay(p *path, waiting parcel) {
 func (f *Fabric) deliver(p parcel) {
 	defer f.pool.release(p.packet)
 	t := f.table.Load()
-	if t.path(p.from, p.to).cut {
+	if way := t.path(p.from, p.to); way.cut || way.deny {
 		f.counter.cut.Add(1)
 		return
 	}

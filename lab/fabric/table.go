@@ -10,13 +10,14 @@ type table struct {
 
 // path is what happens to packets of one host to another.
 type path struct {
-	cut  bool
+	cut  bool // dropped in silence.
+	deny bool // dropped, and TCP told so.
 	loss float64
 	link Link
 	line *line // nil where there never was a delay.
 }
 
-// linePair is an ordered pair of hosts, by index, that a delay line serves.
+// linePair is an ordered pair of regions that a delay line serves.
 type linePair struct{ from, to string }
 
 func (t *table) path(from, to int) *path {
@@ -44,7 +45,9 @@ func (f *Fabric) rule(from, to Host) path {
 	link := f.links[newLinkKey(from.Region, to.Region)]
 	p := path{link: link, loss: link.Loss, line: f.lines[linePair{from.Region, to.Region}]}
 	for _, c := range f.cuts {
-		p.cut = p.cut || c.drops(from, to)
+		hit := c.drops(from, to)
+		p.cut = p.cut || hit && !c.Reject
+		p.deny = p.deny || hit && c.Reject
 	}
 	return p
 }
