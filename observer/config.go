@@ -1,0 +1,89 @@
+package observer
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/regentdb/regent/topology"
+)
+
+// Session is one connection to a server. Its methods are called by one goroutine at a time and
+// return soon after their context ends.
+type Session interface {
+	// Observe reads the server's state. The facts belong to the caller.
+	Observe(ctx context.Context) (*topology.Facts, error)
+	// Watch blocks until the connection breaks and returns the reason, or until ctx ends.
+	Watch(ctx context.Context) error
+	// Close ends the connection without waiting for the server.
+	Close() error
+}
+
+// Dial opens a session to a server.
+type Dial func(ctx context.Context, server topology.Server) (Session, error)
+
+// Classify tells what an error of a session or of Dial says about the server.
+type Classify func(err error) topology.Reach
+
+// Publish hands a report to another node.
+type Publish func(ctx context.Context, node string, report topology.Report) error
+
+// Node is a member of the group. Site and Region are empty while nobody knows them.
+type Node struct {
+	ID, Site, Region string
+}
+
+// Target is a declared server and the cluster it belongs to.
+type Target struct {
+	Server  topology.Server
+	Cluster string
+}
+
+// Config is what an observer is told. Everything without a default is required.
+type Config struct {
+	Self  Node
+	Peers []Node // the other members of the group
+	// Boot is unique per process, so that the sequence of a restarted node starts anew.
+	Boot string
+	// Interval is how often each server is probed and each peer is told. Default 500 ms.
+	Interval time.Duration
+	// Timeout bounds one attempt, the opening of a connection included. Default 1 s.
+	Timeout time.Duration
+	// Fresh is the age up to which an answer or report counts as current. Default Interval + Timeout,
+	// at least 1.5 s.
+	Fresh    time.Duration
+	Dial     Dial
+	Classify Classify
+	Publish  Publish
+	Logger   *slog.Logger
+}
+
+// The observer's own paces. They bound load, not safety: nothing is decided by them.
+const (
+	// refusalPause lies between the first refused connection and the next attempt: a refusal counts
+	// only when it repeats.
+	refusalPause = 5 * time.Millisecond
+	// coalesce is how long a push waits for further news.
+	coalesce = 5 * time.Millisecond
+	// alertPace is the probe interval of a cluster in alert.
+	alertPace = 50 * time.Millisecond
+	// alertTail is how long an alert lasts at least, so that what a loss causes is seen too.
+	alertTail = 2 * time.Second
+	// alertSpan is how long an alert lasts at most without further news.
+	alertSpan = 10 * time.Second
+	// minFresh is the least default of Config.Fresh.
+	minFresh = 1500 * time.Millisecond
+	// bootsKept is how many earlier boots of a node are remembered, to drop their late reports.
+	bootsKept = 8
+)
+
+func (c Config) withDefaults() Config {
+	c.Interval = cmp.Or(c.Interval, 500*time.Millisecond)
+	c.Timeout = cmp.Or(c.Timeout, time.Second)
+	c.Fresh = cmp.Or(c.Fresh, max(c.Interval+c.Timeout, minFresh))
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,136 @@
+package observer
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/regentdb/regent/topology"
+)
+
+// peer is another node that is told what this one sees.
+type peer struct {
+	id     string
+	urgent chan struct{} // something meaningful changed
+	soon   chan struct{} // positions moved while a cluster is in alert
+	failed bool          // the last report did not arrive; owned by tell
+}
+
+func newPeer(id string) *peer {
+	return &peer{id: id, urgent: make(chan struct{}, 1), soon: make(chan struct{}, 1)}
+}
+
+// tellPeers asks for reports to every peer. It never blocks.
+func (o *Observer) tellPeers(urgent, soon bool) {
+	for _, p := range o.peers {
+		switch {
+		case urgent:
+			notify(p.urgent)
+		case soon:
+			notify(p.soon)
+		}
+	}
+}
+
+// tell sends reports to one peer: at once when something changed, and at least every interval. Each
+// report is made when it is sent, so that a slow peer gets the newest state and not a queue of old ones.
+func (o *Observer) tell(ctx context.Context, p *peer) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-p.urgent:
+			pause(ctx, coalesce)
+		case <-p.soon:
+			p.settle(ctx)
+		}
+		o.send(ctx, p)
+		timer.Reset(o.cfg.Interval)
+	}
+}
+
+// settle waits until positions are worth a report, or something meaningful happens.
+func (p *peer) settle(ctx context.Context) {
+	timer := time.NewTimer(alertPace)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-p.urgent:
+		pause(ctx, coalesce)
+	}
+}
+
+func (o *Observer) send(ctx context.Context, p *peer) {
+	limit, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
+	defer cancel()
+	err := o.cfg.Publish(limit, p.id, o.Report())
+	if ctx.Err() != nil || (err != nil) == p.failed {
+		return
+	}
+	p.failed = err != nil
+	if p.failed {
+		o.cfg.Logger.WarnContext(ctx, "reports to a node do not arrive", "node", p.id, "error", err)
+	} else {
+		o.cfg.Logger.InfoContext(ctx, "reports to a node arrive", "node", p.id)
+	}
+}
+
+// hearsay is the latest report of another node.
+type hearsay struct {
+	report topology.Report // without sights
+	sights map[string]topology.Sight
+	at     time.Time
+	past   []string // earlier boots of the node, newest last
+}
+
+// Receive takes a report of another node and tells whether it was news: from a member of the group,
+// and newer than what that node said before.
+func (o *Observer) Receive(r topology.Report) bool {
+	now := time.Now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, member := o.nodes[r.Node]; !member {
+		return false
+	}
+	h := o.heard[r.Node]
+	if h == nil {
+		h = &hearsay{}
+		o.heard[r.Node] = h
+	} else if !h.newer(&r) {
+		return false
+	}
+	old := h.sights
+	h.take(r, now)
+	for name, sight := range h.sights {
+		p, before := o.probes[name], old[name]
+		if p != nil && before.Server != "" && alarming(&before, &sight) {
+			o.alarm(p.target.Cluster, now)
+		}
+	}
+	notify(o.changed)
+	return true
+}
+
+// newer tells whether a report comes after the one known. A boot that was superseded never returns.
+func (h *hearsay) newer(r *topology.Report) bool {
+	if r.Boot == h.report.Boot {
+		return r.Seq > h.report.Seq
+	}
+	return !slices.Contains(h.past, r.Boot)
+}
+
+func (h *hearsay) take(r topology.Report, now time.Time) {
+	if h.report.Boot != "" && h.report.Boot != r.Boot {
+		h.past = append(h.past[max(0, len(h.past)-bootsKept+1):], h.report.Boot)
+	}
+	h.sights = make(map[string]topology.Sight, len(r.Sights))
+	for _, s := range r.Sights {
+		h.sights[s.Server] = s
+	}
+	h.report, h.at = r, now
+	h.report.Sights = nil
+}

@@ -1,0 +1,29 @@
+package observer
+
+import (
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/topology"
+)
+
+// quiet measures how long a replica's receiver has got nothing: the time between two of the
+// replica's answers in which neither a heartbeat nor a transaction arrived. It never overstates:
+// what happened between two answers counts as having happened just before the later one.
+type quiet struct {
+	source     string
+	heartbeats uint64
+	received   gtid.Set
+	since      time.Time
+}
+
+// heard takes the next answer and returns the silence up to it.
+func (q *quiet) heard(up *topology.Upstream, at time.Time) time.Duration {
+	// A restarted receiver counts its heartbeats from 0 again: fewer than before is no sign of life.
+	alive := q.source != up.UUID || up.Heartbeats > q.heartbeats || !up.Received.Equal(q.received)
+	if alive || q.since.IsZero() {
+		q.since = at
+	}
+	q.source, q.heartbeats, q.received = up.UUID, up.Heartbeats, up.Received
+	return at.Sub(q.since)
+}
