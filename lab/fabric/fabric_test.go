@@ -9,11 +9,13 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/regentdb/regent/lab/fabric"
 )
@@ -72,6 +74,28 @@ func lost(t testing.TB, f *fabric.Fabric, from, to string, n int) int {
 	return rtt.Lost
 }
 
+// losses measures several pairs at once.
+func losses(t *testing.T, f *fabric.Fabric, pairs map[string]int) map[string]int {
+	t.Helper()
+	var mu sync.Mutex
+	got := map[string]int{}
+	var all errgroup.Group
+	for pair := range pairs {
+		all.Go(func() error {
+			from, to, _ := strings.Cut(pair, " ")
+			rtt, err := f.MeasureRTT(t.Context(), from, to, 3)
+			mu.Lock()
+			defer mu.Unlock()
+			got[pair] = rtt.Lost
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
 // say sends a line over a connection and wants it back.
 func say(t testing.TB, c net.Conn, line string) {
 	t.Helper()
@@ -128,17 +152,15 @@ func TestCuts(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Heal(nil)
+			want := map[string]int{}
 			for _, pair := range test.isolated {
-				from, to, _ := strings.Cut(pair, " ")
-				if got := lost(t, f, from, to, 3); got != 3 {
-					t.Errorf("%s lost %d of 3", pair, got)
-				}
+				want[pair] = 3
 			}
 			for _, pair := range test.whole {
-				from, to, _ := strings.Cut(pair, " ")
-				if got := lost(t, f, from, to, 3); got != 0 {
-					t.Errorf("%s lost %d of 3", pair, got)
-				}
+				want[pair] = 0
+			}
+			if diff := cmp.Diff(want, losses(t, f, want)); diff != "" {
+				t.Errorf("losses of 3 probes (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -372,12 +394,12 @@ func TestForwardResetsWhereNothingListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", at.String())
-	if err != nil {
-		t.Fatal(err)
+	if err == nil { // The reset may come before the dialler has looked.
+		defer c.Close()
+		_, err = c.Read(make([]byte, 1))
 	}
-	defer c.Close()
-	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("read from a forward to nothing: %v", err)
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a call through a forward to nothing: %v", err)
 	}
 }
 
