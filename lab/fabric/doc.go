@@ -11,7 +11,7 @@
 //   - A process started by [Fabric.Start] is killed when the fabric is closed
 //     and when the process that owns the fabric dies, however it dies.
 //   - A cut drops packets silently, those already on their way included. No
-//     one is told, no connection is reset.
+//     one is told, no connection is reset, unless the cut asks for it.
 //   - The switch hands packets of one host to another over in the order in which
 //     they were sent, whatever is changed meanwhile.
 //   - [Fabric.Forward] never crosses the switch, so no cut, delay or loss
