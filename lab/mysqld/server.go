@@ -9,15 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-)
 
-// ErrDown says that the server has no process; start it first.
-var ErrDown = errors.New("server is down")
+	"github.com/regentdb/regent/lab/daemon"
+)
 
 // ErrExited says that mysqld ended before it answered.
 var ErrExited = errors.New("mysqld ended")
@@ -28,16 +26,6 @@ const restartCode = 16
 
 // readyPoll is how often a starting server is asked whether it answers.
 const readyPoll = 25 * time.Millisecond
-
-// State of an instance's process.
-type State string
-
-// The states of an instance.
-const (
-	Down    State = "down"
-	Running State = "running"
-	Paused  State = "paused"
-)
 
 // Hooks are what an instance takes from its surroundings.
 type Hooks struct {
@@ -51,35 +39,22 @@ type Hooks struct {
 // Server is an instance under supervision. Its methods may be called
 // concurrently.
 type Server struct {
+	*daemon.Daemon
+
 	spec  Spec
 	in    *Installation
 	admin Account
-	hooks Hooks
 	extra []string
-
-	mu      sync.Mutex
-	process *process
-}
-
-// process is one supervised life of an instance, over any number of restarts
-// that mysqld asked for.
-type process struct {
-	cmd    *exec.Cmd
-	killed bool
-	paused bool
-	ended  chan struct{}
-	err    error
 }
 
 // NewServer describes an instance that Spec.Create has made. Nothing runs yet.
 func NewServer(in *Installation, admin Account, spec Spec, hooks Hooks) *Server {
-	if hooks.Launch == nil {
-		hooks.Launch = (*exec.Cmd).Start
-	}
-	if hooks.Log == nil {
-		hooks.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Server{spec: spec, in: in, admin: admin, hooks: hooks}
+	s := &Server{spec: spec, in: in, admin: admin}
+	s.Daemon = daemon.New(daemon.Config{
+		Name: spec.Name, Command: s.command, Output: spec.path("console.log"),
+		Launch: hooks.Launch, RestartCode: restartCode, Log: hooks.Log,
+	})
+	return s
 }
 
 // Spec is the instance's description.
@@ -89,9 +64,9 @@ func (s *Server) Spec() Spec { return s.spec }
 // server that runs already is only waited for. The error wraps ErrExited and
 // quotes the end of the error log when mysqld gave up.
 func (s *Server) Start(ctx context.Context) error {
-	p, err := s.begin()
+	run, err := s.Daemon.Start()
 	if err != nil {
-		return err
+		return fmt.Errorf("mysqld: %w", err)
 	}
 	db, err := s.Open()
 	if err != nil {
@@ -104,146 +79,26 @@ func (s *Server) Start(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("mysqld: start %s: %w; see %s", s.spec.Name, context.Cause(ctx), s.spec.ErrorLog())
-		case <-p.ended:
-			return fmt.Errorf("mysqld: start %s: %w: %w: %s", s.spec.Name, ErrExited, p.err, s.logTail())
+		case <-run.Ended():
+			return fmt.Errorf("mysqld: start %s: %w: %w: %s", s.spec.Name, ErrExited, run.Err(), s.logTail())
 		case <-ticker.C:
 		}
 	}
 	return nil
 }
 
-// begin answers the running process or launches one with its supervisor.
-func (s *Server) begin() (*process, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process != nil {
-		return s.process, nil
-	}
-	cmd, err := s.launch()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{cmd: cmd, ended: make(chan struct{})}
-	s.process = p
-	go s.supervise(p)
-	return p, nil
-}
-
-// launch starts mysqld once. The variable tells it that its parent will start
-// it again; without it RESTART is refused and CLONE leaves it down.
-func (s *Server) launch() (*exec.Cmd, error) {
+// command makes one run of mysqld. The variable tells it that its parent will
+// start it again; without it RESTART is refused and CLONE leaves it down.
+func (s *Server) command() *exec.Cmd {
 	command := s.in.ServerCommand(s.spec.defaults(), append(s.spec.flags(), s.extra...)...)
-	console, err := os.OpenFile(s.spec.path("console.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("mysqld: start %s: %w", s.spec.Name, err)
-	}
-	defer func() { _ = console.Close() }()
-	//nolint:noctx // the process outlives the request that starts it; supervise and Kill end it.
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // the process outlives the request that starts it.
 	cmd.Env = append(os.Environ(), "MYSQLD_PARENT_PID="+strconv.Itoa(os.Getpid()))
-	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.hooks.Launch(cmd); err != nil {
-		return nil, fmt.Errorf("mysqld: start %s: %w", s.spec.Name, err)
-	}
-	s.hooks.Log.Info("mysqld started", "server", s.spec.Name, "pid", cmd.Process.Pid)
-	return cmd, nil
+	return cmd
 }
-
-// supervise waits for mysqld and starts it again for as long as it asks.
-func (s *Server) supervise(p *process) {
-	defer close(p.ended)
-	for {
-		err := p.cmd.Wait()
-		again := s.exited(p, err)
-		if !again {
-			return
-		}
-	}
-}
-
-// exited records the end of one run and reports whether mysqld runs again.
-func (s *Server) exited(p *process, err error) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var exit *exec.ExitError
-	if !p.killed && errors.As(err, &exit) && exit.ExitCode() == restartCode {
-		var cmd *exec.Cmd
-		if cmd, err = s.launch(); err == nil {
-			p.cmd = cmd
-			return true
-		}
-	}
-	s.hooks.Log.Info("mysqld ended", "server", s.spec.Name, "killed", p.killed, "result", fmt.Sprint(err))
-	p.err = err
-	s.process = nil
-	return false
-}
-
-// Kill ends the instance with SIGKILL and returns when the process is gone.
-// Killing a server that is down does nothing.
-func (s *Server) Kill() error { return s.end(context.Background(), syscall.SIGKILL) }
-
-// Stop shuts the instance down cleanly.
-func (s *Server) Stop(ctx context.Context) error { return s.end(ctx, syscall.SIGTERM) }
 
 // Close kills the instance if it runs; it is for cleaning up.
 func (s *Server) Close() { _ = s.Kill() }
-
-func (s *Server) end(ctx context.Context, signal syscall.Signal) error {
-	s.mu.Lock()
-	p := s.process
-	if p == nil {
-		s.mu.Unlock()
-		return nil
-	}
-	p.killed = true
-	err := p.cmd.Process.Signal(signal)
-	s.mu.Unlock()
-	if err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("mysqld: end %s: %w", s.spec.Name, err)
-	}
-	select {
-	case <-p.ended:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("mysqld: end %s: %w", s.spec.Name, context.Cause(ctx))
-	}
-}
-
-// Pause stops the process with SIGSTOP: a hung host, whose kernel still
-// accepts connections. The error wraps ErrDown when there is no process.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP, true) }
-
-// Resume lets a paused process go on.
-func (s *Server) Resume() error { return s.signal(syscall.SIGCONT, false) }
-
-func (s *Server) signal(signal syscall.Signal, paused bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process == nil {
-		return fmt.Errorf("mysqld: %s: %w", s.spec.Name, ErrDown)
-	}
-	if err := s.process.cmd.Process.Signal(signal); err != nil {
-		return fmt.Errorf("mysqld: signal %s: %w", s.spec.Name, err)
-	}
-	s.process.paused = paused
-	return nil
-}
-
-// Status is the state of the process and its id, which is 0 when down.
-func (s *Server) Status() (State, int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.process == nil:
-		return Down, 0
-	case s.process.paused:
-		return Paused, s.process.cmd.Process.Pid
-	default:
-		return Running, s.process.cmd.Process.Pid
-	}
-}
 
 // Open answers a pool of the administrator's connections over the socket,
 // which no cut of a network touches.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/regentdb/regent/lab/daemon"
 )
 
 // instance makes a server on a copy of the real template.
@@ -154,10 +156,10 @@ func TestSupervisorRestartsOnlyWhenAsked(t *testing.T) {
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	if state, pid := server.Status(); state != Down || pid != 0 {
+	if state, pid := server.Status(); state != daemon.Down || pid != 0 {
 		t.Errorf("after a kill: %s, pid %d", state, pid)
 	}
-	if err := server.Pause(); !errors.Is(err, ErrDown) {
+	if err := server.Pause(); !errors.Is(err, daemon.ErrDown) {
 		t.Errorf("pausing a server that is down: %v", err)
 	}
 	start(t, server)
