@@ -55,18 +55,20 @@ type Setting struct {
 // Action is one step on one server.
 type Action struct {
 	// ID is stable while the same step is wanted, so that a step under way is not begun twice.
-	ID        string        `json:"id"`
-	Kind      ActionKind    `json:"kind"`
-	Cluster   string        `json:"cluster"`
-	Server    string        `json:"server"`
-	Epoch     uint64        `json:"epoch"`
-	Source    string        `json:"source,omitempty"`
-	Donors    []string      `json:"donors,omitempty"`
-	Target    gtid.Set      `json:"target"`
-	Settings  []Setting     `json:"settings,omitempty"`
-	Acker     bool          `json:"acker,omitempty"`
-	WaitCount int           `json:"wait_count,omitempty"`
-	Deadline  time.Duration `json:"deadline"`
+	ID      string     `json:"id"`
+	Kind    ActionKind `json:"kind"`
+	Cluster string     `json:"cluster"`
+	Server  string     `json:"server"`
+	Epoch   uint64     `json:"epoch"`
+	Source  string     `json:"source,omitempty"`
+	// SourceUUID is the uuid of Source: transactions of it are on their way and never extras.
+	SourceUUID string        `json:"source_uuid,omitempty"`
+	Donors     []string      `json:"donors,omitempty"`
+	Target     gtid.Set      `json:"target"`
+	Settings   []Setting     `json:"settings,omitempty"`
+	Acker      bool          `json:"acker,omitempty"`
+	WaitCount  int           `json:"wait_count,omitempty"`
+	Deadline   time.Duration `json:"deadline"`
 	// Divergence is the report an ActCapture or ActCompare works on.
 	Divergence *Divergence `json:"divergence,omitempty"`
 }

@@ -22,8 +22,13 @@ type State struct {
 	Unproven string `json:"unproven,omitempty"`
 	// Armed tells that the settings were read back on the open primary of this epoch.
 	Armed bool `json:"armed,omitempty"`
-	// Opened tells that the primary of this epoch was opened and seen writable.
-	Opened bool `json:"opened,omitempty"`
+	// Baseline is what the primary had executed when it was adopted or opened: no transaction in
+	// it is an extra on any other server, however old the last answer of the primary is.
+	Baseline gtid.Set `json:"baseline,omitzero"`
+	// ProveUpTo is what every acker must hold before Unproven is lifted.
+	ProveUpTo gtid.Set `json:"prove_up_to,omitzero"`
+	// OpenBoot is the boot of the primary in which it was last opened or seen writable.
+	OpenBoot int64 `json:"open_boot,omitempty"`
 	// Servers holds what is agreed about single servers, by name.
 	Servers  map[string]Member `json:"servers,omitempty"`
 	Recovery *Recovery         `json:"recovery,omitempty"`
@@ -40,8 +45,7 @@ type State struct {
 
 // Member is what is agreed about one server.
 type Member struct {
-	UUID    string `json:"uuid,omitempty"`
-	Adopted bool   `json:"adopted,omitempty"` // brought to the required settings
+	UUID string `json:"uuid,omitempty"`
 	// CaughtUpBoot is the boot (Facts.BootedAt) in which the server was last seen receiving from
 	// the primary of the epoch as an acker.
 	CaughtUpBoot int64 `json:"caught_up_boot,omitempty"`
@@ -51,6 +55,8 @@ type Member struct {
 	// Former names the epoch this server was primary of, 0 when it has been fenced and
 	// has followed the current primary since.
 	Former uint64 `json:"former,omitempty"`
+	// Away tells that the server does not follow the current primary yet.
+	Away bool `json:"away,omitempty"`
 }
 
 // Quarantine keeps a server read-only and away from the cluster until its extras are settled.
@@ -140,19 +146,24 @@ const (
 
 // Recovery is the record of one replacement of a primary.
 type Recovery struct {
-	ID        string           `json:"id"`
-	Kind      RecoveryKind     `json:"kind"`
-	Stage     Stage            `json:"stage"`
-	Reason    string           `json:"reason"`
-	By        string           `json:"by,omitempty"`
-	Old       string           `json:"old"`
-	Ordered   string           `json:"ordered,omitempty"` // the candidate an operator named
-	Candidate string           `json:"candidate,omitempty"`
-	Target    gtid.Set         `json:"target"` // what the candidate must have executed before it opens
-	Tail      gtid.Set         `json:"tail"`   // what servers elsewhere hold beyond Target, fetched within the budget
-	TailFrom  []string         `json:"tail_from,omitempty"`
-	Donors    []string         `json:"donors,omitempty"`
-	Ackers    []string         `json:"ackers,omitempty"` // A of the new epoch
+	ID        string       `json:"id"`
+	Kind      RecoveryKind `json:"kind"`
+	Stage     Stage        `json:"stage"`
+	Reason    string       `json:"reason"`
+	By        string       `json:"by,omitempty"`
+	Old       string       `json:"old"`
+	Ordered   string       `json:"ordered,omitempty"` // the candidate an operator named
+	Candidate string       `json:"candidate,omitempty"`
+	Target    gtid.Set     `json:"target"` // what the candidate must have executed before it opens
+	Tail      gtid.Set     `json:"tail"`   // what servers elsewhere hold beyond Target, fetched within the budget
+	TailFrom  []string     `json:"tail_from,omitempty"`
+	Donors    []string     `json:"donors,omitempty"`
+	Ackers    []string     `json:"ackers,omitempty"` // A of the new epoch
+	WaitCount int          `json:"wait_count"`       // W of the new epoch
+	// Groups are the acker sets whose acknowledgements must be revoked: the old primary's, and
+	// that of every candidate whose opening was begun.
+	Groups    []AckGroup       `json:"groups,omitempty"`
+	Attempt   int              `json:"attempt"` // numbers the passes over the stages
 	Verdicts  []policy.Verdict `json:"candidates,omitempty"`
 	Evidence  []Evidence       `json:"evidence,omitempty"`
 	Steps     []Step           `json:"steps,omitempty"`
@@ -162,6 +173,13 @@ type Recovery struct {
 	Term    uint64    `json:"term"`
 	// Loss is the estimate for async durability, -1 when unknown; 0 under semi_sync.
 	Loss int64 `json:"lost_estimate"`
+}
+
+// AckGroup is the acker set of one writer.
+type AckGroup struct {
+	Writer string   `json:"writer"`
+	Ackers []string `json:"ackers"`
+	Wait   int      `json:"wait"`
 }
 
 // StepState is the state of a step.
@@ -178,6 +196,7 @@ const (
 type Step struct {
 	Name      ActionKind `json:"name"`
 	Server    string     `json:"server"`
+	Attempt   int        `json:"attempt"`
 	State     StepState  `json:"state"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`

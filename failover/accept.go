@@ -1,0 +1,197 @@
+package failover
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
+)
+
+// PreviewOrder says what an order would do, or why it is refused. Nothing is changed.
+func PreviewOrder(s State, in Input, o Order) (Preview, error) {
+	d := &decider{in: in, s: clone(s)}
+	p := Preview{Order: o}
+	if err := d.accept(&p, o); err != nil {
+		return Preview{}, err
+	}
+	p.Fingerprint = d.fingerprint(s, o, p)
+	return p, nil
+}
+
+// Accept returns the state and history after an order. A refusal returns ErrRefused together with the
+// events that record it; the state is then unchanged.
+func Accept(s State, in Input, o Order) (State, []Event, error) {
+	d := &decider{in: in, s: clone(s)}
+	d.s.Cluster = in.Spec.Name
+	var p Preview
+	if err := d.accept(&p, o); err != nil {
+		refusal := &decider{in: in, s: clone(s)}
+		refusal.s.Cluster = in.Spec.Name
+		refusal.event(Event{Kind: "refusal", By: o.By, Decision: string(o.Kind) + " was refused", Reason: err.Error(), Candidates: p.Candidates})
+		return refusal.s, refusal.events, err
+	}
+	return d.s, d.events, nil
+}
+
+func refused(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
+}
+
+// accept applies the order to the decider's copy of the state and describes it in the preview.
+func (d *decider) accept(p *Preview, o Order) error {
+	switch o.Kind {
+	case OrderFailover:
+		return d.acceptFailover(p, o)
+	case OrderClone:
+		return d.acceptClone(p, o)
+	case OrderAck:
+		p.Summary = "end the cooldown of " + d.in.Spec.Name
+		d.s.CooldownUntil = d.s.CooldownUntil.Add(-d.s.CooldownUntil.Sub(d.in.Now))
+		d.event(Event{Kind: "ack", By: o.By, Decision: "recovery acknowledged", Reason: o.Reason})
+		return nil
+	case OrderRelease:
+		return d.acceptRelease(p, o)
+	case OrderPause:
+		if o.Reason == "" {
+			return fmt.Errorf("%w: a pause needs a reason; say why with --reason", ErrBadOrder)
+		}
+		p.Summary = "stop all automation for " + d.in.Spec.Name
+		p.Risks = []string{"no failover happens until somebody resumes it"}
+		d.s.Paused = &Pause{By: o.By, Reason: o.Reason, At: d.in.Now}
+		d.event(Event{Kind: "pause", By: o.By, Decision: "automation stopped", Reason: o.Reason})
+		return nil
+	case OrderResume:
+		p.Summary = "start automation for " + d.in.Spec.Name + " again"
+		if d.s.Paused != nil {
+			d.event(Event{Kind: "resume", By: o.By, Decision: "automation started", Reason: o.Reason})
+		}
+		d.s.Paused = nil
+		return nil
+	case OrderAckReport:
+		return d.acceptAckReport(p, o)
+	}
+	return fmt.Errorf("%w: unknown order %q", ErrBadOrder, o.Kind)
+}
+
+func (d *decider) acceptRelease(p *Preview, o Order) error {
+	if d.s.Hold == nil {
+		return refused("%s holds nothing", d.in.Spec.Name)
+	}
+	p.Summary = "end the hold of " + d.in.Spec.Name + ": " + d.s.Hold.Reason
+	p.Risks = []string{"what caused the hold is looked at anew: it comes back if it still stands"}
+	d.event(Event{Kind: "release", By: o.By, Decision: "hold ended by " + o.By, Reason: d.s.Hold.Reason})
+	d.s.Hold = nil
+	return nil
+}
+
+func (d *decider) acceptAckReport(p *Preview, o Order) error {
+	div := d.report(o.Report)
+	switch {
+	case div == nil:
+		return fmt.Errorf("%w: report %s of cluster %s; `regent report list` names them", ErrUnknownObject, o.Report, d.in.Spec.Name)
+	case o.Reason == "":
+		return fmt.Errorf("%w: an acknowledgement needs a note; say what was settled with --note", ErrBadOrder)
+	case div.State != DivergenceOpen && div.State != DivergenceSettled:
+		return refused("report %s is %s; it can be acknowledged once it is open", div.ID, div.State)
+	}
+	p.Summary = fmt.Sprintf("settle report %s with %d transactions (%s)", div.ID, div.Transactions, classes(div.ByClass))
+	if !div.Complete {
+		p.Risks = append(p.Risks, "the report is INCOMPLETE")
+	}
+	div.State, div.Acked, div.Note = DivergenceSettled, o.By, o.Reason
+	d.event(Event{Kind: "report", By: o.By, Decision: "report " + div.ID + " settled", Reason: o.Reason})
+	return nil
+}
+
+func (d *decider) acceptClone(p *Preview, o Order) error {
+	recipient, known := d.in.Spec.Find(o.Server)
+	donor, donorKnown := d.in.Spec.Find(o.From)
+	m := d.s.Servers[o.Server]
+	fd := d.facts(o.From)
+	switch {
+	case !known:
+		return fmt.Errorf("%w: server %s in cluster %s", ErrUnknownObject, o.Server, d.in.Spec.Name)
+	case !donorKnown:
+		return fmt.Errorf("%w: donor %s in cluster %s; name one of its servers with --from", ErrUnknownObject, o.From, d.in.Spec.Name)
+	case o.Server == d.s.Primary || o.Server == o.From:
+		return refused("%s cannot be rebuilt: it is the primary or its own donor", o.Server)
+	case d.s.Recovery != nil:
+		return refused("a recovery is under way; wait until it ends")
+	case d.facts(o.Server) == nil:
+		return refused("%s is not reachable: start it first", o.Server)
+	case fd == nil:
+		return refused("the donor %s is not reachable", o.From)
+	case d.s.Servers[o.From].Quarantine != nil:
+		return refused("the donor %s is quarantined", o.From)
+	case m.Clone != nil:
+		return refused("%s is already being rebuilt from %s", o.Server, m.Clone.From)
+	}
+	if why := d.unreported(o.Server); why != "" {
+		return refused("%s", why)
+	}
+	p.Summary = fmt.Sprintf("replace all data of %s by a copy of %s", o.Server, o.From)
+	p.Changes = []string{o.Server + ": CLONE INSTANCE FROM " + o.From + ", restart, replicate from " + d.s.Primary}
+	if donor.Region != recipient.Region {
+		p.Risks = append(p.Risks, d.nearerDonor(recipient))
+	}
+	d.member(o.Server, func(m *Member) { m.Clone = &CloneJob{ID: o.ID, From: o.From, By: o.By, At: d.in.Now} })
+	d.event(Event{Kind: "clone", By: o.By, Decision: "rebuild " + o.Server + " from " + o.From, Reason: o.Reason})
+	return nil
+}
+
+// unreported says why a server's data may not be destroyed yet, or "".
+func (d *decider) unreported(server string) string {
+	m := d.s.Servers[server]
+	f := d.facts(server)
+	fp := d.primaryFacts()
+	if m.Quarantine == nil {
+		if fp == nil || !d.extras(f, fp).IsEmpty() {
+			return server + " may hold transactions that are in no report yet; wait for its report"
+		}
+		return ""
+	}
+	div := d.report(m.Quarantine.Divergence)
+	if div == nil || (div.State != DivergenceOpen && div.State != DivergenceSettled) || !div.Captured.Contains(m.Quarantine.Extra) {
+		return server + "'s extra transactions are not captured and reported yet; `regent report list` shows how far that is"
+	}
+	if !div.Complete {
+		return "report " + div.ID + " is INCOMPLETE: the data of " + server + " is the only copy of what it lacks"
+	}
+	return ""
+}
+
+func (d *decider) nearerDonor(recipient policy.ServerSpec) string {
+	for _, name := range d.in.Spec.InRegion(recipient.Region) {
+		if name != recipient.Name && d.facts(name) != nil && d.s.Servers[name].Quarantine == nil {
+			return "the copy crosses regions, though " + name + " is clean and in region " + recipient.Region
+		}
+	}
+	return "the copy crosses regions: no clean donor is in region " + recipient.Region
+}
+
+// fingerprint hashes what a confirmation is bound to.
+func (d *decider) fingerprint(before State, o Order, p Preview) string {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%s|%s|%s|%s|%s|%t|", o.Kind, o.Cluster, o.Server, o.From, o.Report, o.Override)
+	_, _ = fmt.Fprintf(h, "%d|%s|%t|%t|", before.Epoch, before.Primary, before.Recovery != nil, before.Paused != nil)
+	var reach []string
+	for _, s := range d.in.Spec.Servers {
+		reach = append(reach, fmt.Sprintf("%s=%t", s.Name, d.facts(s.Name) != nil))
+	}
+	slices.Sort(reach)
+	kinds := make([]string, 0, len(p.Evidence))
+	for _, e := range p.Evidence {
+		kinds = append(kinds, string(e.Kind))
+	}
+	_, _ = fmt.Fprintf(h, "%s|%s", strings.Join(reach, ","), strings.Join(kinds, ","))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// diagnose is the diagnosis of the current primary.
+func (d *decider) diagnose() topology.Diagnosis {
+	return topology.Diagnose(&d.in.View, topology.Question{Primary: d.s.Primary, Ackers: d.witnesses(), HangAfter: d.hangAfter()})
+}

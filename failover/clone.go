@@ -1,0 +1,34 @@
+package failover
+
+import (
+	"maps"
+	"slices"
+)
+
+// clone copies a state deeply enough that the copy may be changed without the original noticing.
+func clone(s State) State {
+	s.Ackers = slices.Clone(s.Ackers)
+	s.Servers = maps.Clone(s.Servers)
+	if s.Servers == nil {
+		s.Servers = map[string]Member{}
+	}
+	for name, m := range s.Servers {
+		if m.Quarantine != nil {
+			q := *m.Quarantine
+			m.Quarantine = &q
+			s.Servers[name] = m
+		}
+	}
+	if s.Recovery != nil {
+		r := *s.Recovery
+		r.Steps = slices.Clone(r.Steps)
+		r.Evidence = slices.Clone(r.Evidence)
+		r.Groups = slices.Clone(r.Groups)
+		s.Recovery = &r
+	}
+	s.Divergences = slices.Clone(s.Divergences)
+	for i := range s.Divergences {
+		s.Divergences[i].Extras = maps.Clone(s.Divergences[i].Extras)
+	}
+	return s
+}

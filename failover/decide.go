@@ -1,0 +1,175 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
+)
+
+// Deadlines of actions, and how long a stage waits for what is not essential.
+const (
+	shortDeadline   = 5 * time.Second
+	catchUpDeadline = 30 * time.Second
+	fenceDeadline   = 2 * time.Second
+	cloneDeadline   = 2 * time.Hour
+	captureDeadline = time.Hour
+	tailGrace       = 250 * time.Millisecond // for servers outside the acker set to tell their tail
+	settleDelay     = 2 * time.Second        // between the first quarantine and the capture
+	absentDelay     = 30 * time.Second       // a capture waits so long for a holder that is gone again
+	unseenGrace     = time.Second            // beyond hang_after before an unseen primary is a hold
+)
+
+// Decide answers what follows from what is agreed and what is seen. Same inputs, same decision.
+func Decide(s State, in Input) Decision {
+	d := &decider{in: in, s: clone(s)}
+	d.s.Cluster = in.Spec.Name
+	d.absorb()
+	switch {
+	case d.s.Paused != nil:
+		d.say("paused by %s: %s", d.s.Paused.By, d.s.Paused.Reason)
+		return Decision{Next: d.s, Events: d.events, Reason: d.reason}
+	case d.s.Epoch == 0:
+		d.adopt()
+	case d.s.Recovery != nil:
+		d.recover()
+	default:
+		d.watch()
+	}
+	if in.Spec.Mode == policy.ModeObserve {
+		return d.observed(s)
+	}
+	return Decision{Next: d.s, Actions: d.actions, Events: d.events, Reason: d.reason}
+}
+
+// decider carries one decision while it is being made.
+type decider struct {
+	in      Input
+	s       State
+	actions []Action
+	events  []Event
+	reason  string
+}
+
+// observed keeps of a decision only what may be recorded without touching anything.
+func (d *decider) observed(before State) Decision {
+	next := clone(before)
+	next.Cluster, next.Epoch, next.Primary = d.s.Cluster, max(d.s.Epoch, before.Epoch), before.Primary
+	if before.Epoch == 0 {
+		next = d.s
+	}
+	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
+	reason := d.reason
+	if r := d.s.Recovery; r != nil && before.Recovery == nil {
+		next.Hold = d.newHold("mode is observe: would act: "+r.Reason, nil)
+		reason = next.Hold.Reason
+		if before.Hold == nil || before.Hold.Reason != reason {
+			d.event(Event{Kind: "observed", Decision: "nothing was touched", Reason: reason, Candidates: r.Verdicts})
+		}
+	}
+	if before.Hold != nil && next.Hold != nil && before.Hold.Reason == next.Hold.Reason {
+		next.Hold = before.Hold
+	}
+	next.Recovery = nil
+	return Decision{Next: next, Events: d.events, Reason: reason}
+}
+
+func (d *decider) say(format string, args ...any) { d.reason = fmt.Sprintf(format, args...) }
+
+// do adds an action. suffix tells apart repetitions that are wanted.
+func (d *decider) do(a Action, suffix string) {
+	a.Cluster, a.Epoch = d.s.Cluster, d.s.Epoch
+	a.ID = fmt.Sprintf("%s/%d/%s/%s%s", a.Cluster, a.Epoch, a.Kind, a.Server, suffix)
+	a.SourceUUID = d.s.Servers[a.Source].UUID
+	if a.Deadline == 0 {
+		a.Deadline = shortDeadline
+	}
+	d.actions = append(d.actions, a)
+}
+
+func (d *decider) event(e Event) {
+	d.s.Counter++
+	e.ID = fmt.Sprintf("%s-%d", d.s.Cluster, d.s.Counter)
+	e.At, e.Cluster = d.in.Now, d.s.Cluster
+	if e.Epoch == 0 {
+		e.Epoch = d.s.Epoch
+	}
+	d.events = append(d.events, e)
+}
+
+func (d *decider) newHold(reason string, missing []string) *Hold {
+	return &Hold{Since: d.in.Now, Reason: reason, Missing: missing}
+}
+
+// hold records why nothing is done. A hold that says the same is kept as it is, so that waiting
+// writes nothing; one that says something new is also an event.
+func (d *decider) hold(kind string, verdicts []policy.Verdict, missing []string, format string, args ...any) {
+	reason := fmt.Sprintf(format, args...)
+	d.reason = reason
+	if h := d.s.Hold; h != nil && h.Reason == reason {
+		return
+	}
+	since := d.in.Now
+	if d.s.Hold != nil {
+		since = d.s.Hold.Since
+	}
+	d.s.Hold = &Hold{Since: since, Reason: reason, Missing: missing}
+	d.event(Event{Kind: kind, Decision: "nothing was touched", Reason: reason, Candidates: verdicts})
+}
+
+// unhold ends a hold that the world has resolved.
+func (d *decider) unhold(why string) {
+	if h := d.s.Hold; h != nil && !h.Sticky {
+		d.event(Event{Kind: "release", Decision: "hold ended", Reason: why + " (held because: " + h.Reason + ")"})
+		d.s.Hold = nil
+	}
+}
+
+func (d *decider) facts(server string) *topology.Facts { return d.in.View.Current(server) }
+
+// member changes what is agreed about a server.
+func (d *decider) member(server string, change func(*Member)) {
+	m := d.s.Servers[server]
+	change(&m)
+	d.s.Servers[server] = m
+}
+
+func (d *decider) region(server string) string {
+	s, _ := d.in.Spec.Find(server)
+	return s.Region
+}
+
+func (d *decider) quarantined() map[string]string {
+	out := map[string]string{}
+	for name, m := range d.s.Servers {
+		if m.Quarantine != nil {
+			out[name] = m.Quarantine.Reason
+		}
+	}
+	return out
+}
+
+func (d *decider) question() policy.Question {
+	return policy.Question{Spec: d.in.Spec, View: &d.in.View, Primary: d.s.Primary, Quarantined: d.quarantined()}
+}
+
+// ackersWanted lists the declared servers of the primary's region that should acknowledge.
+func (d *decider) ackersWanted(primary string) []string {
+	if d.in.Spec.Policy.Durability != policy.DurabilitySemiSync {
+		return nil
+	}
+	var out []string
+	for _, name := range d.in.Spec.InRegion(d.region(primary)) {
+		if name != primary && d.s.Servers[name].Quarantine == nil {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (d *decider) semiSync() bool { return d.in.Spec.Policy.Durability == policy.DurabilitySemiSync }
+
+func (d *decider) hangAfter() time.Duration { return time.Duration(d.in.Spec.Policy.HangAfter) }

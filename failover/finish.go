@@ -1,0 +1,212 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/topology"
+)
+
+// stageOpen waits until the primary of the new epoch is open. It opens only with its ackers attached;
+// until then the cluster holds and says who is missing.
+func (d *decider) stageOpen() {
+	r := d.s.Recovery
+	if o := d.s.Override; r.Kind == KindOverride && o != nil && d.in.Now.After(o.Expires) {
+		d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, r.Candidate)
+		return
+	}
+	d.retry(ActFollow)
+	d.retry(ActOpen)
+	d.attachLatecomers()
+	step := r.step(ActOpen, r.Candidate)
+	switch {
+	case step == nil:
+		d.intend(ActOpen, r.Candidate)
+	case step.State == StepDone:
+		d.finish(step)
+	case d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
+		d.replan(r.Candidate + " was lost while it was being opened")
+	case step.Tries > 0 && step.Error != "":
+		missing := d.notHolding()
+		d.hold("hold", nil, missing, "%s is the primary of epoch %d and not open yet: %s", r.Candidate, d.s.Epoch, openProblem(step.Error, r.Ackers))
+	}
+}
+
+// openProblem makes the next step of a person part of the reason.
+func openProblem(err string, ackers []string) string {
+	if len(ackers) == 0 {
+		return "no acker answers; start a server of its region"
+	}
+	return strings.TrimSpace(strings.SplitN(err, "\n", 2)[0])
+}
+
+// attachLatecomers points servers of the candidate's region that came back, and hold nothing extra,
+// at the new primary: each is committed as an acker first. A returning old primary is one of them.
+func (d *decider) attachLatecomers() {
+	r := d.s.Recovery
+	if !d.semiSync() {
+		return
+	}
+	for _, name := range d.ackersWanted(r.Candidate) {
+		f := d.facts(name)
+		if f == nil || r.step(ActFollow, name) != nil || f.Writable() || !r.Target.Contains(f.Received()) {
+			continue
+		}
+		r.Ackers = append(slices.Clone(r.Ackers), name)
+		slices.Sort(r.Ackers)
+		last := &r.Groups[len(r.Groups)-1]
+		last.Ackers = r.Ackers
+		if r.Kind == KindOverride {
+			r.WaitCount = min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers))
+		}
+		d.intend(ActFollow, name)
+	}
+}
+
+// finish closes the recovery: the new primary was read back as writable.
+func (d *decider) finish(opened *Step) {
+	r := d.s.Recovery
+	d.s.Ackers, d.s.WaitCount = r.Ackers, r.WaitCount
+	d.s.Armed, d.s.Unproven = r.WaitCount > 0, ""
+	if d.semiSync() && r.WaitCount == 0 {
+		d.s.Unproven = "no server of region " + d.region(r.Candidate) + " acknowledges"
+	}
+	d.s.Baseline, d.s.OpenBoot = opened.Executed.Union(r.Target), opened.Boot
+	d.member(r.Candidate, func(m *Member) { m.Former, m.Away, m.Quarantine = 0, false, nil })
+	for _, s := range d.in.Spec.Servers {
+		if s.Name != r.Candidate {
+			d.member(s.Name, func(m *Member) { m.Away = true })
+		}
+	}
+	d.s.CooldownUntil = d.in.Now.Add(time.Duration(d.in.Spec.Policy.Cooldown))
+	d.s.Hold, d.s.Recovery, d.s.Override = nil, nil, nil
+	loss := r.Loss
+	d.say("%s is the primary: %s", r.Candidate, r.Reason)
+	d.event(Event{
+		Kind: string(r.Kind), By: r.By, Decision: fmt.Sprintf("%s replaced %s", r.Candidate, r.Old), Reason: r.Reason,
+		Candidates: r.Verdicts, Evidence: r.Evidence, Steps: r.Steps, Lost: &loss,
+	})
+}
+
+// abort undoes the claims of a recovery that is no longer wanted: stopped receivers start again.
+func (d *decider) abort(why string) {
+	r := d.s.Recovery
+	d.advance(StageAbort)
+	d.s.Hold = nil
+	var undo []string
+	for _, s := range r.Steps {
+		if s.Name == ActRevoke && s.Attempt == r.Attempt && !slices.Contains(undo, s.Server) {
+			undo = append(undo, s.Server)
+		}
+	}
+	for _, name := range undo {
+		d.intend(ActFollow, name)
+	}
+	if r.step(ActFence, r.Old) != nil {
+		d.intend(ActOpen, r.Old)
+	}
+	r.Reason = why
+	d.say("%s: %s; starting its receivers again", r.ID, why)
+}
+
+// stageAbort waits until every claim is verified undone.
+func (d *decider) stageAbort() {
+	r := d.s.Recovery
+	d.retry(ActFollow)
+	d.retry(ActOpen)
+	var open []string
+	for _, s := range r.Steps {
+		if (s.Name == ActFollow || s.Name == ActOpen) && s.Attempt == r.Attempt && s.State != StepDone && d.facts(s.Server) != nil {
+			open = append(open, s.Server)
+		}
+	}
+	if len(open) > 0 {
+		return
+	}
+	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts})
+	d.s.Recovery, d.s.Override = nil, nil
+}
+
+// absorb takes in the outcomes of actions.
+func (d *decider) absorb() {
+	for _, res := range d.in.Results {
+		switch res.Action.Kind {
+		case ActCapture, ActCompare:
+			d.absorbReport(res)
+		case ActQuarantine:
+			d.absorbQuarantine(res)
+		case ActClone:
+			d.absorbClone(res)
+		case ActConfigure, ActFence, ActRevoke, ActCatchUp, ActPrepare, ActFollow, ActOpen:
+			d.absorbStep(res)
+		}
+	}
+}
+
+// absorbStep records the outcome of a recovery's step; an outcome of another attempt is ignored.
+func (d *decider) absorbStep(res Result) {
+	r := d.s.Recovery
+	if r == nil {
+		d.absorbOpen(res)
+		return
+	}
+	step := r.step(res.Action.Kind, res.Action.Server)
+	if step == nil || step.State != StepPending || !strings.Contains(res.Action.ID, "/"+r.ID+"/"+fmt.Sprint(r.Attempt)+"/") {
+		return
+	}
+	step.EndedAt = res.At
+	if res.Err != "" {
+		step.State, step.Error, step.Tries = StepFailed, res.Err, step.Tries+1
+		return
+	}
+	step.State, step.Error = StepDone, ""
+	if res.Facts == nil {
+		return
+	}
+	step.Executed, step.Boot = res.Facts.Executed, res.Facts.BootedAt
+	step.Received = gtid.Set{}
+	if res.Facts.Source != nil {
+		step.Received = res.Facts.Source.Received
+	}
+	if step.Name == ActRevoke {
+		step.Counts, step.Why = d.counts(step.Server, res.Facts)
+		if slices.ContainsFunc(r.Groups, func(g AckGroup) bool { return slices.Contains(g.Ackers, step.Server) }) {
+			return
+		}
+		step.Counts = r.Kind == KindOverride || (!d.semiSync() && d.region(step.Server) == d.in.Spec.HomeRegion)
+		step.Why = "is no acker"
+	}
+}
+
+// absorbOpen notes that the primary of the epoch was opened again after a boot.
+func (d *decider) absorbOpen(res Result) {
+	if res.Action.Kind != ActOpen || res.Err != "" || res.Facts == nil || res.Action.Server != d.s.Primary {
+		return
+	}
+	d.s.OpenBoot, d.s.Baseline = res.Facts.BootedAt, res.Facts.Executed
+	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: "it is the primary of the epoch and its ackers hold everything it has"})
+}
+
+// absorbClone ends an operator's clone order.
+func (d *decider) absorbClone(res Result) {
+	m := d.s.Servers[res.Action.Server]
+	if m.Clone == nil || !strings.HasSuffix(res.Action.ID, "/"+m.Clone.ID) {
+		return
+	}
+	e := Event{Kind: "clone", By: m.Clone.By, Decision: res.Action.Server + " was rebuilt from " + m.Clone.From, Reason: "ordered by " + m.Clone.By}
+	if res.Err != "" {
+		e.Decision, e.Reason = "clone of "+res.Action.Server+" failed", res.Err
+	}
+	m.Clone = nil
+	d.s.Servers[res.Action.Server] = m
+	d.event(e)
+}
+
+// Diagnosis exposes what the decision sees of the primary, for people.
+func Diagnosis(s State, in Input) topology.Diagnosis {
+	d := &decider{in: in, s: clone(s)}
+	return topology.Diagnose(&d.in.View, topology.Question{Primary: s.Primary, Ackers: d.witnesses(), HangAfter: d.hangAfter()})
+}

@@ -1,0 +1,125 @@
+package failover
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
+)
+
+// acceptFailover opens a recovery that a person ordered: inside the home region by the ordinary
+// rules, or across regions by an override that names the divergence it accepts.
+func (d *decider) acceptFailover(p *Preview, o Order) error {
+	q := d.question()
+	if o.Override {
+		q.AcceptRegion = o.Server
+	}
+	p.Candidates = policy.Candidates(q)
+	if err := d.orderable(o); err != nil {
+		return err
+	}
+	if o.Server != "" {
+		for _, v := range p.Candidates {
+			if v.Server == o.Server && !v.Eligible {
+				return refused("%s %s%s", v.Server, v.Reason, d.overrideHint(o))
+			}
+		}
+	} else if len(eligibleNames(p.Candidates)) == 0 {
+		return refused("no server may be promoted: %s", rejections(p.Candidates))
+	}
+	diag := d.diagnose()
+	if o.Override {
+		return d.acceptOverride(p, o, diag)
+	}
+	return d.acceptAtHome(p, o, diag)
+}
+
+func (d *decider) orderable(o Order) error {
+	_, known := d.in.Spec.Find(o.Server)
+	switch {
+	case d.s.Epoch == 0:
+		return refused("cluster %s is not adopted yet", d.in.Spec.Name)
+	case d.in.Spec.Mode == policy.ModeObserve:
+		return refused("cluster %s is in mode observe, in which nothing is touched; apply mode: automatic first", d.in.Spec.Name)
+	case d.s.Paused != nil:
+		return refused("cluster %s is paused by %s; `regent resume %s` ends that", d.in.Spec.Name, d.s.Paused.By, d.in.Spec.Name)
+	case o.Server != "" && !known:
+		return fmt.Errorf("%w: server %s in cluster %s", ErrUnknownObject, o.Server, d.in.Spec.Name)
+	case o.Server == d.s.Primary:
+		return refused("%s is the primary already", o.Server)
+	case d.s.Recovery != nil && d.s.Recovery.Stage != StageRevoke:
+		return refused("recovery %s is under way (%s towards %s)", d.s.Recovery.ID, d.s.Recovery.Stage, d.s.Recovery.Candidate)
+	case o.Override && o.Server == "":
+		return fmt.Errorf("%w: --override-region needs --to SERVER", ErrBadOrder)
+	case o.Override && o.Reason == "":
+		return fmt.Errorf("%w: --override-region needs --reason TEXT", ErrBadOrder)
+	case o.Override && o.TTL <= 0:
+		return fmt.Errorf("%w: --override-region needs --ttl, such as 15m", ErrBadOrder)
+	}
+	return nil
+}
+
+func (d *decider) overrideHint(o Order) string {
+	if !o.Override && d.region(o.Server) != d.in.Spec.HomeRegion {
+		return "; a person may override this with --override-region --reason TEXT --ttl 15m"
+	}
+	return ""
+}
+
+func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) error {
+	if why := d.unknownGroups(); why != "" {
+		return refused("the loss of acknowledged writes is unknown, because %s", why)
+	}
+	groups := d.groups()
+	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }); len(missing) > 0 {
+		return refused("acknowledged writes could be lost without %s", strings.Join(missing, "; "))
+	}
+	if !d.semiSync() && d.facts(d.s.Primary) == nil {
+		return refused("%s cannot be made read-only: it is not reachable", d.s.Primary)
+	}
+	p.Summary = fmt.Sprintf("replace %s by %s inside region %s", d.s.Primary, orAny(o.Server), d.in.Spec.HomeRegion)
+	p.Changes = []string{"make " + d.s.Primary + " read-only if it answers", "stop every receiver, collect every transaction, open the new primary"}
+	p.PossibleLoss = 0
+	d.startOrdered(Recovery{Kind: KindFailover, Reason: "ordered by " + o.By + ": " + orAny(o.Reason) + " (" + diag.Reason + ")", Groups: groups}, o)
+	return nil
+}
+
+func orAny(s string) string {
+	if s == "" {
+		return "the best candidate"
+	}
+	return s
+}
+
+// acceptOverride is the one exception to I1 and I2: it says what will diverge, and it is used up by
+// the recovery that it opens.
+func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) error {
+	p.PossibleLoss = d.estimateLoss()
+	p.Summary = fmt.Sprintf("promote %s in region %s though the home region is %s", o.Server, d.region(o.Server), d.in.Spec.HomeRegion)
+	p.Changes = []string{"stop the receivers of every server that answers, collect what they hold, open " + o.Server + " in a new epoch"}
+	if d.facts(d.s.Primary) == nil {
+		p.Risks = append(
+			p.Risks,
+			d.s.Primary+" cannot be seen and may go on taking writes: both sides then hold writes that the other lacks",
+			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(p.PossibleLoss)),
+		)
+	}
+	p.Evidence = append(p.Evidence, Evidence{Server: d.s.Primary, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
+	if e, _ := d.processDead(d.s.Primary); e != nil {
+		p.Evidence = append(p.Evidence, *e)
+	}
+	d.s.Override = &Override{ID: o.ID, Target: o.Server, Region: true, Reason: o.Reason, By: o.By, At: o.At, Expires: d.in.Now.Add(o.TTL)}
+	d.event(Event{Kind: "override", By: o.By, Decision: "promotion of " + o.Server + " outside the home region permitted once", Reason: o.Reason, Candidates: p.Candidates})
+	d.startOrdered(Recovery{
+		Kind: KindOverride, Reason: "override by " + o.By + ": " + o.Reason + " (" + diag.Reason + ")", Groups: d.groups(), Loss: p.PossibleLoss,
+	}, o)
+	return nil
+}
+
+// startOrdered opens the recovery; the actions follow with the next decision, after the commit.
+func (d *decider) startOrdered(r Recovery, o Order) {
+	r.By, r.Ordered = o.By, o.Server
+	d.openRecovery(&r)
+	d.actions = nil
+}

@@ -1,0 +1,109 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/regentdb/regent/policy"
+)
+
+// plan chooses the candidate, by filter and then rank, and says what it must execute first.
+func (d *decider) plan() {
+	r := d.s.Recovery
+	c := d.collect()
+	q := d.question()
+	q.Primary = r.Old
+	if r.Kind == KindOverride {
+		q.AcceptRegion = r.Ordered
+	}
+	r.Verdicts = policy.Candidates(q)
+	ranked := policy.Rank(q, func(name string) bool { return c.holders[name].Contains(c.union) })
+	ranked = slices.DeleteFunc(ranked, func(name string) bool {
+		step := r.step(ActRevoke, name)
+		return step == nil || step.State != StepDone || (r.Ordered != "" && name != r.Ordered)
+	})
+	if len(ranked) == 0 {
+		d.hold("refusal", r.Verdicts, []string{"an eligible server"}, "%s; no server may be promoted: %s", stable(r.Reason), rejections(r.Verdicts))
+		return
+	}
+	d.s.Hold = nil
+	r.Candidate, r.Target, r.Tail, r.TailFrom = ranked[0], c.union, c.tail, c.from
+	r.Donors = d.donors(c)
+	d.planAckers()
+	d.addEvidence()
+	d.advance(StageCatchUp)
+	if c.tail.IsEmpty() && r.step(ActRevoke, r.Candidate).Executed.Contains(r.Target) {
+		d.attach()
+		return
+	}
+	d.intend(ActCatchUp, r.Candidate)
+}
+
+// donors lists who can give the candidate what it lacks, the fullest first.
+func (d *decider) donors(c collected) []string {
+	r := d.s.Recovery
+	lacks := c.union.Subtract(c.holders[r.Candidate])
+	if lacks.IsEmpty() {
+		return nil
+	}
+	var out []string
+	for _, s := range d.in.Spec.Servers {
+		if held, ok := c.holders[s.Name]; ok && s.Name != r.Candidate && !held.Intersect(lacks).IsEmpty() {
+			out = append(out, s.Name)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b string) int {
+		return int(c.holders[b].Intersect(lacks).Count()) - int(c.holders[a].Intersect(lacks).Count()) //nolint:gosec // counts of one tail
+	})
+	return out
+}
+
+// planAckers says who will acknowledge in the new epoch: declared servers of the candidate's region
+// that are not quarantined, the old primary excepted.
+func (d *decider) planAckers() {
+	r := d.s.Recovery
+	r.Ackers, r.WaitCount = nil, 0
+	if !d.semiSync() {
+		return
+	}
+	for _, name := range d.ackersWanted(r.Candidate) {
+		if name != r.Old && r.step(ActRevoke, name) != nil {
+			r.Ackers = append(r.Ackers, name)
+		}
+	}
+	r.WaitCount = d.in.Spec.Policy.SemiSync.Required
+	if r.Kind == KindOverride {
+		r.WaitCount = min(r.WaitCount, len(r.Ackers))
+	}
+}
+
+// addEvidence records why the earlier writers can acknowledge no more.
+func (d *decider) addEvidence() {
+	r := d.s.Recovery
+	if step := r.step(ActFence, r.Old); step != nil && step.State == StepDone {
+		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "super_read_only=ON returned and both variables were read back"})
+	}
+	for _, g := range r.Groups {
+		if len(shortfall([]AckGroup{g}, d.counted)) > 0 {
+			continue
+		}
+		var stopped []string
+		for _, name := range g.Ackers {
+			if ok, _ := d.counted(name); ok {
+				stopped = append(stopped, name)
+			}
+		}
+		r.Evidence = append(r.Evidence, Evidence{
+			Server: g.Writer, Kind: EvidenceAcksRevoked, By: d.in.Node, At: d.in.Now,
+			Detail: fmt.Sprintf("receivers of %s read back as stopped; %d of its %d ackers are left, fewer than the %d a commit waits for",
+				strings.Join(stopped, ", "), len(g.Ackers)-len(stopped), len(g.Ackers), g.Wait),
+		})
+	}
+	if e, _ := d.processDead(r.Old); e != nil && d.semiSync() {
+		r.Evidence = append(r.Evidence, *e)
+	}
+	if o := d.s.Override; o != nil && r.Kind == KindOverride {
+		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
+	}
+}

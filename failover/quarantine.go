@@ -1,0 +1,200 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/topology"
+)
+
+// extras are the transactions a server holds and the primary lacks. What carries the primary's own
+// uuid is on its way from the primary: its answer may be older than the replica's.
+func (d *decider) extras(f, fp *topology.Facts) gtid.Set {
+	return f.Received().Subtract(fp.Received()).Subtract(d.s.Baseline).Without(fp.UUID)
+}
+
+// quarantine commits that the server is kept apart, before anything is done to it.
+func (d *decider) quarantine(server string, extra gtid.Set) {
+	reason := fmt.Sprintf("holds %d transactions that %s lacks", extra.Count(), d.s.Primary)
+	div := d.divergence(server)
+	div.Extras[server] = extra
+	d.member(server, func(m *Member) {
+		m.Quarantine = &Quarantine{Since: d.in.Now, Reason: reason, Extra: extra, Divergence: div.ID}
+		m.Away = true
+	})
+	d.event(Event{Kind: "quarantine", Decision: server + " is kept read-only and apart", Reason: reason})
+	d.do(Action{Kind: ActQuarantine, Server: server}, "")
+}
+
+// divergence finds the open report against the current primary, or begins one.
+func (d *decider) divergence(server string) *Divergence {
+	for i := range d.s.Divergences {
+		div := &d.s.Divergences[i]
+		if div.Epoch == d.s.Epoch && div.State != DivergenceSettled && div.State != DivergenceFailed {
+			if d.s.Servers[server].Former != 0 {
+				div.OldServer = server
+			}
+			return div
+		}
+	}
+	d.s.Counter++
+	d.s.Divergences = append(d.s.Divergences, Divergence{
+		ID: fmt.Sprintf("%s-e%d-%d", d.s.Cluster, d.s.Epoch, d.s.Counter), State: DivergenceCapturing, Epoch: d.s.Epoch,
+		OldServer: server, NewServer: d.s.Primary, Extras: map[string]gtid.Set{}, CreatedAt: d.in.Now,
+	})
+	return &d.s.Divergences[len(d.s.Divergences)-1]
+}
+
+// keepQuarantined fences the server until its binary log is final, then waits for people. A server
+// that was rebuilt and holds no extras any more leaves quarantine by itself.
+func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.Set) {
+	q := d.s.Servers[server].Quarantine
+	div := d.report(q.Divergence)
+	switch {
+	case !q.Fenced || f.Writable():
+		d.do(Action{Kind: ActQuarantine, Server: server}, "")
+	case extra.IsEmpty() && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled):
+		d.member(server, func(m *Member) { m.Quarantine = nil })
+		d.event(Event{Kind: "rejoin", Decision: server + " leaves quarantine", Reason: "it holds nothing that " + d.s.Primary + " lacks"})
+	}
+}
+
+func (d *decider) report(id string) *Divergence {
+	for i := range d.s.Divergences {
+		if d.s.Divergences[i].ID == id {
+			return &d.s.Divergences[i]
+		}
+	}
+	return nil
+}
+
+// absorbQuarantine records that a server's binary log is final.
+func (d *decider) absorbQuarantine(r Result) {
+	m := d.s.Servers[r.Action.Server]
+	if m.Quarantine == nil || r.Facts == nil || r.Err != "" {
+		return
+	}
+	fp := d.primaryFacts()
+	if fp == nil {
+		return
+	}
+	q := *m.Quarantine
+	q.Fenced, q.Extra = true, d.extras(r.Facts, fp)
+	m.Quarantine = &q
+	d.s.Servers[r.Action.Server] = m
+	div := d.report(q.Divergence)
+	if div == nil {
+		return
+	}
+	if q.Extra.IsEmpty() {
+		delete(div.Extras, r.Action.Server)
+		return
+	}
+	div.Extras[r.Action.Server] = q.Extra
+}
+
+func (d *decider) primaryFacts() *topology.Facts {
+	if p := d.in.View.Find(d.s.Primary); p != nil {
+		return p.Facts
+	}
+	return nil
+}
+
+// settle drives the reports: capture when every holder's log is final, then compare.
+func (d *decider) settle(fp *topology.Facts) {
+	d.s.Divergences = slices.DeleteFunc(d.s.Divergences, func(v Divergence) bool {
+		return v.State == DivergenceCapturing && len(v.Extras) == 0 && v.Captured.IsEmpty() && !d.quarantinedBy(v.ID)
+	})
+	for i := range d.s.Divergences {
+		div := &d.s.Divergences[i]
+		if div.State == DivergenceSettled || div.State == DivergenceFailed || d.in.Now.Before(div.RetryAt) || !d.final(div) {
+			continue
+		}
+		if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && div.Node != d.in.Node) {
+			div.State = DivergenceCapturing
+		}
+		snapshot := *div
+		switch div.State {
+		case DivergenceCapturing:
+			d.do(Action{Kind: ActCapture, Server: div.NewServer, Divergence: &snapshot, Target: fp.Executed, Deadline: captureDeadline}, suffixOf(div))
+		case DivergenceComparing:
+			d.do(Action{Kind: ActCompare, Server: div.NewServer, Divergence: &snapshot, Target: fp.Executed, Deadline: captureDeadline}, suffixOf(div))
+		case DivergenceOpen, DivergenceSettled, DivergenceFailed:
+		}
+	}
+}
+
+func suffixOf(div *Divergence) string {
+	return fmt.Sprintf("/%s/%d/%d", div.ID, len(div.Extras), div.Tries)
+}
+
+func (d *decider) quarantinedBy(id string) bool {
+	for _, m := range d.s.Servers {
+		if m.Quarantine != nil && m.Quarantine.Divergence == id {
+			return true
+		}
+	}
+	return false
+}
+
+// final tells whether the extras of a divergence can no longer grow on any server that answers.
+func (d *decider) final(div *Divergence) bool {
+	if d.in.Now.Sub(div.CreatedAt) < settleDelay {
+		return false
+	}
+	for _, s := range d.in.Spec.Servers {
+		f := d.facts(s.Name)
+		q := d.s.Servers[s.Name].Quarantine
+		if q != nil && q.Divergence == div.ID && !q.Fenced && (f != nil || d.in.Now.Sub(div.CreatedAt) < absentDelay) {
+			return false
+		}
+		if f != nil && q == nil && s.Name != d.s.Primary && f.Writable() {
+			return false
+		}
+	}
+	return true
+}
+
+// absorbReport records how far a capture or a comparison came. A failure is tried again: the
+// captured files and the quarantine stay.
+func (d *decider) absorbReport(r Result) {
+	div := d.report(r.Action.Divergence.ID)
+	if div == nil || (r.Action.Kind == ActCapture) != (div.State == DivergenceCapturing) {
+		return
+	}
+	if r.Err != "" || r.Report == nil {
+		div.Error, div.Tries = r.Err, div.Tries+1
+		div.RetryAt = d.in.Now.Add(min(30*time.Second, time.Second<<min(div.Tries, 5)))
+		return
+	}
+	div.Error, div.Node, div.Complete = "", r.By, r.Report.Complete
+	if r.Action.Kind == ActCapture {
+		div.Captured, div.State = r.Report.Captured, DivergenceComparing
+		return
+	}
+	div.State = DivergenceOpen
+	div.Transactions, div.Undecodable, div.ByClass = r.Report.Transactions, r.Report.Undecodable, r.Report.ByClass
+	div.From, div.To = r.Report.From, r.Report.To
+	d.event(Event{
+		Kind: "report", Decision: "report " + div.ID,
+		Reason: fmt.Sprintf("%d transactions are only on the old side (%s)", div.Transactions, classes(div.ByClass)),
+	})
+}
+
+func classes(by map[string]int) string {
+	names := make([]string, 0, len(by))
+	for n := range by {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	out := ""
+	for i, n := range names {
+		if i > 0 {
+			out += ", "
+		}
+		out += fmt.Sprintf("%d %s", by[n], n)
+	}
+	return out
+}

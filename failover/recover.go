@@ -1,0 +1,323 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/topology"
+)
+
+// recover moves the open recovery as far as what is known allows, and asks again for every step
+// that is committed and has no outcome yet, so that a new leader resumes where the old one stopped.
+func (d *decider) recover() {
+	r := d.s.Recovery
+	if r.Term != d.in.Term {
+		// Deadlines of another leader's clock mean nothing here.
+		r.Term, r.StageAt = d.in.Term, d.in.Now
+	}
+	d.say("%s: %s", r.ID, r.Stage)
+	switch r.Stage {
+	case StageRevoke:
+		d.stageRevoke()
+	case StageCatchUp:
+		d.stageCatchUp()
+	case StageAttach:
+		d.stageAttach()
+	case StageOpen:
+		d.stageOpen()
+	case StageAbort:
+		d.stageAbort()
+	}
+	d.emitPending()
+}
+
+// revokeAll intends a revoke on every server that answers and is not the old primary, and on an
+// ordered failover first fences the primary.
+func (d *decider) revokeAll() {
+	r := d.s.Recovery
+	if r.By != "" && d.facts(r.Old) != nil && len(r.Groups) <= 1 {
+		// The primary is fenced before its ackers stop: a commit that waits for them would block it.
+		d.intend(ActFence, r.Old)
+		d.emitPending()
+		return
+	}
+	for _, s := range d.in.Spec.Servers {
+		if s.Name != r.Old && d.facts(s.Name) != nil && d.s.Servers[s.Name].Quarantine == nil {
+			d.intend(ActRevoke, s.Name)
+		}
+	}
+	d.emitPending()
+}
+
+// intend records a step before it is taken.
+func (d *decider) intend(kind ActionKind, server string) {
+	r := d.s.Recovery
+	r.Steps = append(r.Steps, Step{Name: kind, Server: server, Attempt: r.Attempt, State: StepPending, StartedAt: d.in.Now})
+}
+
+// emitPending asks for every pending step of the current attempt.
+func (d *decider) emitPending() {
+	r := d.s.Recovery
+	if r == nil {
+		return
+	}
+	asked := map[string]bool{}
+	for _, a := range d.actions {
+		asked[string(a.Kind)+a.Server] = true
+	}
+	for _, s := range r.Steps {
+		if s.State != StepPending || s.Attempt != r.Attempt || asked[string(s.Name)+s.Server] {
+			continue
+		}
+		d.do(d.actionFor(s), fmt.Sprintf("/%s/%d/%d", r.ID, s.Attempt, s.Tries))
+	}
+}
+
+// actionFor fills in what a step needs, from the record alone.
+func (d *decider) actionFor(s Step) Action {
+	r := d.s.Recovery
+	a := Action{Kind: s.Name, Server: s.Server}
+	switch s.Name {
+	case ActFence:
+		a.Deadline = fenceDeadline
+	case ActCatchUp:
+		a.Target, a.Donors, a.Deadline = r.Target, r.Donors, catchUpDeadline
+		if !r.Tail.IsEmpty() {
+			a.Target, a.Donors = r.Target.Union(r.Tail), r.TailFrom
+			a.Deadline = time.Duration(d.in.Spec.Policy.CatchUpBudget)
+		}
+	case ActPrepare:
+		a.Target = r.Target
+		a.Settings = Required(d.in.Spec.Policy, Role{Primary: true, Armed: r.WaitCount > 0, WaitCount: r.WaitCount})
+	case ActFollow:
+		a.Source, a.Target = r.Candidate, r.Target
+		a.Acker = slices.Contains(r.Ackers, s.Server)
+		if r.Stage == StageAbort {
+			a.Source, a.Acker = r.Old, slices.Contains(d.s.Ackers, s.Server)
+			a.Target = r.Target
+		}
+	case ActOpen:
+		a.Target, a.WaitCount = r.Target, r.WaitCount
+		if r.Stage == StageAbort {
+			a.WaitCount = d.s.WaitCount
+		}
+	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare:
+	}
+	return a
+}
+
+// stageRevoke waits until the acknowledgements of every earlier writer are revoked, then chooses.
+func (d *decider) stageRevoke() {
+	r := d.s.Recovery
+	if d.oldIsBack() {
+		d.abort(r.Old + " is back")
+		return
+	}
+	if fence := r.step(ActFence, r.Old); fence != nil && fence.State != StepDone {
+		if fence.State == StepFailed && !d.semiSync() {
+			d.abort(r.Old + " could not be made read-only: " + fence.Error)
+		}
+		if fence.State == StepPending {
+			return
+		}
+	}
+	d.retry(ActRevoke)
+	d.revokeLatecomers()
+	missing := shortfall(r.Groups, d.counted)
+	if len(missing) > 0 && r.Kind != KindOverride {
+		if d.in.Now.Sub(r.StageAt) > shortDeadline {
+			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
+		}
+		return
+	}
+	if d.awaitsOthers() {
+		return
+	}
+	d.plan()
+}
+
+// counted tells whether a server is in T now: its receiver was read back as stopped in this attempt.
+func (d *decider) counted(server string) (bool, string) {
+	step := d.s.Recovery.step(ActRevoke, server)
+	switch {
+	case step == nil:
+		return false, "is not reachable"
+	case step.State == StepFailed:
+		return false, "cannot be stopped: " + step.Error
+	case step.State == StepPending:
+		return false, "has not stopped receiving yet"
+	}
+	return step.Counts, step.Why
+}
+
+// oldIsBack tells whether the old primary answers again before anybody was chosen.
+func (d *decider) oldIsBack() bool {
+	r := d.s.Recovery
+	if r.By != "" || len(r.Groups) > 1 {
+		return false
+	}
+	diag := topology.Diagnose(&d.in.View, topology.Question{Primary: r.Old, Ackers: d.witnesses(), HangAfter: d.hangAfter()})
+	if diag.Condition != topology.PrimaryHealthy && diag.Condition != topology.PrimaryReadOnly {
+		return false
+	}
+	return len(shortfall(r.Groups, d.counted)) > 0
+}
+
+// revokeLatecomers includes servers that came back after the stage began.
+func (d *decider) revokeLatecomers() {
+	r := d.s.Recovery
+	for _, s := range d.in.Spec.Servers {
+		if s.Name == r.Old || d.facts(s.Name) == nil || d.s.Servers[s.Name].Quarantine != nil {
+			continue
+		}
+		if r.step(ActRevoke, s.Name) == nil {
+			d.intend(ActRevoke, s.Name)
+		}
+	}
+}
+
+// awaitsOthers gives servers outside the acker sets a moment to tell their tail: one that dropped its
+// receiver by itself has told it already.
+func (d *decider) awaitsOthers() bool {
+	r := d.s.Recovery
+	if r.Kind == KindOverride || d.in.Now.Sub(r.StageAt) > tailGrace {
+		return d.pending(ActRevoke) && d.in.Now.Sub(r.StageAt) <= shortDeadline && r.Kind == KindOverride
+	}
+	for _, s := range r.Steps {
+		if s.Attempt != r.Attempt || s.Name != ActRevoke || s.State != StepPending {
+			continue
+		}
+		f := d.facts(s.Server)
+		if f != nil && f.Source != nil && f.Source.Receiver == topology.ThreadOn {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *decider) pending(kind ActionKind) bool {
+	r := d.s.Recovery
+	return slices.ContainsFunc(r.Steps, func(s Step) bool {
+		return s.Name == kind && s.Attempt == r.Attempt && s.State == StepPending
+	})
+}
+
+func (d *decider) advance(to Stage) {
+	r := d.s.Recovery
+	r.Stage, r.StageAt = to, d.in.Now
+	d.say("%s: %s, candidate %s", r.ID, to, r.Candidate)
+}
+
+// stageCatchUp waits for the candidate to execute everything that may have been acknowledged. The
+// tail of servers elsewhere is fetched within its budget only.
+func (d *decider) stageCatchUp() {
+	r := d.s.Recovery
+	step := r.step(ActCatchUp, r.Candidate)
+	switch {
+	case step == nil:
+		d.intend(ActCatchUp, r.Candidate)
+	case step.State == StepDone:
+		r.Target, r.Tail = r.Target.Union(r.Tail), r.Tail.Subtract(r.Tail)
+		d.attach()
+	case step.State == StepFailed && !r.Tail.IsEmpty():
+		// Past the budget: whoever holds the tail is quarantined and reported once it is seen.
+		r.Tail = r.Tail.Subtract(r.Tail)
+		if step := r.step(ActRevoke, r.Candidate); step.Executed.Contains(r.Target) {
+			d.attach()
+			return
+		}
+		d.intend(ActCatchUp, r.Candidate)
+	case step.State == StepFailed:
+		d.replan("the candidate " + r.Candidate + " could not catch up: " + step.Error)
+	case d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
+		d.replan("the candidate " + r.Candidate + " is no longer reachable")
+	}
+}
+
+// attach arms the candidate and points the new ackers at it.
+func (d *decider) attach() {
+	r := d.s.Recovery
+	d.advance(StageAttach)
+	d.intend(ActPrepare, r.Candidate)
+	for _, name := range r.Ackers {
+		d.intend(ActFollow, name)
+	}
+}
+
+// stageAttach waits until the candidate is armed and enough ackers hold all that it has: then the
+// new epoch is committed, and only then does its primary open.
+func (d *decider) stageAttach() {
+	r := d.s.Recovery
+	d.retry(ActFollow)
+	prepare := r.step(ActPrepare, r.Candidate)
+	switch {
+	case prepare.State == StepFailed && prepare.Tries >= 3, prepare.State == StepPending && d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
+		d.replan("the candidate " + r.Candidate + " could not be prepared: " + prepare.Error)
+		return
+	case prepare.State != StepDone:
+		d.retry(ActPrepare)
+		return
+	}
+	if missing := d.notHolding(); len(r.Ackers)-len(missing) < r.WaitCount && !d.gone(missing) {
+		return
+	}
+	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1)})
+	d.s.Epoch++
+	d.member(r.Old, func(m *Member) { m.Former, m.Away = d.s.Epoch-1, true })
+	d.s.Primary = r.Candidate
+	d.advance(StageOpen)
+	d.intend(ActOpen, r.Candidate)
+}
+
+// notHolding lists the new ackers that are not known to hold the target.
+func (d *decider) notHolding() []string {
+	r := d.s.Recovery
+	var out []string
+	for _, name := range r.Ackers {
+		revoked, followed := r.step(ActRevoke, name), r.step(ActFollow, name)
+		held := revoked != nil && revoked.State == StepDone && revoked.Executed.Union(revoked.Received).Contains(r.Target)
+		held = held || (followed != nil && followed.State == StepDone && followed.Executed.Union(followed.Received).Contains(r.Target))
+		if !held {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// gone tells that none of the servers answers any more: the primary of the new epoch is then named,
+// and opens as soon as an acker is there.
+func (d *decider) gone(servers []string) bool {
+	for _, name := range servers {
+		if d.facts(name) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// retry turns failed steps of a kind into pending ones. A step that fails again and again is asked
+// for at a slower pace by whoever runs it; the recovery says so in a hold.
+func (d *decider) retry(kind ActionKind) {
+	r := d.s.Recovery
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Name == kind && s.Attempt == r.Attempt && s.State == StepFailed && d.facts(s.Server) != nil &&
+			d.in.Now.Sub(s.EndedAt) >= min(time.Duration(s.Tries)*200*time.Millisecond, 2*time.Second) {
+			s.State = StepPending
+		}
+	}
+}
+
+// replan goes back to the first stage for another pass over the servers that answer now. The servers
+// whose opening was begun stay among the writers whose acknowledgements must be revoked.
+func (d *decider) replan(why string) {
+	r := d.s.Recovery
+	d.event(Event{Kind: string(r.Kind), Decision: "begins again", Reason: why, Steps: r.Steps, Evidence: r.Evidence, Candidates: r.Verdicts})
+	r.Attempt++
+	r.Candidate, r.Evidence, r.Donors, r.TailFrom = "", nil, nil, nil
+	r.Target, r.Tail = r.Target.Subtract(r.Target), r.Tail.Subtract(r.Tail)
+	d.advance(StageRevoke)
+	d.revokeAll()
+}

@@ -1,0 +1,118 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/topology"
+)
+
+// counts tells whether the sets an acker shows can prove what it acknowledged (membership of T), and
+// why not. An acker restarted since it was last seen caught up counts only if its relay log survives
+// a restart whole: kept on recovery and synced before each acknowledgement.
+func (d *decider) counts(server string, f *topology.Facts) (bool, string) {
+	m := d.s.Servers[server]
+	switch {
+	case f == nil:
+		return false, "is not reachable"
+	case m.UUID != "" && m.UUID != f.UUID:
+		return false, "is another server than before"
+	case m.Quarantine != nil:
+		return false, "is quarantined"
+	case f.Source != nil && f.Source.ApplierError != "":
+		return false, "has a broken applier: " + f.Source.ApplierError
+	case !topology.SameBoot(m.CaughtUpBoot, f.BootedAt):
+		sync, ok := f.Number("sync_relay_log")
+		if f.On("relay_log_recovery") || !ok || sync != 1 {
+			return false, "restarted, and its relay log may have lost what it acknowledged (relay_log_recovery is ON or sync_relay_log is not 1)"
+		}
+	}
+	return true, ""
+}
+
+// shortfall checks the promotion rule |A \ T| < W for every acker group, and returns what is missing,
+// or nothing when the rule holds.
+func shortfall(groups []AckGroup, counted func(server string) (bool, string)) []string {
+	var missing []string
+	for _, g := range groups {
+		var out []string
+		for _, name := range g.Ackers {
+			if ok, why := counted(name); !ok {
+				out = append(out, name+" "+why)
+			}
+		}
+		if len(out) >= max(g.Wait, 1) {
+			for _, m := range out {
+				if !slices.Contains(missing, m) {
+					missing = append(missing, m)
+				}
+			}
+		}
+	}
+	return missing
+}
+
+// unknownGroups says why the acker sets cannot be trusted, or "".
+func (d *decider) unknownGroups() string {
+	switch {
+	case !d.semiSync():
+		return ""
+	case d.s.Unproven != "":
+		return d.s.Unproven
+	case !d.s.Armed || len(d.s.Ackers) == 0:
+		return "the acker set of epoch " + fmt.Sprint(d.s.Epoch) + " is unknown"
+	}
+	return ""
+}
+
+// collected is what the counted servers of the current attempt hold: the union that the new primary
+// must have executed, and the tail that only servers elsewhere hold.
+type collected struct {
+	union, tail gtid.Set
+	from        []string // servers that hold the tail
+	holders     map[string]gtid.Set
+}
+
+func (d *decider) collect() collected {
+	r := d.s.Recovery
+	c := collected{holders: map[string]gtid.Set{}}
+	var others []string
+	for _, s := range d.in.Spec.Servers {
+		step := r.step(ActRevoke, s.Name)
+		if step != nil && step.State == StepDone {
+			held := step.Executed.Union(step.Received)
+			c.holders[s.Name] = held
+			if step.Counts {
+				c.union = c.union.Union(held)
+				continue
+			}
+		}
+		others = append(others, s.Name)
+	}
+	if step := r.step(ActFence, r.Old); step != nil && step.State == StepDone {
+		c.union = c.union.Union(step.Executed)
+		c.holders[r.Old] = step.Executed
+	}
+	for _, name := range others {
+		held, ok := c.holders[name]
+		if f := d.facts(name); !ok && f != nil && name != r.Old && d.s.Servers[name].Quarantine == nil {
+			held = f.Received()
+		}
+		if extra := held.Subtract(c.union); !extra.IsEmpty() {
+			c.tail = c.tail.Union(extra)
+			c.from = append(c.from, name)
+		}
+	}
+	return c
+}
+
+// step finds the newest step of a kind on a server in the current attempt.
+func (r *Recovery) step(kind ActionKind, server string) *Step {
+	for i := len(r.Steps) - 1; i >= 0; i-- {
+		if s := &r.Steps[i]; s.Name == kind && s.Server == server && s.Attempt == r.Attempt {
+			return s
+		}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package failover
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
+)
+
+// watch is the decision while no recovery is open: diagnose the primary, and either keep the cluster
+// as it should be, or begin a recovery, or hold.
+func (d *decider) watch() {
+	diag := topology.Diagnose(&d.in.View, topology.Question{
+		Primary: d.s.Primary, Ackers: d.witnesses(), HangAfter: d.hangAfter(),
+	})
+	if diag.Condition != topology.RegionIsolated && d.s.Isolated != "" {
+		d.event(Event{Kind: "release", Decision: "isolation ended", Reason: diag.Reason})
+		d.s.Isolated = ""
+	}
+	d.reason = diag.Reason
+	switch diag.Condition {
+	case topology.PrimaryHealthy:
+		d.unhold(diag.Reason)
+		d.keep(d.in.View.Find(d.s.Primary).Facts)
+	case topology.PrimaryReadOnly:
+		d.reopen(d.in.View.Find(d.s.Primary).Facts)
+	case topology.PrimaryDead, topology.PrimaryHung:
+		d.begin(diag)
+	case topology.RegionIsolated:
+		d.isolated(diag)
+	case topology.PrimaryUnseen, topology.PrimaryUnknown:
+		d.unseen(diag)
+	}
+}
+
+// witnesses are the servers whose receivers testify about the primary: the acker set, or without
+// acknowledgements every declared server of its region.
+func (d *decider) witnesses() []string {
+	if d.semiSync() && len(d.s.Ackers) > 0 {
+		return d.s.Ackers
+	}
+	return d.in.Spec.InRegion(d.region(d.s.Primary))
+}
+
+// isolated records the refusal once, with every candidate elsewhere and why it is refused, and
+// touches nothing: the isolated primary keeps serving.
+func (d *decider) isolated(diag topology.Diagnosis) {
+	d.say("%s; on_isolation is %s: %s keeps serving and nobody else is promoted", diag.Reason, d.in.Spec.Policy.OnIsolation, d.s.Primary)
+	if d.s.Isolated != "" {
+		return
+	}
+	d.s.Isolated = d.reason
+	d.event(Event{Kind: "refusal", Decision: "no promotion: " + d.regionWord(), Reason: d.reason, Candidates: policy.Candidates(d.question())})
+}
+
+func (d *decider) regionWord() string {
+	return "region " + d.region(d.s.Primary) + " is isolated and cross_region is " + d.in.Spec.Policy.CrossRegion
+}
+
+// unseen waits, and becomes a hold when it lasts: nobody is promoted because somebody cannot see.
+func (d *decider) unseen(diag topology.Diagnosis) {
+	p := d.in.View.Find(d.s.Primary)
+	if p != nil && p.Age != topology.Never && p.Age < d.hangAfter()+unseenGrace {
+		return
+	}
+	d.hold("hold", policy.Candidates(d.question()), []string{"evidence that " + d.s.Primary + " is gone"},
+		"no evidence against %s, so nobody is promoted: %s", d.s.Primary, stable(diag.Reason))
+}
+
+// stable cuts a reason before its changing part, so that a hold that lasts is written once.
+func stable(reason string) string {
+	before, _, _ := strings.Cut(reason, " (")
+	_, after, found := strings.Cut(reason, "), but ")
+	if found {
+		return before + "; " + after
+	}
+	return before
+}
+
+// keep brings every server to where it belongs while the primary is well. fp are its facts.
+func (d *decider) keep(fp *topology.Facts) {
+	if d.primaryReplaced(fp) {
+		return
+	}
+	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.BootedAt)
+	for _, s := range d.in.Spec.Servers {
+		f := d.facts(s.Name)
+		if f == nil || s.Name == d.s.Primary {
+			continue
+		}
+		d.keepReplica(s, f, fp)
+	}
+	if d.semiSync() {
+		d.keepAckers(fp)
+		d.prove(fp)
+	} else if diff := Differences(fp, Required(d.in.Spec.Policy, Role{Primary: true})); len(diff) > 0 {
+		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "")
+	}
+	d.settle(fp)
+}
+
+// steadyBoot keeps a boot time that differs only by rounding, so that waiting writes nothing.
+func steadyBoot(known, seen int64) int64 {
+	if known != 0 && topology.SameBoot(known, seen) {
+		return known
+	}
+	return seen
+}
+
+// primaryReplaced notices that another server answers at the primary's address.
+func (d *decider) primaryReplaced(fp *topology.Facts) bool {
+	m := d.s.Servers[d.s.Primary]
+	if m.UUID == "" || m.UUID == fp.UUID {
+		return false
+	}
+	d.hold("hold", nil, nil, "the server at %s's address has uuid %s, not %s: another server answers there; correct the address or restore the server", d.s.Primary, fp.UUID, m.UUID)
+	return true
+}
+
+// keepReplica looks after one reachable server that is not the primary.
+func (d *decider) keepReplica(s policy.ServerSpec, f, fp *topology.Facts) {
+	m := d.s.Servers[s.Name]
+	if m.UUID != f.UUID {
+		d.member(s.Name, func(m *Member) { m.UUID = f.UUID })
+	}
+	if m.Clone != nil {
+		from := d.in.View.Find(m.Clone.From)
+		if from != nil {
+			d.do(Action{Kind: ActClone, Server: s.Name, Source: m.Clone.From, Deadline: cloneDeadline}, "/"+m.Clone.ID)
+		}
+		return
+	}
+	extra := d.extras(f, fp)
+	switch {
+	case m.Quarantine != nil:
+		d.keepQuarantined(s.Name, f, extra)
+	case !extra.IsEmpty():
+		d.quarantine(s.Name, extra)
+	case f.Writable():
+		d.do(Action{Kind: ActFence, Server: s.Name, Deadline: fenceDeadline}, "")
+	default:
+		d.keepFollowing(s.Name, f, fp)
+	}
+}
+
+// keepFollowing has the server replicate from the primary with the settings it should have.
+func (d *decider) keepFollowing(server string, f, fp *topology.Facts) {
+	acker := slices.Contains(d.ackersWanted(d.s.Primary), server)
+	if acker && !slices.Contains(d.s.Ackers, server) {
+		d.growAckers(server)
+	}
+	if diff := Differences(f, Required(d.in.Spec.Policy, Role{WaitCount: d.waitWanted()})); len(diff) > 0 {
+		d.do(Action{Kind: ActConfigure, Server: server, Settings: diff}, "")
+	}
+	if d.follows(f, acker) {
+		if m := d.s.Servers[server]; m.Away || m.Former != 0 {
+			d.member(server, func(m *Member) { m.Away, m.Former = false, 0 })
+			d.event(Event{Kind: "rejoin", Decision: server + " follows " + d.s.Primary, Reason: "it holds nothing that " + d.s.Primary + " lacks"})
+		}
+		return
+	}
+	d.do(Action{
+		Kind: ActFollow, Server: server, Source: d.s.Primary, Acker: acker,
+		Target: fp.Executed.Union(d.s.Baseline).Union(fp.Received()),
+	}, "/"+d.s.Primary)
+}
+
+// follows tells whether the server replicates from the primary the way it should. A receiver that
+// is connecting is left alone: it retries by itself.
+func (d *decider) follows(f *topology.Facts, acker bool) bool {
+	primary := d.in.View.Find(d.s.Primary)
+	up := f.Source
+	ok := up != nil && up.Address() == primary.Address && up.Receiver != topology.ThreadOff && up.Applier == topology.ThreadOn
+	ok = ok && up.AutoPosition && up.ConnectRetry == 1 && up.RetryCount > 1000 && up.HeartbeatPeriod <= 2*time.Second
+	if !d.semiSync() {
+		return ok
+	}
+	ok = ok && f.On("rpl_semi_sync_replica_enabled") == acker
+	if up != nil && up.Receiver == topology.ThreadOn {
+		ok = ok && f.StatusOn("rpl_semi_sync_replica_status") == acker
+	}
+	return ok
+}
+
+// reopen decides about the primary of the epoch that answers read-only. After a boot only the leader
+// opens it, once its tail is on enough ackers; made read-only by hand, it stays so.
+func (d *decider) reopen(fp *topology.Facts) {
+	if d.primaryReplaced(fp) {
+		return
+	}
+	if d.s.OpenBoot != 0 && topology.SameBoot(d.s.OpenBoot, fp.BootedAt) {
+		d.hold("hold", nil, []string{"a writable " + d.s.Primary}, "%s was made read-only while it ran, and regent did not do it: make it writable again, or order a failover", d.s.Primary)
+		return
+	}
+	d.say("%s booted read-only and is the primary of epoch %d: opening it", d.s.Primary, d.s.Epoch)
+	for _, s := range d.in.Spec.Servers {
+		if f := d.facts(s.Name); f != nil && s.Name != d.s.Primary {
+			d.keepReplica(s, f, fp)
+		}
+	}
+	holders, missing := d.holders(fp.Executed)
+	wait := d.waitWanted()
+	if len(holders) < wait {
+		d.hold("hold", nil, missing, "%s booted read-only; it opens when %d of its ackers hold everything it has: missing %s", d.s.Primary, wait, strings.Join(missing, ", "))
+		return
+	}
+	if diff := Differences(fp, Required(d.in.Spec.Policy, Role{Primary: true, Armed: d.semiSync(), WaitCount: wait})); len(diff) > 0 {
+		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "/arm")
+		return
+	}
+	d.do(Action{Kind: ActOpen, Server: d.s.Primary, WaitCount: wait, Target: fp.Executed}, "")
+}
