@@ -50,7 +50,7 @@ func (p *parser) query(tx *Transaction, e Event) error {
 	if !ok {
 		return fmt.Errorf("decode: query event: %w", ErrCorrupt)
 	}
-	text := strings.Clone(string(event.Query))
+	text := string(event.Query)
 	word, rest, _ := strings.Cut(strings.ToUpper(text), " ")
 	switch word {
 	case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT":

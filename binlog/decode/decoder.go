@@ -44,60 +44,67 @@ const (
 	taggedGTIDEvent  = 42
 )
 
-// Decoder turns the events of one log into transactions. The first event must be a format description.
-type Decoder struct {
+// Splitter finds where the transactions of a log begin and end, without reading what is in them. The first event
+// must be a format description.
+type Splitter struct {
 	parser *parser
 	open   *Transaction
 	// seen counts the bytes of the open transaction.
 	seen uint64
 }
 
-// Add takes the next event. It returns the transaction that the event completes, or nil. An error that wraps
-// ErrCorrupt means that the log cannot be read any further.
-func (d *Decoder) Add(e Event) (*Transaction, error) {
-	if err := d.check(e); err != nil {
-		return nil, err
+// Part says where in a transaction an event is.
+type Part struct {
+	// Tx is the transaction, with its identity, time and size; nil for events outside transactions.
+	Tx          *Transaction
+	First, Last bool
+}
+
+// Add takes the next event. An error, which wraps ErrCorrupt, means that the log cannot be read any further.
+func (s *Splitter) Add(e Event) (Part, error) {
+	if err := s.check(e); err != nil {
+		return Part{}, err
+	}
+	if e.Outside() {
+		return Part{}, s.Close()
 	}
 	switch e.Type() {
-	case stopEvent, rotateEvent, previousGTIDs, heartbeatEvent, heartbeatV2Event:
-		return nil, d.Close()
 	case formatEvent:
-		return nil, d.describe(e)
+		return Part{}, s.describe(e)
 	case gtidEvent, taggedGTIDEvent:
-		return d.begin(e)
+		return s.begin(e)
 	case anonymousEvent:
-		return nil, fmt.Errorf("decode: a transaction without GTID: %w", ErrCorrupt)
+		return Part{}, fmt.Errorf("decode: a transaction without GTID: %w", ErrCorrupt)
 	}
-	if d.open == nil {
-		return nil, fmt.Errorf("decode: event of type %d outside a transaction: %w", e.Type(), ErrCorrupt)
+	if s.open == nil {
+		return Part{}, fmt.Errorf("decode: event of type %d outside a transaction: %w", e.Type(), ErrCorrupt)
 	}
-	d.parser.apply(d.open, e)
-	return d.counted(e)
+	return s.counted(e)
 }
 
 // Close says whether the log may end here: it returns an error that wraps ErrCorrupt inside a transaction.
-func (d *Decoder) Close() error {
-	if d.open == nil {
+func (s *Splitter) Close() error {
+	if s.open == nil {
 		return nil
 	}
 	return fmt.Errorf("decode: transaction %s ends after %d of %d bytes: %w",
-		d.open.GTID, d.seen, d.open.Size, ErrCorrupt)
+		s.open.GTID, s.seen, s.open.Size, ErrCorrupt)
 }
 
-func (d *Decoder) check(e Event) error {
+func (s *Splitter) check(e Event) error {
 	switch {
 	case e.Type() == formatEvent:
 		return nil
-	case d.parser == nil:
+	case s.parser == nil:
 		return fmt.Errorf("decode: no format description: %w", ErrCorrupt)
-	case d.parser.checksum:
+	case s.parser.checksum:
 		return e.checked()
 	}
 	return nil
 }
 
-func (d *Decoder) describe(e Event) error {
-	if err := d.Close(); err != nil {
+func (s *Splitter) describe(e Event) error {
+	if err := s.Close(); err != nil {
 		return err
 	}
 	p, err := newParser(e)
@@ -107,35 +114,56 @@ func (d *Decoder) describe(e Event) error {
 	if p.checksum {
 		err = e.checked()
 	}
-	d.parser = p
+	s.parser = p
 	return err
 }
 
-func (d *Decoder) begin(e Event) (*Transaction, error) {
-	if err := d.Close(); err != nil {
-		return nil, err
+func (s *Splitter) begin(e Event) (Part, error) {
+	if err := s.Close(); err != nil {
+		return Part{}, err
 	}
-	tx, err := d.parser.begin(e)
+	tx, err := s.parser.begin(e)
 	if err != nil {
-		return nil, err
+		return Part{}, err
 	}
-	d.open, d.seen = tx, 0
-	clear(d.parser.tables)
-	return d.counted(e)
+	s.open, s.seen = tx, 0
+	part, err := s.counted(e)
+	part.First = true
+	return part, err
 }
 
 // counted ends the open transaction when all of its bytes were seen.
-func (d *Decoder) counted(e Event) (*Transaction, error) {
-	d.seen += uint64(len(e))
-	switch {
-	case d.seen < d.open.Size:
-		return nil, nil
-	case d.seen > d.open.Size:
-		return nil, d.Close()
+func (s *Splitter) counted(e Event) (Part, error) {
+	s.seen += uint64(len(e))
+	part := Part{Tx: s.open, Last: s.seen == s.open.Size}
+	if s.seen > s.open.Size {
+		return Part{}, s.Close()
 	}
-	tx := d.open
-	d.open = nil
-	return tx, nil
+	if part.Last {
+		s.open = nil
+	}
+	return part, nil
+}
+
+// Decoder turns the events of one log into transactions. The first event must be a format description.
+type Decoder struct{ Splitter }
+
+// Add takes the next event. It returns the transaction that the event completes, or nil. An error, which wraps
+// ErrCorrupt, means that the log cannot be read any further.
+func (d *Decoder) Add(e Event) (*Transaction, error) {
+	part, err := d.Splitter.Add(e)
+	if err != nil || part.Tx == nil {
+		return nil, err
+	}
+	if part.First {
+		clear(d.parser.tables)
+	} else {
+		d.parser.apply(part.Tx, e)
+	}
+	if part.Last {
+		return part.Tx, nil
+	}
+	return nil, nil
 }
 
 // begin reads the event that opens a transaction.

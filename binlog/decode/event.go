@@ -19,6 +19,8 @@ const Magic = "\xfebin"
 const (
 	headerSize   = 19
 	checksumSize = 4
+	// inUse is the flag LOG_EVENT_BINLOG_IN_USE_F.
+	inUse = 0x1
 )
 
 // Event is one event as the server wrote it: common header, body and, where the format says so, a checksum.
@@ -26,6 +28,18 @@ type Event []byte
 
 // Type returns the type code of the event.
 func (e Event) Type() byte { return e[4] }
+
+// IsFormat says whether this is a format description, which every later event is read by.
+func (e Event) IsFormat() bool { return e.Type() == formatEvent }
+
+// Outside says whether the event belongs to the transport or to the file, never to a transaction.
+func (e Event) Outside() bool {
+	switch e.Type() {
+	case stopEvent, rotateEvent, previousGTIDs, heartbeatEvent, heartbeatV2Event:
+		return true
+	}
+	return false
+}
 
 // ignorable says whether the writer allows readers that do not know the type to skip the event.
 func (e Event) ignorable() bool { return e[17]&0x80 != 0 }
@@ -41,10 +55,21 @@ func ParseEvent(raw []byte) (Event, error) {
 // checked returns an error that wraps ErrCorrupt where the checksum at the end of the event is wrong.
 func (e Event) checked() error {
 	body := len(e) - checksumSize
-	if body < headerSize || crc32.ChecksumIEEE(e[:body]) != binary.LittleEndian.Uint32(e[body:]) {
+	if body < headerSize || e.sum(body) != binary.LittleEndian.Uint32(e[body:]) {
 		return fmt.Errorf("decode: event of type %d: wrong checksum: %w", e.Type(), ErrCorrupt)
 	}
 	return nil
+}
+
+// sum is the checksum that the writer computed. It marks the format description of the log that it writes to as in
+// use after computing it.
+func (e Event) sum(body int) uint32 {
+	if e.Type() != formatEvent || e[17]&inUse == 0 {
+		return crc32.ChecksumIEEE(e[:body])
+	}
+	header := [headerSize]byte(e)
+	header[17] &^= inUse
+	return crc32.Update(crc32.ChecksumIEEE(header[:]), crc32.IEEETable, e[headerSize:body])
 }
 
 // eventReader frames the events of a stream.

@@ -106,18 +106,11 @@ func consistent(event *replication.TableMapEvent) bool {
 			return false
 		}
 	}
-	if len(event.DefaultCharset) > 0 && len(event.DefaultCharset)%2 != 1 {
-		return false
-	}
-	characters, numbers := 0, 0
+	numbers := 0
 	for i := range event.ColumnType {
-		if event.IsCharacterColumn(i) {
-			characters++
-		}
 		if event.IsNumericColumn(i) {
 			numbers++
 		}
 	}
-	return (len(event.ColumnCharset) == 0 || len(event.ColumnCharset) >= characters) &&
-		(len(event.SignednessBitmap) == 0 || len(event.SignednessBitmap)*8 >= numbers)
+	return len(event.SignednessBitmap) == 0 || len(event.SignednessBitmap)*8 >= numbers
 }

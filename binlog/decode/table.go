@@ -1,8 +1,6 @@
 package decode
 
 import (
-	"strings"
-
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
 )
@@ -45,8 +43,8 @@ func columnOf(code byte, meta uint16, collation uint64) Column {
 	c := Column{Kind: Text, Family: "char"}
 	if known, ok := plainColumn(code); ok {
 		c = known
-	} else if strings := stringFamily(code); strings != "" {
-		c.Family = strings
+	} else if family := stringFamily(code); family != "" {
+		c.Family = family
 	} else {
 		return Column{Kind: Binary, Family: "unknown"}
 	}
@@ -128,10 +126,40 @@ func plainColumn(code byte) (Column, bool) {
 	return Column{}, false
 }
 
+// collationsOf returns the collation numbers of the character columns by column index. The library's own map is not
+// used: it leaves out VECTOR, which the server counts among them, so that every later column gets the collation of
+// another.
+func collationsOf(event *replication.TableMapEvent) map[int]uint64 {
+	exceptions := map[uint64]uint64{}
+	for i := 1; i+1 < len(event.DefaultCharset); i += 2 {
+		exceptions[event.DefaultCharset[i]] = event.DefaultCharset[i+1]
+	}
+	out, n := map[int]uint64{}, uint64(0)
+	for i := range event.ColumnType {
+		if !isCharacter(event, i) {
+			continue
+		}
+		if len(event.DefaultCharset) > 0 {
+			out[i] = event.DefaultCharset[0]
+			if collation, ok := exceptions[n]; ok {
+				out[i] = collation
+			}
+		} else if n < uint64(len(event.ColumnCharset)) {
+			out[i] = event.ColumnCharset[n]
+		}
+		n++
+	}
+	return out
+}
+
+func isCharacter(event *replication.TableMapEvent, column int) bool {
+	return event.ColumnType[column] == mysql.MYSQL_TYPE_VECTOR || event.IsCharacterColumn(column)
+}
+
 // tableOf describes the table of a table map event. The optional metadata of the event must have been read into it.
 func tableOf(event *replication.TableMapEvent) *Table {
-	t := &Table{Schema: strings.Clone(string(event.Schema)), Name: strings.Clone(string(event.Table))}
-	collations := event.CollationMap()
+	t := &Table{Schema: string(event.Schema), Name: string(event.Table)}
+	collations := collationsOf(event)
 	for i, code := range event.ColumnType {
 		c := columnOf(code, event.ColumnMeta[i], collations[i])
 		if len(event.ColumnName) == len(event.ColumnType) {

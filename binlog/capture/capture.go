@@ -1,0 +1,176 @@
+package capture
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+)
+
+// Source is a server that holds transactions which the new primary lacks.
+type Source struct {
+	Endpoint
+	// Extra is what the server holds and the new primary lacks.
+	Extra gtid.Set
+	// Executed is the server's set that Extra was computed from. Transactions that it has executed since, and that
+	// are not known as extra, make the capture incomplete.
+	Executed gtid.Set
+}
+
+// Request says what to capture into which directory.
+type Request struct {
+	Servers []Source
+	// Common is what both sides had before they diverged; it is recorded.
+	Common gtid.Set
+	// Dir is created, for the owner only, where it does not exist.
+	Dir string
+	// Now gives the times of the manifest.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// ErrRequest is returned for a request that cannot be carried out as it is.
+var ErrRequest = errors.New("bad capture request")
+
+// Capture copies the union of the extra transactions of all servers into the directory and returns the manifest that
+// it wrote there. A server that cannot be reached, or that lost what is wanted, is no error: the manifest is then
+// incomplete and says why. What an earlier capture left in the directory is verified and kept, so that the call may be
+// repeated until the manifest is complete. An error means that the directory cannot be used.
+func Capture(ctx context.Context, r Request) (Manifest, error) {
+	if err := r.check(); err != nil {
+		return Manifest{}, err
+	}
+	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
+		return Manifest{}, fmt.Errorf("capture: %w", err)
+	}
+	before, err := earlier(r.Dir)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m := Manifest{Common: r.Common}
+	for _, source := range r.Servers {
+		m.Wanted = m.Wanted.Union(source.Extra)
+	}
+	for _, source := range r.ordered() {
+		entry := r.one(ctx, source, m, before.server(source.Server))
+		m.Servers = append(m.Servers, entry)
+		m.Captured = m.Captured.Union(entry.Captured)
+		m.conclude()
+		if err := m.write(r.Dir); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+func (r Request) check() error {
+	seen := map[string]bool{}
+	for _, source := range r.Servers {
+		name := source.Server
+		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`) || seen[name] {
+			return fmt.Errorf("capture: server %q: %w: names must be plain and different", name, ErrRequest)
+		}
+		seen[name] = true
+	}
+	if len(r.Servers) == 0 {
+		return fmt.Errorf("capture: %w: no server", ErrRequest)
+	}
+	return nil
+}
+
+// ordered puts the servers with the most extra transactions first, so that as few files as possible hold the union.
+func (r Request) ordered() []Source {
+	return slices.SortedStableFunc(slices.Values(r.Servers), func(a, b Source) int {
+		return cmp.Or(cmp.Compare(b.Extra.Count(), a.Extra.Count()), strings.Compare(a.Server, b.Server))
+	})
+}
+
+func (m Manifest) server(name string) ServerCapture {
+	for _, entry := range m.Servers {
+		if entry.Server == name {
+			return entry
+		}
+	}
+	return ServerCapture{}
+}
+
+// conclude decides whether the capture is complete.
+func (m *Manifest) conclude() {
+	var reasons []string
+	for _, entry := range m.Servers {
+		if entry.Reason != "" {
+			reasons = append(reasons, entry.Server+": "+entry.Reason)
+		}
+	}
+	missing := m.Wanted.Subtract(m.Captured)
+	if !missing.IsEmpty() {
+		reasons = append(reasons, "not captured: "+missing.String())
+	}
+	grown := slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() })
+	m.Complete = missing.IsEmpty() && !grown
+	m.Reason = ""
+	if !m.Complete {
+		m.Reason = strings.Join(reasons, "; ")
+	}
+}
+
+// one captures from one server what no earlier one gave.
+func (r Request) one(ctx context.Context, source Source, m Manifest, before ServerCapture) ServerCapture {
+	wanted := source.Extra.Subtract(m.Captured)
+	if kept, ok := r.kept(before, source, wanted); ok {
+		return kept
+	}
+	entry := ServerCapture{
+		Server: source.Server, Address: source.Address, Extra: source.Extra, Executed: source.Executed,
+		Wanted: wanted, Files: []File{}, StartedAt: r.Now(),
+	}
+	var err error
+	if !wanted.IsEmpty() {
+		err = r.take(ctx, source, taking{known: m.Wanted, before: before, entry: &entry})
+	}
+	entry.EndedAt = r.Now()
+	if err != nil {
+		entry.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	entry.Complete = err == nil
+	if old, ok := r.better(before, entry); ok {
+		old.Reason, old.Grown = entry.Reason, entry.Grown
+		entry = old
+	}
+	r.Log.Info("capture", slog.String("server", entry.Server), slog.Bool("complete", entry.Complete),
+		slog.Uint64("transactions", entry.Captured.Count()), slog.String("reason", entry.Reason))
+	return entry
+}
+
+// kept returns the entry of an earlier run where it holds all that is wanted now and its files are sound.
+func (r Request) kept(before ServerCapture, source Source, wanted gtid.Set) (ServerCapture, bool) {
+	if !before.Complete || wanted.IsEmpty() || !before.Captured.Contains(wanted) {
+		return ServerCapture{}, false
+	}
+	if err := before.verify(r.Dir); err != nil {
+		r.Log.Warn("captured file is not sound; capturing again", slog.String("server", source.Server), slog.Any("error", err))
+		return ServerCapture{}, false
+	}
+	before.Extra = source.Extra
+	return before, true
+}
+
+// better says whether an earlier capture holds what the new one could not get.
+func (r Request) better(before, now ServerCapture) (ServerCapture, bool) {
+	if now.Complete || len(before.Files) == 0 || len(now.Files) > 0 || before.verify(r.Dir) != nil {
+		return ServerCapture{}, false
+	}
+	before.Extra, before.Wanted = now.Extra, now.Wanted
+	before.Complete = false
+	return before, true
+}
+
+func (r Request) file(server string) string { return filepath.Join(r.Dir, server+".binlog") }

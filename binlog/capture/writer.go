@@ -1,0 +1,109 @@
+package capture
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/gtid"
+)
+
+// writer collects the wanted transactions of a dump into one binary log file.
+type writer struct {
+	path   string
+	out    *os.File
+	buffer *bufio.Writer
+	// format is the description that the next transaction must be read by, until it is in the file.
+	format   decode.Event
+	splitter decode.Splitter
+	wanted   gtid.Set
+	captured []gtid.GTID
+	// written counts the bytes handed over, whole those up to the end of the last whole transaction.
+	written, whole int64
+}
+
+func newWriter(path string, wanted gtid.Set) (*writer, error) {
+	out, err := os.OpenFile(path+".partial", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("capture: write %s: %w", path, err)
+	}
+	w := &writer{path: path, out: out, buffer: bufio.NewWriterSize(out, 1<<20), wanted: wanted}
+	if err := w.write([]byte(decode.Magic)); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	w.whole = w.written
+	return w, nil
+}
+
+// add takes the next event of the dump. It returns errEnough once every wanted transaction is there.
+func (w *writer) add(e decode.Event) error {
+	part, err := w.splitter.Add(e)
+	if err != nil {
+		return err
+	}
+	if e.IsFormat() {
+		w.format = e
+		return nil
+	}
+	if part.Tx == nil || !w.wanted.ContainsGTID(part.Tx.GTID) {
+		return nil
+	}
+	if part.First && w.format != nil {
+		if err := w.write(w.format); err != nil {
+			return err
+		}
+		w.format = nil
+	}
+	if err := w.write(e); err != nil {
+		return err
+	}
+	if !part.Last {
+		return nil
+	}
+	w.whole = w.written
+	w.captured = append(w.captured, part.Tx.GTID)
+	if uint64(len(w.captured)) == w.wanted.Count() {
+		return errEnough
+	}
+	return nil
+}
+
+func (w *writer) write(bytes []byte) error {
+	n, err := w.buffer.Write(bytes)
+	w.written += int64(n)
+	if err != nil {
+		return fmt.Errorf("capture: write %s: %w; free space there and capture again", w.path, err)
+	}
+	return nil
+}
+
+// settle puts the whole transactions on disk and returns the description of the file, which keeps its temporary name.
+func (w *writer) settle() (File, error) {
+	sum := sha256.New()
+	err := w.buffer.Flush()
+	if err == nil {
+		err = w.out.Truncate(w.whole)
+	}
+	if err == nil {
+		err = w.digest(sum)
+	}
+	if err = errors.Join(err, w.out.Sync(), w.out.Close()); err != nil {
+		return File{}, fmt.Errorf("capture: write %s: %w", w.path, err)
+	}
+	return File{Size: w.whole, SHA256: hex.EncodeToString(sum.Sum(nil)), Transactions: len(w.captured)}, nil
+}
+
+// digest reads the file back, so that the checksum is of what the file system returns.
+func (w *writer) digest(sum hash.Hash) error {
+	if _, err := w.out.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	_, err := io.Copy(sum, w.out)
+	return err
+}
