@@ -22,19 +22,19 @@ func PreviewOrder(s State, in Input, o Order) (Preview, error) {
 	return p, nil
 }
 
-// Accept returns the state and history after an order. A refusal returns ErrRefused together with the
-// events that record it; the state is then unchanged.
-func Accept(s State, in Input, o Order) (State, []Event, error) {
+// Accept returns the state and history after an order. A refusal returns its error together with a
+// decision that only records it.
+func Accept(s State, in Input, o Order) (Decision, error) {
 	d := &decider{in: in, s: clone(s)}
 	d.s.Cluster = in.Spec.Name
 	var p Preview
 	if err := d.accept(&p, o); err != nil {
-		refusal := &decider{in: in, s: clone(s)}
-		refusal.s.Cluster = in.Spec.Name
-		refusal.event(Event{Kind: "refusal", By: o.By, Decision: string(o.Kind) + " was refused", Reason: err.Error(), Candidates: p.Candidates})
-		return refusal.s, refusal.events, err
+		record := &decider{in: in, s: clone(s)}
+		record.s.Cluster = in.Spec.Name
+		record.event(Event{Kind: "refusal", By: o.By, Decision: string(o.Kind) + " was refused", Reason: err.Error(), Candidates: p.Candidates})
+		return Decision{Next: record.s, Events: record.events, Reason: err.Error()}, err
 	}
-	return d.s, d.events, nil
+	return Decision{Next: d.s, Events: d.events, Reason: p.Summary}, nil
 }
 
 func refused(format string, args ...any) error {
