@@ -110,4 +110,6 @@ type Event struct {
 	Evidence   []Evidence       `json:"evidence"`
 	Steps      []Step           `json:"steps"`
 	Lost       *int64           `json:"lost_estimate"`
+	// Failed tells that what was begun was given up: an aborted recovery, a clone that did not work.
+	Failed bool `json:"failed,omitempty"`
 }

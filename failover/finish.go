@@ -126,7 +126,7 @@ func (d *decider) stageAbort() {
 	if len(open) > 0 {
 		return
 	}
-	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts})
+	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts, Failed: true})
 	d.s.Recovery, d.s.Override = nil, nil
 }
 
@@ -198,7 +198,7 @@ func (d *decider) absorbClone(res Result) {
 	}
 	e := Event{Kind: "clone", By: m.Clone.By, Decision: res.Action.Server + " was rebuilt from " + m.Clone.From, Reason: "ordered by " + m.Clone.By}
 	if res.Err != "" {
-		e.Decision, e.Reason = "clone of "+res.Action.Server+" failed", res.Err
+		e.Decision, e.Reason, e.Failed = "clone of "+res.Action.Server+" failed", res.Err, true
 	}
 	m.Clone = nil
 	d.s.Servers[res.Action.Server] = m
