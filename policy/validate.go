@@ -15,8 +15,8 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
-// Error makes a Problem usable as an error.
-func (p Problem) Error() string { return p.Path + ": " + p.Message }
+// String is the problem in one line.
+func (p Problem) String() string { return p.Path + ": " + p.Message }
 
 // Validate checks specifications as a whole and returns every problem, not only the first.
 func Validate(s Specs) []Problem {
