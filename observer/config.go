@@ -9,22 +9,26 @@ import (
 	"github.com/regentdb/regent/topology"
 )
 
-// Session is one connection to a server. Its methods are called by one goroutine at a time and
-// return soon after their context ends.
-type Session interface {
-	// Observe reads the server's state. The facts belong to the caller.
+// Server is one server as the observer talks to it. Every method returns soon after its context ends.
+type Server interface {
+	// Observe reads the server's state on a persistent connection, which it opens when there is none.
+	// Calls do not overlap. The facts belong to the caller.
 	Observe(ctx context.Context) (*topology.Facts, error)
-	// Watch blocks until the connection breaks and returns the reason, or until ctx ends.
+	// Watch opens another connection, blocks until that breaks, and returns the reason.
 	Watch(ctx context.Context) error
-	// Close ends the connection without waiting for the server.
-	Close() error
+	// Close ends the connection of Observe without waiting for the server; the next Observe opens
+	// a new one.
+	Close()
 }
 
-// Dial opens a session to a server.
-type Dial func(ctx context.Context, server topology.Server) (Session, error)
+// Connect gives access to a server. It opens nothing yet.
+type Connect func(server topology.Server) Server
 
-// Classify tells what an error of a session or of Dial says about the server.
+// Classify tells what an error of Observe says about the server.
 type Classify func(err error) topology.Reach
+
+// Lost tells whether an error means that the other end closed a connection that stood.
+type Lost func(err error) bool
 
 // Publish hands a report to another node.
 type Publish func(ctx context.Context, node string, report topology.Report) error
@@ -53,8 +57,9 @@ type Config struct {
 	// Fresh is the age up to which an answer or report counts as current. Default Interval + Timeout,
 	// at least 1.5 s.
 	Fresh    time.Duration
-	Dial     Dial
+	Connect  Connect
 	Classify Classify
+	Lost     Lost
 	Publish  Publish
 	Logger   *slog.Logger
 }

@@ -15,6 +15,7 @@ import (
 
 var (
 	errRefused = errors.New("connection refused")
+	errClosed  = errors.New("connection closed by the server")
 	errDenied  = errors.New("access denied")
 )
 
@@ -59,7 +60,7 @@ func (s *fakeServer) answer(ctx context.Context, broken chan struct{}) (*topolog
 	s.mu.Unlock()
 	select {
 	case <-broken:
-		return nil, errRefused
+		return nil, errClosed
 	default:
 	}
 	switch {
@@ -78,25 +79,52 @@ func (s *fakeServer) answer(ctx context.Context, broken chan struct{}) (*topolog
 	return &facts, nil
 }
 
-type fakeSession struct {
+// fakeLink is the observer's access to a server.
+type fakeLink struct {
 	server *fakeServer
-	broken chan struct{}
+	broken chan struct{} // of the persistent connection, nil when there is none
 }
 
-func (f *fakeSession) Observe(ctx context.Context) (*topology.Facts, error) {
+// connect waits or fails as the server's state says, and returns what breaks the connection.
+func (f *fakeLink) connect(ctx context.Context) (chan struct{}, error) {
+	f.server.mu.Lock()
+	hung, dead, broken := f.server.hung, f.server.dead, f.server.broken
+	f.server.mu.Unlock()
+	switch {
+	case hung:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case dead:
+		return nil, errRefused
+	}
+	return broken, nil
+}
+
+func (f *fakeLink) Observe(ctx context.Context) (*topology.Facts, error) {
+	if f.broken == nil {
+		broken, err := f.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.broken = broken
+	}
 	return f.server.answer(ctx, f.broken)
 }
 
-func (f *fakeSession) Watch(ctx context.Context) error {
+func (f *fakeLink) Watch(ctx context.Context) error {
+	broken, err := f.connect(ctx)
+	if err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-f.broken:
-		return errRefused
+	case <-broken:
+		return errClosed
 	}
 }
 
-func (*fakeSession) Close() error { return nil }
+func (f *fakeLink) Close() { f.broken = nil }
 
 // world is a set of servers and the observer under test.
 type world struct {
@@ -122,25 +150,12 @@ func newWorld(names ...string) *world {
 	w.Observer = New(Config{
 		Self:  Node{ID: "n1", Site: "east-a", Region: "east"},
 		Peers: []Node{{ID: "n1"}, {ID: "n2", Site: "west-a", Region: "west"}, {ID: "n3"}},
-		Boot:  "boot-1", Dial: w.dial, Classify: classify, Publish: w.publish,
+		Boot:  "boot-1", Classify: classify, Publish: w.publish,
+		Connect: func(s topology.Server) Server { return &fakeLink{server: w.servers[s.Name]} },
+		Lost:    func(err error) bool { return errors.Is(err, errClosed) },
 	})
 	w.SetServers(targets)
 	return w
-}
-
-func (w *world) dial(ctx context.Context, s topology.Server) (Session, error) {
-	server := w.servers[s.Name]
-	server.mu.Lock()
-	hung, dead, broken := server.hung, server.dead, server.broken
-	server.mu.Unlock()
-	switch {
-	case hung:
-		<-ctx.Done()
-		return nil, ctx.Err()
-	case dead:
-		return nil, errRefused
-	}
-	return &fakeSession{server: server, broken: broken}, nil
 }
 
 // publish delivers to n2; n3 is dead and never answers.

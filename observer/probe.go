@@ -16,6 +16,7 @@ type probe struct {
 	o      *Observer
 	rec    *record // guarded by Observer.mu
 	target Target
+	server Server
 
 	wanted chan struct{}        // a probe is wanted now
 	broken chan struct{}        // the watched connection was closed by the server
@@ -23,14 +24,13 @@ type probe struct {
 	cancel context.CancelFunc   // ends the probe
 
 	// Owned by the probing loop.
-	session Session
-	proven  bool // session has answered
-	endEra  context.CancelFunc
+	proven bool // the present connection has answered
+	endEra context.CancelFunc
 }
 
 func newProbe(o *Observer, t Target, cancel context.CancelFunc) *probe {
 	return &probe{
-		o: o, rec: newRecord(t, time.Now()), target: t, cancel: cancel,
+		o: o, rec: newRecord(t, time.Now()), target: t, server: o.cfg.Connect(t.Server), cancel: cancel,
 		wanted: make(chan struct{}, 1), broken: make(chan struct{}, 1), eras: make(chan context.Context, 1),
 	}
 }
@@ -108,18 +108,11 @@ func (p *probe) try(ctx context.Context) attempt {
 	return a
 }
 
-// errNoFacts guards against a session that breaks its contract.
-var errNoFacts = errors.New("observer: the session answered without facts")
+// errNoFacts guards against a server that breaks its contract.
+var errNoFacts = errors.New("observer: the server answered without facts")
 
 func (p *probe) observe(ctx context.Context) (*topology.Facts, error) {
-	if p.session == nil {
-		s, err := p.o.cfg.Dial(ctx, p.target.Server)
-		if err != nil {
-			return nil, err
-		}
-		p.session = s
-	}
-	facts, err := p.session.Observe(ctx)
+	facts, err := p.server.Observe(ctx)
 	if err == nil && facts == nil {
 		return nil, errNoFacts
 	}
@@ -128,11 +121,8 @@ func (p *probe) observe(ctx context.Context) (*topology.Facts, error) {
 
 // drop closes the probing connection.
 func (p *probe) drop() {
-	if p.session != nil {
-		// The connection is given up: what its end answers changes nothing.
-		_ = p.session.Close()
-	}
-	p.session, p.proven = nil, false
+	p.server.Close()
+	p.proven = false
 }
 
 // turnEra starts the watch with the first answer and ends it with the first failure: after a
@@ -169,15 +159,8 @@ func (p *probe) watch(ctx context.Context) {
 }
 
 func (p *probe) watchOnce(era context.Context) {
-	limit, cancel := context.WithTimeout(era, p.o.cfg.Timeout)
-	defer cancel()
-	s, err := p.o.cfg.Dial(limit, p.target.Server)
-	if err != nil {
-		return // The probing loop judges; the watch only waits for the next chance.
-	}
-	err = s.Watch(era)
-	_ = s.Close() // It broke, or is not needed any more.
-	if err != nil && era.Err() == nil && p.o.cfg.Classify(err) == topology.ReachRefused {
+	// What else ends the watch is for the probing loop to judge; the watch then begins anew.
+	if err := p.server.Watch(era); err != nil && era.Err() == nil && p.o.cfg.Lost(err) {
 		notify(p.broken)
 	}
 }

@@ -1,0 +1,289 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/raftnode/fsm"
+)
+
+// once decides as a small recovery would: epoch 1 and one action, until its result came.
+func once(s failover.State, in failover.Input) failover.Decision {
+	d := failover.Decision{Next: s, Reason: "working"}
+	switch {
+	case s.Epoch == 0:
+		d.Next.Epoch = 1
+		d.Events = []failover.Event{{ID: "e1", Kind: "failover", Cluster: s.Cluster}}
+	case len(in.Results) > 0:
+		d.Next.Armed = in.Results[0].Err == ""
+	}
+	if !d.Next.Armed {
+		d.Actions = []failover.Action{{ID: "open-1", Kind: failover.ActOpen, Cluster: s.Cluster, Server: "db1", Epoch: 1}}
+	}
+	return d
+}
+
+func TestCommitComesBeforeAct(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.setDecide(once)
+		advance(5 * time.Second)
+		want := []string{"commit", "notify failover", "act open-1", "done open-1", "commit"}
+		if diff := cmp.Diff(want, w.trace.take()); diff != "" {
+			t.Errorf("what happened (-want +got):\n%s", diff)
+		}
+		if st := w.state("orders"); st.Epoch != 1 || !st.Armed {
+			t.Errorf("state: %+v", st)
+		}
+	}, "orders")
+}
+
+func TestWithoutACommitTheLeaderIsVerified(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.log.set(func(f *fakeLog) { f.verify = errors.New("no quorum") })
+		w.setDecide(func(s failover.State, in failover.Input) failover.Decision {
+			d := failover.Decision{Next: s}
+			if len(in.Results) == 0 {
+				d.Actions = []failover.Action{{ID: "a", Kind: failover.ActFence, Server: "db1"}}
+			}
+			return d
+		})
+		advance(100 * time.Millisecond)
+		if got := w.trace.take(); len(got) == 0 || slices.Contains(got, "act a") {
+			t.Errorf("without a quorum: %q", got)
+		}
+		w.log.set(func(f *fakeLog) { f.verify = nil })
+		advance(300 * time.Millisecond)
+		if got := w.trace.take(); len(got) < 2 || got[0] != "verify" || got[1] != "act a" {
+			t.Errorf("with a quorum: %q", got)
+		}
+	}, "orders")
+}
+
+func TestResultIsOfferedUntilADecisionThatSawItIsCommitted(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.setDecide(once)
+		advance(35 * time.Millisecond) // committed, and the action is under way
+		// While its result is being committed somebody else changes the cluster.
+		w.log.set(func(f *fakeLog) { f.before = func() { w.declare(t, "orders", policy.ModeAutomatic) } })
+		advance(5 * time.Second)
+		want := []string{"commit", "notify failover", "act open-1", "done open-1", "stale", "commit"}
+		if diff := cmp.Diff(want, w.trace.take()); diff != "" {
+			t.Errorf("what happened (-want +got):\n%s", diff)
+		}
+		if !w.state("orders").Armed {
+			t.Error("the result was lost")
+		}
+	}, "orders")
+}
+
+// TestActionIsNotStartedTwice lets an action end while a decision that still wants it is committed.
+func TestActionIsNotStartedTwice(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.setDecide(func(s failover.State, in failover.Input) failover.Decision {
+			d := once(s, in)
+			if len(in.Results) == 0 && s.Epoch > 0 {
+				d.Next.Counter++ // Always something to commit, for 30 ms, while the action takes 10 ms.
+			}
+			return d
+		})
+		advance(5 * time.Second)
+		acts := 0
+		for _, line := range w.trace.take() {
+			if line == "act open-1" {
+				acts++
+			}
+		}
+		if acts != 1 {
+			t.Errorf("the action was started %d times", acts)
+		}
+	}, "orders")
+}
+
+func TestFollowerDoesNothing(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.log.setLead(Leadership{Term: 2})
+		w.setDecide(once)
+		advance(5 * time.Second)
+		if got := w.trace.take(); len(got) != 0 {
+			t.Errorf("a follower did %q", got)
+		}
+		_, err := w.Submit(t.Context(), failover.Order{Cluster: "orders", Reason: "x"})
+		if !errors.Is(err, ErrNotLeader) {
+			t.Errorf("an order on a follower: %v", err)
+		}
+	}, "orders")
+}
+
+func TestLosingTheLeadershipCancelsActions(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.servers.set(time.Hour, "")
+		w.setDecide(once)
+		advance(100 * time.Millisecond)
+		w.log.setLead(Leadership{Term: 2})
+		advance(100 * time.Millisecond)
+		want := []string{"commit", "notify failover", "act open-1", "cancelled open-1"}
+		if diff := cmp.Diff(want, w.trace.take()); diff != "" {
+			t.Errorf("what happened (-want +got):\n%s", diff)
+		}
+		// Leading again it looks for itself: the outcome of the earlier term does not count.
+		w.servers.set(time.Millisecond, "")
+		w.log.setLead(Leadership{Leads: true, Term: 3})
+		advance(time.Second)
+		want = []string{"verify", "act open-1", "done open-1", "commit"}
+		if diff := cmp.Diff(want, w.trace.take()); diff != "" {
+			t.Errorf("what happened later (-want +got):\n%s", diff)
+		}
+	}, "orders")
+}
+
+func TestOneActionPerServerAtATime(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		done := map[string]bool{}
+		w.setDecide(func(s failover.State, in failover.Input) failover.Decision {
+			for _, r := range in.Results {
+				done[r.Action.ID] = true
+			}
+			d := failover.Decision{Next: s}
+			for _, a := range []failover.Action{
+				{ID: "1a", Server: "db1"},
+				{ID: "1b", Server: "db1"},
+				{ID: "2a", Server: "db2"},
+				{ID: "r", Server: "db1", Kind: failover.ActCapture, Divergence: &failover.Divergence{ID: "d1"}},
+			} {
+				if !done[a.ID] {
+					d.Actions = append(d.Actions, a)
+				}
+			}
+			return d
+		})
+		advance(5 * time.Second)
+		got := w.trace.take()
+		place := func(line string) int { return slices.Index(got, line) }
+		if place("act 1b") < place("done 1a") || place("act 2a") > place("done 1a") || place("report r") < 0 {
+			t.Errorf("what happened: %q", got)
+		}
+	}, "orders")
+}
+
+func TestObservedClusterIsNeverTouched(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.declare(t, "orders", policy.ModeObserve)
+		w.setDecide(once)
+		advance(5 * time.Second)
+		if diff := cmp.Diff([]string{"commit", "notify failover"}, w.trace.take()); diff != "" {
+			t.Errorf("what happened (-want +got):\n%s", diff)
+		}
+	}, "orders")
+}
+
+func TestFailingActionIsRetriedWithPatience(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.servers.set(0, "access denied")
+		w.setDecide(func(s failover.State, _ failover.Input) failover.Decision {
+			return failover.Decision{Next: s, Actions: []failover.Action{{ID: "a", Server: "db1"}}}
+		})
+		advance(time.Minute)
+		acts := strings.Count(strings.Join(w.trace.take(), "\n"), "act a")
+		if acts < 25 || acts > 40 {
+			t.Errorf("a failing action was started %d times in a minute", acts)
+		}
+	}, "orders")
+}
+
+func TestSlowCommitDelaysOnlyItsCluster(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		for i := range 5 {
+			w.declare(t, fmt.Sprint("c", i), policy.ModeAutomatic)
+		}
+		w.log.set(func(f *fakeLog) { f.commit = 200 * time.Millisecond })
+		w.setDecide(func(s failover.State, _ failover.Input) failover.Decision {
+			s.Epoch = 1
+			return failover.Decision{Next: s}
+		})
+		advance(460 * time.Millisecond) // A tick to find the new clusters, and one commit.
+		for i := range 5 {
+			if w.state(fmt.Sprint("c", i)).Epoch != 1 {
+				t.Errorf("cluster c%d waited for the others", i)
+			}
+		}
+	})
+}
+
+func TestSubmit(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		after, err := w.Submit(t.Context(), failover.Order{Kind: failover.OrderFailover, Cluster: "orders", Reason: "fire", By: "ops"})
+		if err != nil || after.State.Counter != 1 {
+			t.Errorf("accepted order: %+v, %v", after.State, err)
+		}
+		if _, err := w.Submit(t.Context(), failover.Order{Kind: failover.OrderFailover, Cluster: "orders", By: "ops"}); !errors.Is(err, failover.ErrRefused) {
+			t.Errorf("refused order: %v", err)
+		}
+		if _, err := w.Submit(t.Context(), failover.Order{Cluster: "nowhere"}); !errors.Is(err, fsm.ErrNotFound) {
+			t.Errorf("order for an unknown cluster: %v", err)
+		}
+		var outcomes []string
+		for _, e := range w.log.State().Audit {
+			outcomes = append(outcomes, e.Action+" "+e.Outcome)
+		}
+		if diff := cmp.Diff([]string{"apply done", "failover accepted", "failover refused"}, outcomes); diff != "" {
+			t.Errorf("audit (-want +got):\n%s", diff)
+		}
+	}, "orders")
+}
+
+func TestSubmitLooksAgainWhenTheStateChanged(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.log.set(func(f *fakeLog) { f.before = func() { w.declare(t, "orders", policy.ModeAutomatic) } })
+		if _, err := w.Submit(t.Context(), failover.Order{Cluster: "orders", Reason: "fire"}); err != nil {
+			t.Error(err)
+		}
+		if n := w.state("orders").Counter; n != 1 {
+			t.Errorf("the order took effect %d times", n)
+		}
+	}, "orders")
+}
+
+func TestAwait(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.servers.set(3*time.Second, "")
+		w.setDecide(once)
+		start := time.Now()
+		got, err := w.Await(t.Context(), "orders", func(c fsm.Cluster) bool { return c.State.Armed })
+		if err != nil || !got.State.Armed || time.Since(start) < 3*time.Second {
+			t.Errorf("awaited for %s: %+v, %v", time.Since(start), got.State, err)
+		}
+	}, "orders")
+}
+
+func TestFleetBeside(t *testing.T) {
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	cluster := func(mode policy.Mode, st failover.State, events ...failover.Event) fsm.Cluster {
+		return fsm.Cluster{Spec: policy.ClusterSpec{Mode: mode}, State: st, History: events}
+	}
+	at := func(ago time.Duration) time.Time { return now.Add(-ago) }
+	s := fsm.Empty()
+	s.Clusters = map[string]fsm.Cluster{
+		"self":       cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{StartedAt: now}}),
+		"recovering": cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{StartedAt: at(time.Second)}}),
+		"stuck":      cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{StartedAt: at(time.Hour)}}),
+		"held":       cluster(policy.ModeAutomatic, failover.State{Hold: &failover.Hold{Since: at(time.Second)}}),
+		"held long":  cluster(policy.ModeAutomatic, failover.State{Hold: &failover.Hold{Since: at(time.Hour)}}),
+		"failed":     cluster(policy.ModeAutomatic, failover.State{}, failover.Event{Kind: "failover", At: at(time.Second)}),
+		"failed ago": cluster(policy.ModeAutomatic, failover.State{}, failover.Event{Kind: "failover", At: at(time.Hour)}),
+		"isolated":   cluster(policy.ModeAutomatic, failover.State{Isolated: "east"}),
+		"observed":   cluster(policy.ModeObserve, failover.State{Hold: &failover.Hold{Since: at(time.Second)}}),
+		"paused":     cluster(policy.ModeAutomatic, failover.State{Paused: &failover.Pause{}, Isolated: "east"}),
+	}
+	want := failover.FleetView{Recovering: 2, Failing: 4, Clusters: 8, Limits: policy.DefaultFleet()}
+	if diff := cmp.Diff(want, fleetBeside(&s, "self", now)); diff != "" {
+		t.Errorf("fleet (-want +got):\n%s", diff)
+	}
+}
