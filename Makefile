@@ -24,6 +24,9 @@ VULNCHECK := $(TOOLS)/govulncheck-v1.9.0/govulncheck
 # Packages with goroutines of their own, where the race detector earns its time.
 RACE_PACKAGES := ./api/... ./app/... ./controller/... ./executor/... ./observer/... ./raftnode/...
 
+# Packages without clock, I/O, goroutine, global or randomness.
+PURE := gtid topology policy failover raftnode/fsm
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +75,8 @@ lab: build ## a lab that stays up: two regions, five servers, three nodes
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, and a proof that breaking a layer fails it
 	$(GOLANGCI) run ./...
+	@if grep -rnE --include='*.go' --exclude='*_test.go' '^\s*go (func\b|[[:alnum:]_.]+\()' $(PURE); then \
+		echo 'a pure package starts a goroutine: its caller does that' >&2; exit 1; fi
 	GOLANGCI=$(GOLANGCI) scripts/lint-selftest.sh
 
 .PHONY: fmt

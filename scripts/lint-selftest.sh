@@ -9,10 +9,7 @@ module=github.com/regentdb/regent
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-git ls-files -z --cached --others --exclude-standard |
-  while IFS= read -r -d '' file; do
-    if [[ -e "$file" ]]; then printf '%s\0' "$file"; fi
-  done | tar --null --files-from=- -cf - | tar -xf - -C "$copy"
+tar --exclude=./.git --exclude=./bin --exclude=./.lab -cf - . | tar -xf - -C "$copy"
 
 failures=0
 passed=0
