@@ -25,7 +25,6 @@ func (d *decider) quarantine(server string, extra gtid.Set) {
 		m.Away = true
 	})
 	d.event(Event{Kind: "quarantine", Decision: server + " is kept read-only and apart", Reason: reason})
-	d.do(Action{Kind: ActQuarantine, Server: server}, "")
 }
 
 // divergence finds the open report against the current primary, or begins one.

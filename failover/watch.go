@@ -134,15 +134,36 @@ func (d *decider) keepReplica(s policy.ServerSpec, f, fp *topology.Facts) {
 	}
 	extra := d.extras(f, fp)
 	switch {
+	case d.feedsOnWriter(f):
+		// Its source is fenced first: a commit that waits for this server's acknowledgement would
+		// block the fence, and what the source still sends belongs to the extras.
+		if m.Quarantine == nil && !extra.IsEmpty() {
+			d.quarantine(s.Name, extra)
+		}
 	case m.Quarantine != nil:
 		d.keepQuarantined(s.Name, f, extra)
 	case !extra.IsEmpty():
 		d.quarantine(s.Name, extra)
+		d.do(Action{Kind: ActQuarantine, Server: s.Name}, "")
 	case f.Writable():
 		d.do(Action{Kind: ActFence, Server: s.Name, Deadline: fenceDeadline}, "")
 	default:
 		d.keepFollowing(s.Name, f, fp)
 	}
+}
+
+// feedsOnWriter tells whether the server replicates from a reachable server other than the primary
+// that is not fenced yet.
+func (d *decider) feedsOnWriter(f *topology.Facts) bool {
+	if f.Source == nil || f.Source.Receiver != topology.ThreadOn || f.Writable() {
+		return false
+	}
+	up := d.in.View.ByAddress(f.Source.Address())
+	if up == nil || up.Name == d.s.Primary {
+		return false
+	}
+	facts, q := d.facts(up.Name), d.s.Servers[up.Name].Quarantine
+	return facts != nil && (facts.Writable() || (q != nil && !q.Fenced))
 }
 
 // keepFollowing has the server replicate from the primary with the settings it should have.
