@@ -81,6 +81,8 @@ func (u *Upstream) Address() string { return u.Host + ":" + strconv.Itoa(u.Port)
 type Attached struct {
 	UUID string `json:"uuid"`
 	Host string `json:"host"`
+	// Acker tells that the source takes semi-sync acknowledgements from it, declared or not.
+	Acker bool `json:"acker,omitempty"`
 }
 
 // On reads a boolean variable; a variable that was not seen is false.

@@ -1,0 +1,35 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+)
+
+// Clone replaces the server's data with the donor's, by the CLONE plugin on both. It returns when
+// the server shuts down to start again with the new data: the connection, and the lock, are gone
+// then. The error is that of the server when nothing was copied, or when the data were copied and
+// nobody starts the server again.
+func (s *Session) Clone(ctx context.Context, donor string) error {
+	from, err := parseUpstream(donor)
+	if err != nil {
+		return err
+	}
+	o := s.server.options
+	encryption := "" // the server prefers an encrypted connection by itself
+	if o.TLS != nil {
+		encryption = "REQUIRE SSL"
+	}
+	b := (&batch{}).require("the server is read-only", "@@GLOBAL.super_read_only AND @@GLOBAL.read_only")
+	b.effect("stop replication", s.say("STOP REPLICA"))
+	b.effect("name the donor", "SET GLOBAL clone_valid_donor_list = "+quote(donor))
+	b.effect("clone from "+donor, fmt.Sprintf("CLONE INSTANCE FROM %s@%s:%d IDENTIFIED BY %s %s",
+		quote(o.Control.User), quote(from.host), from.port, quote(o.Control.Password), encryption))
+	_, err = s.link.run(ctx, b)
+	switch {
+	case code(err) == codeRestartFailed:
+		return fmt.Errorf("mysql: %s: the data of %s are in place; start mysqld, which has no supervisor that would: %w", s.server.name, donor, err)
+	case ClosedByPeer(err):
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package mysql
+
+import "syscall"
+
+// controlSocket does nothing where the kernel has no limit for unacknowledged data; keepalives and
+// deadlines still end a silent connection.
+func controlSocket(_, _ string, _ syscall.RawConn) error { return nil }
