@@ -1,0 +1,149 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// summaryLimit bounds the summary that is shown inside a report.
+const summaryLimit = 16 << 20
+
+func (s *Server) getReports(w http.ResponseWriter, r *http.Request) error {
+	state := s.cfg.Source.State()
+	return s.ok(w, r, reportsOf(&state))
+}
+
+// getReport answers the entry, which every node has, and the summary of the node that holds the files.
+func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
+	entry, elsewhere, err := s.report(r)
+	if err != nil {
+		return err
+	}
+	if elsewhere != "" {
+		if s.forward(w, r, elsewhere) == nil {
+			return nil
+		}
+		return s.ok(w, r, Report{ReportEntry: entry})
+	}
+	summary, err := s.summary(r, entry.ID)
+	if err != nil {
+		return err
+	}
+	return s.ok(w, r, Report{ReportEntry: entry, Summary: summary})
+}
+
+// summary reads the summary; it is null until the report is written.
+func (s *Server) summary(r *http.Request, id string) (json.RawMessage, error) {
+	file, err := s.cfg.Reports.Open(r.Context(), id, PartSummary)
+	if errors.Is(err, ErrNoReport) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("api: summary of report %s: %w", id, err)
+	}
+	defer closeQuietly(file)
+	b, err := io.ReadAll(io.LimitReader(file, summaryLimit))
+	if err != nil {
+		return nil, fmt.Errorf("api: summary of report %s: %w", id, err)
+	}
+	if !json.Valid(b) {
+		return nil, failure(CodeInternal, "the summary of report %s is damaged; the NDJSON of its transactions is the source", id)
+	}
+	return b, nil
+}
+
+// report finds the report of the path, and the other node that must be asked for its files.
+func (s *Server) report(r *http.Request) (entry ReportEntry, elsewhere string, err error) {
+	state := s.cfg.Source.State()
+	entry, err = findReport(&state, r.PathValue("id"))
+	if err != nil {
+		return ReportEntry{}, "", err
+	}
+	c, _ := callerOf(r.Context())
+	if group := s.cfg.Source.Group(); entry.Node != "" && entry.Node != group.Node && !c.forwarded {
+		elsewhere = entry.Node
+	}
+	return entry, elsewhere, nil
+}
+
+// reportFile is the route of one of a report's files, which the node that holds them answers.
+func (s *Server) reportFile(path string, part ReportPart) route {
+	handle := func(w http.ResponseWriter, r *http.Request) error {
+		reveal, err := revealed(r, part)
+		if err != nil {
+			return err
+		}
+		entry, elsewhere, err := s.report(r)
+		if err != nil {
+			return err
+		}
+		if elsewhere != "" {
+			return s.forward(w, r, elsewhere)
+		}
+		file, err := s.cfg.Reports.Open(r.Context(), entry.ID, part)
+		if err != nil {
+			return fmt.Errorf("report %s (%s): %w", entry.ID, entry.State, err)
+		}
+		defer closeQuietly(file)
+		return s.sendPart(w, entry.ID, part, reveal, file)
+	}
+	return route{method: http.MethodGet, path: path, role: RoleViewer, endless: true, handle: handle}
+}
+
+// revealed tells whether the caller wants, and may see, the values of rows. SQL is nothing
+// without values, so it always needs the role.
+func revealed(r *http.Request, part ReportPart) (bool, error) {
+	reveal := part == PartSQL
+	if text := r.URL.Query().Get("reveal"); text != "" {
+		asked, err := strconv.ParseBool(text)
+		if err != nil {
+			return false, failure(CodeBadRequest, "reveal=%q is neither true nor false", text)
+		}
+		reveal = reveal || asked
+	}
+	if reveal {
+		return true, require(r, RoleRevealer)
+	}
+	return false, nil
+}
+
+// sendPart copies a file to the caller. An error half-way cuts the answer off, so that it is not
+// taken for the whole report.
+func (s *Server) sendPart(w http.ResponseWriter, id string, part ReportPart, reveal bool, file io.Reader) error {
+	kind, suffix := part.media()
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", id+suffix))
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
+	var err error
+	if part == PartTransactions && !reveal {
+		err = s.redactor.copy(w, file)
+	} else {
+		_, err = io.Copy(w, file)
+	}
+	if err != nil {
+		s.cfg.Logger.Warn("a report was cut off while it was sent", "report", id, "part", part, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// media is the content type and the file suffix of the part.
+func (p ReportPart) media() (kind, suffix string) {
+	switch p {
+	case PartSummary:
+		return "application/json", ".json"
+	case PartTransactions:
+		return "application/x-ndjson", ".ndjson"
+	case PartHTML:
+		return "text/html; charset=utf-8", ".html"
+	case PartSQL:
+		return "application/sql; charset=utf-8", ".sql"
+	case PartEntities:
+		return "application/x-ndjson", ".entities.ndjson"
+	}
+	return "application/octet-stream", ""
+}

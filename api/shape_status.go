@@ -1,0 +1,53 @@
+package api
+
+import (
+	"time"
+
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
+)
+
+// statusOf shapes the whole group.
+func statusOf(src Source) Status {
+	group, state := src.Group(), src.State()
+	status := Status{Leader: group.Leader, Nodes: []NodeStatus{}, Clusters: []ClusterStatus{}}
+	for _, n := range group.Nodes {
+		status.Nodes = append(status.Nodes, nodeStatus(n))
+	}
+	for _, name := range state.Names() {
+		c := state.Clusters[name]
+		view := src.View(c.Spec)
+		status.Clusters = append(status.Clusters, clusterStatus(&c, &view))
+	}
+	return status
+}
+
+func nodeStatus(n GroupNode) NodeStatus {
+	s := NodeStatus{ID: n.ID, Region: n.Region, Site: n.Site, State: n.State, Reachable: n.Reachable}
+	if n.LastContact != topology.Never {
+		age := policy.Duration(n.LastContact.Round(time.Millisecond))
+		s.LastContact = &age
+	}
+	return s
+}
+
+func clusterStatus(c *fsm.Cluster, view *topology.View) ClusterStatus {
+	word, reason := failover.Condition(&c.Spec, &c.State, view)
+	s := ClusterStatus{
+		Cluster: c.Spec.Name, State: string(word), Reason: reason, Primary: c.State.Primary, Epoch: c.State.Epoch,
+		HomeRegion: c.Spec.HomeRegion, Mode: c.Spec.Mode, Hold: c.State.Hold, Paused: c.State.Paused,
+	}
+	s.CooldownUntil = optional(c.State.CooldownUntil)
+	return s
+}
+
+// optional is null for a time that is not set.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

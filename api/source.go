@@ -1,0 +1,84 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
+)
+
+// Source is what reads need. Every node answers from its own copy.
+type Source interface {
+	// State is the node's copy of the agreed state; callers do not modify it.
+	State() fsm.State
+	// View is what this node knows of the declared servers of a cluster right now.
+	View(cluster policy.ClusterSpec) topology.View
+	Group() GroupStatus
+}
+
+// GroupStatus is the group of nodes as one of them sees it.
+type GroupStatus struct {
+	Node   string // the node that answers
+	Leader string // empty when the node knows none
+	Nodes  []GroupNode
+	// Age is how long ago the node was in touch with the leader, 0 on the leader itself and
+	// [topology.Never] when it was not since it started.
+	Age time.Duration
+}
+
+// Leads tells that the answering node is the leader.
+func (g *GroupStatus) Leads() bool { return g.Leader != "" && g.Leader == g.Node }
+
+// GroupNode is one node of the group.
+type GroupNode struct {
+	ID, Region, Site string
+	// State is leader, follower, candidate or unreachable.
+	State     string
+	Reachable bool
+	// LastContact is how long ago the answering node heard of it, [topology.Never] if not at all.
+	LastContact time.Duration
+}
+
+// Orders is what changes need. Only the leader is asked; an implementation that finds itself not to
+// be the leader wraps [ErrNotLeader].
+type Orders interface {
+	// Preview tells what the order would do. It wraps the errors of orders of package failover.
+	Preview(ctx context.Context, o failover.Order) (failover.Preview, error)
+	// Submit commits the order and returns the cluster right after that, before anything was done.
+	Submit(ctx context.Context, o failover.Order) (fsm.Cluster, error)
+	// Await returns the cluster as soon as done holds, or the context's error.
+	Await(ctx context.Context, cluster string, done func(fsm.Cluster) bool) (fsm.Cluster, error)
+	// Declare commits a declaration of clusters. It wraps [fsm.ErrStale] when a version moved on.
+	Declare(ctx context.Context, specs fsm.PutSpecs) error
+}
+
+// ReportPart names one of the files of a report.
+type ReportPart string
+
+// Report parts.
+const (
+	PartSummary      ReportPart = "summary"      // JSON
+	PartTransactions ReportPart = "transactions" // NDJSON, one transaction each
+	PartHTML         ReportPart = "html"
+	PartSQL          ReportPart = "sql"
+	PartEntities     ReportPart = "entities" // tables and keys, NDJSON
+)
+
+// Reports opens the files of reports that this node holds.
+type Reports interface {
+	// Open returns the part's content; the caller closes it. Errors wrap [ErrNoReport] when the
+	// files are not, or not yet, on this node.
+	Open(ctx context.Context, id string, part ReportPart) (io.ReadCloser, error)
+}
+
+// Peers carries requests to other nodes over the transport on which the nodes know each other.
+type Peers interface {
+	// Forward sends the request, whose URL has only path and query, to the node's
+	// [Server.ForwardHandler] and returns that handler's answer untouched.
+	Forward(ctx context.Context, node string, r *http.Request) (*http.Response, error)
+}
