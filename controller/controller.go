@@ -14,7 +14,7 @@ type Controller struct {
 
 	mu    sync.Mutex // leaf-level
 	loops map[string]*loop
-	pulse chan struct{} // closed and replaced when the state may have changed
+	pulse chan struct{} // closed and replaced when something may have changed, if only the time
 }
 
 // New returns a controller that does nothing before Run.
@@ -41,9 +41,9 @@ func (c *Controller) dispatch(ctx context.Context, g *errgroup.Group) {
 		case <-ticker.C:
 		case <-c.cfg.Observer.Changed():
 		case <-c.cfg.Log.Changed():
-			c.beat()
 		}
 		c.wakeAll()
+		c.beat()
 	}
 }
 
@@ -76,7 +76,7 @@ func (c *Controller) wakeAll() {
 	}
 }
 
-// beat tells whoever awaits a state that there may be a new one.
+// beat tells whoever awaits something to look again.
 func (c *Controller) beat() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -106,8 +106,8 @@ func auditOf(o *failover.Order, outcome, reason string) fsm.AuditEntry {
 	return fsm.AuditEntry{At: o.At, By: o.By, Action: string(o.Kind), Object: object, Outcome: outcome, Reason: reason}
 }
 
-// Await returns the cluster as soon as done holds of it, or the context's error. It works on every
-// node while Run runs.
+// Await returns the cluster as soon as done holds of it, or the context's error. It asks again at every
+// change and at least every Tick, since done may depend on the time. It works on every node while Run runs.
 func (c *Controller) Await(ctx context.Context, cluster string, done func(fsm.Cluster) bool) (fsm.Cluster, error) {
 	for {
 		next := c.nextBeat()
