@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -121,35 +122,12 @@ func (m Manifest) write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("capture: write manifest: %w", err)
 	}
-	return ReplaceFile(filepath.Join(dir, ManifestName), append(text, '\n'))
-}
-
-// ReplaceFile writes a file that is never seen half: it is on disk under another name before it takes its own. Only
-// the owner may read it.
-func ReplaceFile(path string, content []byte) (err error) {
-	partial := path + ".partial"
-	out, err := os.OpenFile(partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	err = durable.Replace(filepath.Join(dir, ManifestName), func(w io.Writer) error {
+		_, err := w.Write(append(text, '\n'))
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("capture: write %s: %w", path, err)
-	}
-	_, err = out.Write(content)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return fmt.Errorf("capture: write %s: %w", path, err)
-	}
-	return publish(partial, path)
-}
-
-// publish gives a written file its name, durably.
-func publish(partial, path string) error {
-	if err := os.Rename(partial, path); err != nil {
-		return fmt.Errorf("capture: write %s: %w", path, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("capture: write %s: %w", path, err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("capture: write %s: %w", path, err)
+		return fmt.Errorf("capture: %w", err)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -76,9 +77,9 @@ func (r Request) fill(ctx context.Context, s *session, available gtid.Set, t tak
 	}
 	captured := gtid.Of(w.captured...)
 	if captured.IsEmpty() || !captured.Contains(t.before.Captured) && t.before.verify(r.Dir) == nil {
-		return errors.Join(failure, os.Remove(path+".partial"))
+		return errors.Join(failure, os.Remove(durable.Partial(path)))
 	}
-	if err := publish(path+".partial", path); err != nil {
+	if err := durable.Publish(path); err != nil {
 		return errors.Join(failure, err)
 	}
 	file.Name = t.entry.Server + ".binlog"

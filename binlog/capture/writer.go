@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -29,7 +30,7 @@ type writer struct {
 }
 
 func newWriter(path string, wanted gtid.Set) (*writer, error) {
-	out, err := os.OpenFile(path+".partial", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	out, err := durable.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("capture: write %s: %w", path, err)
 	}

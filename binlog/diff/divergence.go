@@ -1,0 +1,169 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/gtid"
+)
+
+// State is what became of one key.
+type State struct {
+	Key Key
+	// Table is the definition on the new primary.
+	Table *Definition
+	// KeyValues spell the key as the old side first did.
+	KeyValues []decode.Value
+	// Before is the row before the old side touched it, After what the old side left; nil where there was no row.
+	Before, After []decode.Value
+	// Touched is the last transaction of the new side that touched the key; the zero GTID where none did.
+	Touched gtid.GTID
+	// Opaque says why the states cannot be trusted; empty where they can.
+	Opaque string
+	// Live is the row on the new primary now, nil where there is none. It means nothing before LiveRead is set.
+	Live     []decode.Value
+	LiveRead bool
+	// Collision says which unique key keeps After from being stored; empty where none does.
+	Collision string
+}
+
+// IsTouched says whether the new side touched the key.
+func (s *State) IsTouched() bool { return s.Touched != gtid.GTID{} }
+
+// Change is one row change of the old side.
+type Change struct {
+	Row decode.Row
+	// States are those of the row's keys: one, or two where the change moved the row to another key; none where the
+	// row has no key, and then Unkeyed says why.
+	States  []*State
+	Unkeyed string
+}
+
+// Transaction is one transaction of the old side.
+type Transaction struct {
+	*decode.Transaction
+	Changes []Change
+}
+
+// Divergence is the whole comparison. Transactions of the old side are added first, in commit order, then those of
+// the new side.
+type Divergence struct {
+	// Tables are the definitions on the new primary of every table that the old side touched.
+	Tables map[Name]*Definition
+	Old    []Transaction
+	States map[Key]*State
+	// Order lists the keys of States as they were first touched.
+	Order []Key
+	// Altered says, by table, which statement of the new side may have changed it as a whole.
+	Altered map[Name]string
+	// NewCount is the number of transactions of the new side.
+	NewCount int
+}
+
+// New returns an empty comparison over the definitions, which must cover every table of the old side.
+func New(tables map[Name]*Definition) *Divergence {
+	return &Divergence{Tables: tables, States: map[Key]*State{}, Altered: map[Name]string{}}
+}
+
+// AddOld adds the next transaction of the old side.
+func (d *Divergence) AddOld(tx *decode.Transaction) {
+	out := Transaction{Transaction: tx}
+	for _, row := range tx.Rows {
+		out.Changes = append(out.Changes, d.change(tx, row))
+	}
+	d.Old = append(d.Old, out)
+}
+
+func (d *Divergence) change(tx *decode.Transaction, row decode.Row) Change {
+	out := Change{Row: row}
+	table := d.Tables[Name{row.Table.Schema, row.Table.Name}]
+	if table == nil {
+		out.Unkeyed = "the definition of the table was not read"
+		return out
+	}
+	if out.Unkeyed = table.Mismatch(row.Table); out.Unkeyed == "" {
+		out.Unkeyed = table.unkeyed()
+	}
+	if out.Unkeyed != "" {
+		return out
+	}
+	before, hasBefore := table.KeyOf(row.Before)
+	after, hasAfter := table.KeyOf(row.After)
+	if row.Op == decode.Update && !hasAfter {
+		after, hasAfter = before, hasBefore // A partial image leaves an unchanged key out.
+	}
+	if !hasBefore && !hasAfter {
+		out.Unkeyed = "the row image lacks the primary key"
+		return out
+	}
+	if hasBefore {
+		next := row.After
+		if hasAfter && after != before {
+			next = nil
+		}
+		out.States = append(out.States, d.step(table, before, row.Before, row.Before, next))
+	}
+	if hasAfter && (!hasBefore || after != before) {
+		out.States = append(out.States, d.step(table, after, row.After, nil, row.After))
+	}
+	for _, state := range out.States {
+		if len(tx.Opaque)+len(tx.Undecodable) > 0 && state.Opaque == "" {
+			state.Opaque = slices.Concat(tx.Opaque, tx.Undecodable)[0] + " in " + tx.GTID.String()
+		}
+	}
+	return out
+}
+
+// step moves the state of a key from one image to the next. An image that does not fit what the key was last says
+// that something between is missing.
+func (d *Divergence) step(table *Definition, key Key, spelled, from, to []decode.Value) *State {
+	state := d.States[key]
+	if state == nil {
+		state = &State{Key: key, Table: table, KeyValues: table.KeyValues(spelled), Before: from, After: from}
+		d.States[key] = state
+		d.Order = append(d.Order, key)
+	}
+	if state.Opaque == "" && !slices.Equal(state.After, from) {
+		state.Opaque = "the history of the row has a gap"
+	}
+	state.After = to
+	return state
+}
+
+// AddNew adds the next transaction of the new side.
+func (d *Divergence) AddNew(tx *decode.Transaction) {
+	d.NewCount++
+	for _, statement := range tx.Statements {
+		m := mentionsOf(statement)
+		for name := range d.Tables {
+			if m.touches(name) {
+				d.Altered[name] = fmt.Sprintf("%s ran a statement that names the table on the new primary", tx.GTID)
+			}
+		}
+	}
+	if len(tx.Undecodable) > 0 {
+		for name := range d.Tables {
+			d.Altered[name] = fmt.Sprintf("%s of the new primary cannot be decoded", tx.GTID)
+		}
+	}
+	for _, row := range tx.Rows {
+		d.touch(tx, row)
+	}
+}
+
+func (d *Divergence) touch(tx *decode.Transaction, row decode.Row) {
+	table := d.Tables[Name{row.Table.Schema, row.Table.Name}]
+	if table == nil {
+		return
+	}
+	if reason := table.Mismatch(row.Table); reason != "" {
+		d.Altered[table.Name] = fmt.Sprintf("in %s of the new primary %s", tx.GTID, reason)
+		return
+	}
+	for _, image := range [][]decode.Value{row.Before, row.After} {
+		if key, ok := table.KeyOf(image); ok && d.States[key] != nil {
+			d.States[key].Touched = tx.GTID
+		}
+	}
+}

@@ -1,0 +1,18 @@
+// Package binlog turns a divergence of two sides of a cluster into a settled list: it captures what only the old side
+// has off the servers that hold it, compares that with what the new side did since, and writes the report.
+//
+// The two steps, [Capture] and [Compare], are made to be repeated: each picks up what an earlier run left in the
+// directory, so that whoever drives them needs no memory of its own.
+//
+//	capture/   raw events off a running server, with checksums and a manifest
+//	decode/    events into transactions with typed rows
+//	diff/      both sides, key by key; pure
+//	live/      definitions and rows on the new primary, in one snapshot
+//	classify/  the rules; pure
+//	report/    summary, NDJSON, page, SQL
+//	sqltext/   exact SQL for values
+//	durable/   files that are never seen half
+//
+// Invariants: nothing here changes a server; captured = listed + undecodable, by transaction, else the report is
+// incomplete; values of rows are in files that only the owner may read, and in no log or error.
+package binlog

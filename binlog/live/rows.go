@@ -1,0 +1,161 @@
+package live
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/sqltext"
+)
+
+// batch is how many rows one query reads.
+const batch = 500
+
+// Rows reads the rows of the given primary keys, in the order of the keys, nil where there is none. A row is found as
+// the server compares keys, so that the key of what comes back may be spelled differently.
+func (s *Snapshot) Rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	out := make([][]decode.Value, len(keys))
+	size := 1
+	if d.ExactKey() {
+		size = batch
+	}
+	for first := 0; first < len(keys); first += size {
+		last := min(first+size, len(keys))
+		if err := s.batch(ctx, d, keys[first:last], out[first:last]); err != nil {
+			return nil, fmt.Errorf("live: %s: rows of %s: %w", s.server, d.Name, err)
+		}
+	}
+	return out, nil
+}
+
+func (s *Snapshot) batch(ctx context.Context, d *diff.Definition, keys, out [][]decode.Value) error {
+	places := make(map[string]int, len(keys))
+	conditions := make([]string, 0, len(keys))
+	for i, key := range keys {
+		conditions = append(conditions, condition(d, d.PrimaryKey, key))
+		places[id(key)] = i
+	}
+	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + strings.Join(conditions, " OR ")
+	return s.query(ctx, query, func(rows *sql.Rows) error {
+		image, err := scan(d, rows)
+		if err != nil {
+			return err
+		}
+		place, ok := 0, len(keys) == 1
+		if !ok {
+			place, ok = places[id(d.KeyValues(image))]
+		}
+		if ok {
+			out[place] = image
+		}
+		return nil
+	})
+}
+
+// id tells exact keys apart.
+func id(key []decode.Value) string {
+	var out strings.Builder
+	for _, v := range key {
+		out.WriteString(strconv.Itoa(len(v.Text)) + ":" + v.Text)
+	}
+	return out.String()
+}
+
+// condition compares columns with values as the server compares them.
+func condition(d *diff.Definition, columns []int, values []decode.Value) string {
+	parts := make([]string, 0, len(columns))
+	for i, column := range columns {
+		parts = append(parts, sqltext.Same(d.Columns[column], values[i]))
+	}
+	return "(" + strings.Join(parts, " AND ") + ")"
+}
+
+func readList(d *diff.Definition) string {
+	parts := make([]string, 0, len(d.Columns))
+	for _, c := range d.Columns {
+		parts = append(parts, sqltext.Read(c))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Holder returns the row that holds the tuple of the image under a unique key, nil where none does. A tuple with a
+// NULL collides with nothing.
+func (s *Snapshot) Holder(
+	ctx context.Context, d *diff.Definition, unique diff.Unique, image []decode.Value,
+) ([]decode.Value, error) {
+	tuple := make([]decode.Value, 0, len(unique.Columns))
+	for _, column := range unique.Columns {
+		if image[column].Kind == decode.Null {
+			return nil, nil
+		}
+		tuple = append(tuple, image[column])
+	}
+	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + condition(d, unique.Columns, tuple)
+	var holder []decode.Value
+	err := s.query(ctx, query, func(rows *sql.Rows) error {
+		found, err := scan(d, rows)
+		holder = found
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("live: %s: unique key %s of %s: %w", s.server, unique.Name, d.Name, err)
+	}
+	return holder, nil
+}
+
+func scan(d *diff.Definition, rows *sql.Rows) ([]decode.Value, error) {
+	raw := make([]any, len(d.Columns))
+	targets := make([]any, len(d.Columns))
+	for i := range raw {
+		targets[i] = &raw[i]
+	}
+	if err := rows.Scan(targets...); err != nil {
+		return nil, err
+	}
+	image := make([]decode.Value, len(raw))
+	for i, v := range raw {
+		value, err := valueOf(d.Columns[i], v)
+		if err != nil {
+			return nil, err
+		}
+		image[i] = value
+	}
+	return image, nil
+}
+
+// valueOf makes of what the driver returns the value that the log has for it.
+func valueOf(c diff.Column, v any) (decode.Value, error) {
+	switch v := v.(type) {
+	case nil:
+		return decode.NullValue(), nil
+	case int64:
+		return decode.IntegerValue(v), nil
+	case uint64:
+		return decode.UnsignedValue(v), nil
+	case float32:
+		return decode.FloatValue(float64(v)), nil
+	case float64:
+		return decode.FloatValue(v), nil
+	case []byte:
+		return textual(c, string(v)), nil
+	case string:
+		return textual(c, v), nil
+	}
+	return decode.Value{}, fmt.Errorf("column %s: the driver returned a %T", c.Name, v)
+}
+
+func textual(c diff.Column, text string) decode.Value {
+	switch kind := c.Kind(); kind {
+	case decode.Time:
+		return decode.TimeValue(text)
+	case decode.JSON:
+		return decode.JSONValue(text)
+	case decode.Absent, decode.Null, decode.Integer, decode.Float, decode.Decimal, decode.Text, decode.Binary:
+		return decode.Value{Kind: kind, Text: text}
+	}
+	return decode.Value{}
+}
