@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/regentdb/regent/controller"
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/raftnode/fsm"
 )
@@ -97,7 +98,7 @@ func classify(err error) *Error {
 		return failure(CodeRefused, "%s", err)
 	case errors.Is(err, fsm.ErrStale):
 		return failure(CodeStale, "the state changed while the request was under way, and nothing was done; ask for a new preview and confirm that")
-	case errors.Is(err, ErrNotLeader):
+	case errors.Is(err, ErrNotLeader), errors.Is(err, controller.ErrNotLeader):
 		return noLeader()
 	case errors.Is(err, ErrNoReport):
 		return failure(CodeUnavailable, "%s; `regent report list` shows its state", err)
