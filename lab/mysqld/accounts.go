@@ -65,7 +65,8 @@ func (a Accounts) statements() []string {
 const (
 	// controllerGrants cover observing, fencing, promoting, re-pointing,
 	// cloning and replaying. They hold no SUPER: each power is granted by name.
-	controllerGrants = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, EVENT, LOCK TABLES, " +
+	// Without TRIGGER the triggers of a table cannot be seen, and no row of it can be called safe.
+	controllerGrants = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, EVENT, LOCK TABLES, " +
 		"RELOAD, SHUTDOWN, PROCESS, REPLICATION SLAVE, REPLICATION CLIENT, " +
 		"SYSTEM_VARIABLES_ADMIN, PERSIST_RO_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN, " +
 		"REPLICATION_SLAVE_ADMIN, REPLICATION_APPLIER, BINLOG_ADMIN, CLONE_ADMIN, BACKUP_ADMIN, " +
