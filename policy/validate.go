@@ -95,7 +95,7 @@ func (v *validation) policy(path string, c *ClusterSpec) {
 	v.check(p.SemiSync.WhenMissing == MissingBlock || p.SemiSync.WhenMissing == MissingDegrade, path+".semi_sync.when_missing",
 		"when_missing %q is unknown; use block or degrade", p.SemiSync.WhenMissing)
 	v.check(p.SemiSync.WhenMissing != MissingDegrade, path+".semi_sync.when_missing", "when_missing: degrade is refused: this version never suspends the promise about acknowledged writes; use block")
-	if p.Durability == DurabilitySemiSync {
+	if p.Durability == DurabilitySemiSync && len(c.InRegion(c.HomeRegion)) > 0 {
 		ackers := len(c.InRegion(c.HomeRegion)) - 1
 		v.check(p.SemiSync.Required >= 1, path+".semi_sync.required", "semi_sync.required is %d; a commit must wait for at least 1 acknowledgement", p.SemiSync.Required)
 		v.check(p.SemiSync.Required <= max(ackers, 0), path+".semi_sync.required",
@@ -124,7 +124,7 @@ func (v *validation) name(path, what, name string) {
 func (c *ClusterSpec) regions() []string {
 	var out []string
 	for _, s := range c.Servers {
-		if !slices.Contains(out, s.Region) {
+		if s.Region != "" && !slices.Contains(out, s.Region) {
 			out = append(out, s.Region)
 		}
 	}
