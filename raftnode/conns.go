@@ -100,18 +100,18 @@ func (d *dialer) dial(ctx context.Context, peer Peer, stream byte) (net.Conn, er
 	nd := net.Dialer{KeepAliveConfig: config, Control: control}
 	raw, err := nd.DialContext(ctx, "tcp", peer.Address)
 	if err != nil {
-		return nil, fmt.Errorf("raftnode: connect to %s: %w", peer.ID, err)
+		return nil, fmt.Errorf("connect to %s: %w", peer.ID, err)
 	}
 	secured, err := d.secure(ctx, raw, peer)
 	if err != nil {
-		return nil, fmt.Errorf("raftnode: connect to %s at %s: %w", peer.ID, peer.Address, errors.Join(err, raw.Close()))
+		return nil, fmt.Errorf("connect to %s at %s: %w", peer.ID, peer.Address, errors.Join(err, raw.Close()))
 	}
 	c, err := d.conns.add(secured)
 	if err != nil {
 		return nil, err
 	}
 	if err := announce(ctx, c, stream); err != nil {
-		return nil, fmt.Errorf("raftnode: connect to %s at %s: %w", peer.ID, peer.Address, errors.Join(err, c.Close()))
+		return nil, fmt.Errorf("connect to %s at %s: %w", peer.ID, peer.Address, errors.Join(err, c.Close()))
 	}
 	return c, nil
 }

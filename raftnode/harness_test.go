@@ -132,16 +132,42 @@ func (g *group) start(id string) *member {
 // startMember opens and runs a node until it is stopped, at the latest at the end of the test.
 func startMember(t *testing.T, cfg Config) (*member, error) {
 	t.Helper()
-	m := &member{cfg: cfg, machine: &register{}, result: make(chan error, 1)}
-	var err error
-	if m.Node, err = Open(t.Context(), cfg, m.machine); err != nil {
+	m, err := openMember(t, cfg)
+	if err != nil {
 		return nil, err
 	}
+	m.run(t)
+	return m, nil
+}
+
+// openMember opens a node that does not run yet.
+func openMember(t *testing.T, cfg Config) (*member, error) {
+	t.Helper()
+	m := &member{cfg: cfg, machine: &register{}, result: make(chan error, 1)}
+	var err error
+	m.Node, err = Open(t.Context(), cfg, m.machine)
+	return m, err
+}
+
+// open opens every member and runs none.
+func (g *group) open() {
+	g.t.Helper()
+	for id, cfg := range g.configs {
+		m, err := openMember(g.t, cfg)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		g.members[id] = m
+	}
+}
+
+// run runs an open member until it is stopped, at the latest at the end of the test.
+func (m *member) run(t *testing.T) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	m.cancel = cancel
 	go func() { m.result <- m.Run(ctx) }()
 	t.Cleanup(func() { _ = m.Close() })
-	return m, nil
 }
 
 // startAll starts every member.

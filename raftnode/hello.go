@@ -72,7 +72,7 @@ func (c *contacts) of(id string) (contact, bool) {
 func (n *Node) selfHello() hello {
 	h := hello{
 		ID: n.cfg.ID, Site: n.cfg.Site, Region: n.cfg.Region, Peers: sortedPeers(n.cfg.Peers),
-		HasState: n.hadState, Probation: n.identity.onProbation(),
+		HasState: n.hadState, LastIndex: n.storedIndex, Probation: n.identity.onProbation(),
 	}
 	if r := n.raft.Load(); r != nil {
 		h.LastIndex, h.Term = r.LastIndex(), r.CurrentTerm()

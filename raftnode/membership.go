@@ -46,9 +46,7 @@ func (n *Node) await(ctx, services context.Context, formed <-chan verdict) (verd
 	case <-n.closing:
 		return verdict{}, ErrClosed
 	case <-n.storage.guard.failed:
-		err := n.storage.guard.failure()
-		n.setPhase(services, PhaseFailed, err.Error())
-		return verdict{}, err
+		return verdict{}, n.storage.guard.failure()
 	}
 }
 
@@ -63,7 +61,7 @@ func (n *Node) start(services context.Context, group *errgroup.Group, v verdict)
 	address, _ := n.cfg.addressOf(n.cfg.ID)
 	streams := &streamLayer{queue: n.mux.raft, dialer: n.dialer, self: advertised(address), ctx: services}
 	trans := newTransport(&raft.NetworkTransportConfig{
-		ServerAddressProvider: addressBook{n.cfg}, Logger: logger, Stream: streams, MaxPool: pooledStreams, Timeout: n.cfg.Timeouts.RPC,
+		ServerAddressProvider: addressBook{n.dialer.peers}, Logger: logger, Stream: streams, MaxPool: pooledStreams, Timeout: n.cfg.Timeouts.RPC,
 	}, n.identity)
 	config := n.raftConfig()
 	config.Logger = logger
@@ -130,15 +128,16 @@ func (n *Node) founding() raft.Configuration {
 }
 
 // addressBook makes the configured addresses count, not those that the group was founded with: a node may move.
-type addressBook struct{ cfg Config }
+type addressBook struct{ peers []Peer }
 
 // ServerAddr implements raft.ServerAddressProvider.
 func (b addressBook) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
-	address, ok := b.cfg.addressOf(string(id))
-	if !ok {
-		return "", fmt.Errorf("%w: %s", ErrUnknownPeer, id)
+	for _, p := range b.peers {
+		if p.ID == string(id) {
+			return raft.ServerAddress(p.Address), nil
+		}
 	}
-	return raft.ServerAddress(address), nil
+	return "", fmt.Errorf("%w: %s", ErrUnknownPeer, id)
 }
 
 // leave ends Raft and reports whether it ended; it does not while the disk hangs.

@@ -21,14 +21,16 @@ type Node struct {
 	storage  *storage
 	identity *identity
 	hadState bool
-	conns    *conns
-	mux      *mux
-	dialer   *dialer
-	client   *http.Transport
-	requests *http.ServeMux
-	server   *http.Server
-	contacts contacts
-	feed     feed
+	// storedIndex is the last entry on disk when the node was opened: until Raft runs it is what the node holds.
+	storedIndex uint64
+	conns       *conns
+	mux         *mux
+	dialer      *dialer
+	client      *http.Transport
+	requests    *http.ServeMux
+	server      *http.Server
+	contacts    contacts
+	feed        feed
 
 	raft    atomic.Pointer[raft.Raft] // nil until the node takes part
 	formed  chan verdict
@@ -85,7 +87,7 @@ func (n *Node) openDataDir() error {
 	}
 	n.storage = store
 	if n.identity, err = openIdentity(n.cfg.DataDir, n.cfg.ID); err == nil {
-		n.hadState, err = store.hasState()
+		n.hadState, n.storedIndex, err = store.state()
 	}
 	if err != nil {
 		return errors.Join(err, store.bolt.Close())
@@ -107,6 +109,9 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.meet(services) })
 
 	cause := n.participate(ctx, services, group)
+	if errors.Is(cause, ErrStorage) {
+		n.setPhase(services, PhaseFailed, cause.Error())
+	}
 	stopped := n.leave(context.WithoutCancel(ctx), cause == nil && ctx.Err() != nil)
 	n.feed.publish(n.leadership())
 	end()

@@ -15,6 +15,7 @@ import (
 )
 
 func TestElectProposeKillReelect(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "east-1", "west-1", "mid-1")
 	g.startAll()
 	want := map[string]string{}
@@ -46,6 +47,7 @@ func TestElectProposeKillReelect(t *testing.T) {
 }
 
 func TestFollowerRefusesAndNamesTheLeader(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	leader := g.leader()
@@ -72,6 +74,7 @@ func TestFollowerRefusesAndNamesTheLeader(t *testing.T) {
 }
 
 func TestLeaderWithoutMajority(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	leader := g.leader()
@@ -93,6 +96,7 @@ func TestLeaderWithoutMajority(t *testing.T) {
 }
 
 func TestRestartFromDisk(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	want := map[string]string{}
@@ -115,6 +119,7 @@ func TestRestartFromDisk(t *testing.T) {
 }
 
 func TestSnapshotAndRestore(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	want := map[string]string{}
@@ -146,6 +151,7 @@ func TestSnapshotAndRestore(t *testing.T) {
 }
 
 func TestOrderlyStopHandsOver(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	leader := g.leader()
@@ -165,6 +171,7 @@ func TestOrderlyStopHandsOver(t *testing.T) {
 }
 
 func TestTransferLeadershipAndChanges(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	leader := g.leader()
@@ -193,24 +200,18 @@ func TestTransferLeadershipAndChanges(t *testing.T) {
 }
 
 func TestPeerRequests(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
-	for id, cfg := range g.configs {
-		machine := &register{}
-		node, err := Open(t.Context(), cfg, machine)
-		if err != nil {
-			t.Fatal(err)
-		}
-		node.PeerHandle("POST /echo", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	g.open()
+	for id, m := range g.members {
+		m.PeerHandle("POST /echo", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
 				t.Error(err)
 			}
 			_, _ = fmt.Fprintf(w, "%s heard %d bytes", id, len(body))
 		}))
-		m := &member{Node: node, cfg: cfg, machine: machine, result: make(chan error, 1)}
-		go func() { m.result <- m.Run(t.Context()) }()
-		t.Cleanup(func() { _ = m.Close() })
-		g.members[id] = m
+		m.run(t)
 	}
 	for _, to := range []string{"a", "b", "c"} {
 		got, err := post(t.Context(), g.members["a"].Node, to, strings.Repeat("x", 1<<20))
@@ -245,6 +246,7 @@ func post(ctx context.Context, n *Node, to, body string) (string, error) {
 }
 
 func TestStatusShowsPeers(t *testing.T) {
+	t.Parallel()
 	g := newGroup(t, "a", "b", "c")
 	g.startAll()
 	leader := g.leader()
@@ -271,5 +273,22 @@ func TestStatusShowsPeers(t *testing.T) {
 	}
 	if diff := cmp.Diff(status.Peers[0].ID, back.Peers[0].ID); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// An empty node must see that a group runs also while a member of it still starts.
+func TestHelloBeforeRaftRuns(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, "a")
+	g.start("a")
+	g.set("k", "v")
+	g.kill("a")
+	m, err := openMember(t, g.configs["a"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	if h := m.selfHello(); !h.HasState || h.LastIndex <= freshIndex || h.Member {
+		t.Errorf("hello before the start: %+v", h)
 	}
 }

@@ -19,7 +19,7 @@ func (n *Node) PeerHandle(pattern string, handler http.Handler) { n.requests.Han
 
 // PeerClient returns a client for requests to a peer, this node included. Its URLs begin with [Node.PeerURL]. A dial is bounded by Timeouts.Dial,
 // the wait for the header of an answer by Timeouts.Response; the caller's context bounds the rest. Connections are kept and
-// end by themselves when the peer goes silent. An id that is no peer's gives a client whose requests fail with [ErrUnknownPeer].
+// end by themselves when the peer goes silent, so read a long answer without pauses of Timeouts.Dead: the kernel cannot tell them apart. An id that is no peer's gives a client whose requests fail with [ErrUnknownPeer].
 func (n *Node) PeerClient(id string) *http.Client {
 	return &http.Client{
 		Transport:     peerTransport{id: id, shared: n.client},

@@ -17,7 +17,7 @@ const enqueueLimit = 10 * time.Second
 func (n *Node) Propose(ctx context.Context, command []byte) (index uint64, result any, err error) {
 	r, err := n.leading()
 	if err != nil {
-		return 0, nil, fmt.Errorf("raftnode: propose: %w", err)
+		return 0, nil, err
 	}
 	var future raft.ApplyFuture
 	err = n.settle(ctx, func() error {
@@ -25,7 +25,7 @@ func (n *Node) Propose(ctx context.Context, command []byte) (index uint64, resul
 		return future.Error()
 	})
 	if err != nil {
-		return 0, nil, fmt.Errorf("raftnode: propose: %w", err)
+		return 0, nil, err
 	}
 	return future.Index(), future.Response(), nil
 }
@@ -34,13 +34,10 @@ func (n *Node) Propose(ctx context.Context, command []byte) (index uint64, resul
 // state. The errors are those of Propose.
 func (n *Node) Barrier(ctx context.Context) error {
 	r, err := n.leading()
-	if err == nil {
-		err = n.settle(ctx, func() error { return r.Barrier(enqueueTimeout(ctx)).Error() })
-	}
 	if err != nil {
-		return fmt.Errorf("raftnode: barrier: %w", err)
+		return err
 	}
-	return nil
+	return n.settle(ctx, func() error { return r.Barrier(enqueueTimeout(ctx)).Error() })
 }
 
 // settle waits for a proposal, for ctx, or for the storage to fail, whichever is first.
@@ -78,7 +75,7 @@ func (n *Node) explain(err error) error {
 	case errors.Is(err, raft.ErrRaftShutdown):
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, ErrClosed)
 	case errors.Is(err, raft.ErrEnqueueTimeout):
-		return fmt.Errorf("the leader was too busy to take it and nothing was proposed: %w", err)
+		return fmt.Errorf("raftnode: the leader was too busy to take it and nothing was proposed: %w", err)
 	}
 	return err
 }

@@ -62,13 +62,22 @@ func openStorage(cfg Config, logger hclog.Logger) (*storage, error) {
 	return s, nil
 }
 
-// hasState reports whether this node has ever been part of a group.
-func (s *storage) hasState() (bool, error) {
-	has, err := raft.HasExistingState(s.bolt, s.bolt, s.snapshots)
-	if err != nil {
-		return false, s.guard.fail("reading the state", err)
+// state reports whether this node has ever been part of a group, and the last entry that it holds, in the log or in a snapshot.
+func (s *storage) state() (has bool, last uint64, err error) {
+	if has, err = raft.HasExistingState(s.bolt, s.bolt, s.snapshots); err == nil {
+		last, err = s.bolt.LastIndex()
 	}
-	return has, nil
+	if err != nil {
+		return false, 0, s.guard.fail("reading the state", err)
+	}
+	snapshots, err := s.snapshots.List()
+	if err != nil {
+		return false, 0, s.guard.fail("reading the snapshots", err)
+	}
+	for _, snapshot := range snapshots {
+		last = max(last, snapshot.Index)
+	}
+	return has, last, nil
 }
 
 // makeDataDir creates the data directory, readable by its owner only: the log holds configuration.
