@@ -61,7 +61,9 @@ type Config struct {
 	Classify Classify
 	Lost     Lost
 	Publish  Publish
-	Logger   *slog.Logger
+	// Probed is told of every attempt, for metrics; nil: nobody is.
+	Probed func(server string, reach topology.Reach, took time.Duration)
+	Logger *slog.Logger
 }
 
 // The observer's own paces. They bound load, not safety: nothing is decided by them.
@@ -87,6 +89,9 @@ func (c Config) withDefaults() Config {
 	c.Interval = cmp.Or(c.Interval, 500*time.Millisecond)
 	c.Timeout = cmp.Or(c.Timeout, time.Second)
 	c.Fresh = cmp.Or(c.Fresh, max(c.Interval+c.Timeout, minFresh))
+	if c.Probed == nil {
+		c.Probed = func(string, topology.Reach, time.Duration) {}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

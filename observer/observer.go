@@ -117,6 +117,7 @@ func (o *Observer) renew(ctx context.Context, g *errgroup.Group) {
 
 // take records the outcome of an attempt and returns how many connections were refused in a row.
 func (o *Observer) take(p *probe, a attempt) (refusals int) {
+	o.cfg.Probed(p.target.Server.Name, a.reach, a.ended.Sub(a.began))
 	o.update(p, func(r *record) {
 		r.take(a, o.start)
 		refusals = r.sight.Refusals
