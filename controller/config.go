@@ -49,6 +49,16 @@ type Actor interface {
 	Do(ctx context.Context, a failover.Action) failover.Result
 }
 
+// Servers acts on servers.
+type Servers interface {
+	Actor
+	// Hold takes the lock of a server as the leader of this term, which ends whatever an earlier
+	// leader still has under way there, and changes nothing else.
+	Hold(ctx context.Context, cluster, server string) (*topology.Facts, error)
+	// Release gives back every lock that no action uses.
+	Release()
+}
+
 // Notifier is told of every event that this node committed. It never blocks.
 type Notifier interface {
 	Notify(e failover.Event)
@@ -66,11 +76,12 @@ type Config struct {
 	Node     string
 	Log      Log
 	Observer Observer
-	// Servers acts on servers; Reports captures and compares divergences on this node's disk.
-	Servers, Reports Actor
-	Notifier         Notifier
-	Rules            Rules
-	Logger           *slog.Logger
+	Servers  Servers
+	// Reports captures and compares divergences on this node's disk.
+	Reports  Actor
+	Notifier Notifier
+	Rules    Rules
+	Logger   *slog.Logger
 	// Tick is the longest time between two decisions of a cluster. Default 250 ms.
 	Tick time.Duration
 	// Deadline ends an action that carries none. Default 1 minute.
@@ -82,6 +93,8 @@ type Config struct {
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 2 * time.Second
+	// holdLimit bounds the wait for the locks of an open record when the leadership begins.
+	holdLimit = time.Second
 	// submitTries is how often an order is recomputed when the state changed meanwhile.
 	submitTries = 5
 )

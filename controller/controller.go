@@ -26,6 +26,7 @@ func New(cfg Config) *Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { c.dispatch(ctx, g); return nil })
+	defer c.cfg.Servers.Release()
 	return g.Wait()
 }
 
@@ -41,6 +42,9 @@ func (c *Controller) dispatch(ctx context.Context, g *errgroup.Group) {
 		case <-ticker.C:
 		case <-c.cfg.Observer.Changed():
 		case <-c.cfg.Log.Changed():
+		}
+		if !c.cfg.Log.Leadership().Leads {
+			c.cfg.Servers.Release()
 		}
 		c.wakeAll()
 		c.beat()

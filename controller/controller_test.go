@@ -144,6 +144,28 @@ func TestLosingTheLeadershipCancelsActions(t *testing.T) {
 	}, "orders")
 }
 
+func TestNewLeaderLocksTheServersOfAnOpenRecordFirst(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.setDecide(func(s failover.State, _ failover.Input) failover.Decision {
+			if s.Recovery == nil {
+				s.Recovery = &failover.Recovery{Old: "db1", Steps: []failover.Step{{Server: "db2"}, {Server: "db2"}}}
+			}
+			return failover.Decision{Next: s}
+		})
+		advance(time.Second)
+		if diff := cmp.Diff([]string{"commit"}, w.trace.take()); diff != "" {
+			t.Errorf("the leader that opens a record locks nothing for it (-want +got):\n%s", diff)
+		}
+		w.log.setLead(Leadership{Leads: true, Term: 2})
+		advance(time.Second)
+		got := w.trace.take()
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"hold db1", "hold db2"}, got); diff != "" {
+			t.Errorf("the next leader (-want +got):\n%s", diff)
+		}
+	}, "orders")
+}
+
 func TestOneActionPerServerAtATime(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
 		done := map[string]bool{}

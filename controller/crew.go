@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type crew struct {
 	term  uint64     // of the leadership that the crew serves, 0: none
 	leash context.Context
 	let   context.CancelFunc
+	held  bool // the servers of an open record were locked in this term
 	// lanes maps what may do one thing at a time to the action that occupies it: until its outcome
 	// was seen by a committed decision.
 	lanes    map[string]string
@@ -57,7 +59,7 @@ func (c *crew) release() {
 	for _, r := range c.inbox {
 		delete(c.lanes, lane(&r.Action))
 	}
-	c.inbox, c.leash, c.let, c.term = nil, nil, nil, 0
+	c.inbox, c.leash, c.let, c.term, c.held = nil, nil, nil, 0, false
 	clear(c.failures)
 }
 
@@ -68,6 +70,44 @@ func (c *crew) dismiss() {
 	if c.leash != nil {
 		c.release()
 	}
+}
+
+// hold locks every server that an open record names, once per term, before the first decision: what an
+// earlier leader has under way there ends. A server that cannot be locked is left to the decision.
+func (c *crew) hold(ctx context.Context, r *failover.Recovery) {
+	c.mu.Lock()
+	again := c.held
+	c.held = true
+	c.mu.Unlock()
+	if again || r == nil {
+		return
+	}
+	limit, cancel := context.WithTimeout(ctx, holdLimit)
+	defer cancel()
+	var g errgroup.Group
+	for _, server := range named(r) {
+		g.Go(func() error {
+			if _, err := c.l.c.cfg.Servers.Hold(limit, c.l.name, server); err != nil {
+				c.l.c.cfg.Logger.WarnContext(ctx, "a server of an open recovery could not be locked",
+					"cluster", c.l.name, "server", server, "recovery", r.ID, "error", err)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // Failures are logged above.
+}
+
+// named are the servers of the recovery's record, sorted.
+func named(r *failover.Recovery) []string {
+	names := []string{r.Old}
+	for _, s := range r.Steps {
+		names = append(names, s.Server)
+	}
+	if r.Candidate != "" {
+		names = append(names, r.Candidate)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // outcomes are the results that no committed decision has seen yet.
@@ -177,7 +217,7 @@ func (c *crew) judge(r *failover.Result) bool {
 
 // do hands an action to whoever can do it and completes the result.
 func (c *Controller) do(ctx context.Context, a failover.Action) failover.Result {
-	actor := c.cfg.Servers
+	var actor Actor = c.cfg.Servers
 	if a.Kind == failover.ActCapture || a.Kind == failover.ActCompare {
 		actor = c.cfg.Reports
 	}

@@ -68,6 +68,7 @@ func (l *loop) decide(ctx context.Context, g *errgroup.Group, term uint64) error
 	if !declared {
 		return nil
 	}
+	l.crew.hold(ctx, cluster.State.Recovery)
 	results := l.crew.outcomes()
 	d := l.c.cfg.Rules.Decide(cluster.State, l.c.input(&state, &cluster, term, results))
 	committed, err := l.commit(ctx, &cluster, &d)

@@ -150,6 +150,13 @@ func (f *fakeActor) Do(ctx context.Context, a failover.Action) failover.Result {
 	return failover.Result{Err: failed}
 }
 
+func (f *fakeActor) Hold(_ context.Context, _, server string) (*topology.Facts, error) {
+	f.trace.add("hold " + server)
+	return &topology.Facts{}, nil
+}
+
+func (*fakeActor) Release() {}
+
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
