@@ -55,9 +55,10 @@ func (s *Session) Fetch(ctx context.Context, address string) (*topology.Facts, e
 }
 
 // Follow makes the server a replica of the one at address, acknowledging or not. It goes ahead only
-// if the server is read-only and, for a target that is not empty, holds nothing that target lacks;
-// the error wraps ErrCondition otherwise, with the receiver stopped and nothing else changed.
-func (s *Session) Follow(ctx context.Context, address string, acker bool, target gtid.Set) (*topology.Facts, error) {
+// if the server is read-only and, for a target that is not empty, holds nothing that target lacks,
+// transactions of the server sourceUUID aside: those are on their way. The error wraps ErrCondition
+// otherwise, with the receiver stopped and nothing else changed.
+func (s *Session) Follow(ctx context.Context, address, sourceUUID string, acker bool, target gtid.Set) (*topology.Facts, error) {
 	up, err := parseUpstream(address)
 	if err != nil {
 		return s.last.facts, err
@@ -66,7 +67,11 @@ func (s *Session) Follow(ctx context.Context, address string, acker bool, target
 	b.require("the server is read-only", "@@GLOBAL.super_read_only AND @@GLOBAL.read_only")
 	s.stopReceiver(b)
 	if !target.IsEmpty() {
-		b.require("it holds nothing that the new source lacks", "GTID_SUBSET("+heldSet+", "+quote(target.String())+")")
+		allowed := target.String()
+		if sourceUUID != "" {
+			allowed += fmt.Sprintf(",%s:1-%d", sourceUUID, gtid.MaxSeq)
+		}
+		b.require("it holds nothing that the new source lacks", "GTID_SUBSET("+heldSet+", "+quote(allowed)+")")
 	}
 	b.add(s.assignments(s.roleSettings(acker), nil, nil))
 	s.point(b, up)

@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Clone replaces the server's data with the donor's, by the CLONE plugin on both. It returns when
@@ -24,7 +25,9 @@ func (s *Session) Clone(ctx context.Context, donor string) error {
 	b.effect("name the donor", "SET GLOBAL clone_valid_donor_list = "+quote(donor))
 	b.effect("clone from "+donor, fmt.Sprintf("CLONE INSTANCE FROM %s@%s:%d IDENTIFIED BY %s %s",
 		quote(o.Control.User), quote(from.host), from.port, quote(o.Control.Password), encryption))
-	_, err = s.link.run(ctx, b)
+	if _, err = s.link.run(ctx, b); err == nil {
+		err = s.awaitEnd(ctx)
+	}
 	switch {
 	case code(err) == codeRestartFailed:
 		return fmt.Errorf("mysql: %s: the data of %s are in place; start mysqld, which has no supervisor that would: %w", s.server.name, donor, err)
@@ -33,3 +36,19 @@ func (s *Session) Clone(ctx context.Context, donor string) error {
 	}
 	return err
 }
+
+// awaitEnd returns when the server, which has answered and is about to restart, ends the connection.
+// A sleeping statement that is interrupted by the shutdown may still end well, so there is a next.
+func (s *Session) awaitEnd(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, restartLimit,
+		fmt.Errorf("the data were copied and the server did not restart within %s", restartLimit))
+	defer cancel()
+	for {
+		if _, err := s.link.run(ctx, (&batch{}).effect("wait for the restart", "DO SLEEP(1)")); err != nil {
+			return err
+		}
+	}
+}
+
+// restartLimit is how long a server may take from the end of the copy to its own end.
+const restartLimit = time.Minute

@@ -155,7 +155,7 @@ func replicate(t *testing.T, all []*instance) {
 	source.do(t, "SET PERSIST rpl_semi_sync_source_timeout = 4294967295", "SET PERSIST rpl_semi_sync_source_enabled = ON")
 	for _, r := range all[1:] {
 		s := lock(t, r, 1)
-		if _, err := s.Follow(t.Context(), source.address, true, gtid.Set{}); err != nil {
+		if _, err := s.Follow(t.Context(), source.address, "", true, gtid.Set{}); err != nil {
 			t.Fatal(err)
 		}
 		s.Close()

@@ -54,7 +54,7 @@ func (s *Server) open(ctx context.Context, attributes string) (*link, error) {
 }
 
 // sessionSetup makes literals, waits and commits behave the same whatever the server's defaults.
-const sessionSetup = "SET SESSION sql_mode='', autocommit=1, lock_wait_timeout=1, max_execution_time=0;\n"
+const sessionSetup = "SET SESSION sql_mode='', autocommit=1, lock_wait_timeout=1, max_execution_time=0, wait_timeout=604800;\n"
 
 // run sends a batch and reads all its answers. After a statement failed, the answers of those
 // before it are returned with the error. A context that ends breaks the connection.

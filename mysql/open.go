@@ -15,10 +15,11 @@ const unlimited = 4294967295
 // Open makes the server writable. It goes ahead only if target is executed, no replication channel
 // is left, no earlier change of read_only is pending, and, where waitCount is not 0, a commit will
 // wait for that many acknowledgements without end and that many acknowledging replicas are
-// attached. The error wraps ErrCondition otherwise; the facts are then those read just before.
+// attached. The error wraps ErrCondition otherwise; the facts are then those read just before, and
+// nil where they could not be read.
 func (s *Session) Open(ctx context.Context, target gtid.Set, waitCount int) (*topology.Facts, error) {
 	if err := s.endPending(ctx); err != nil {
-		return s.last.facts, err
+		return nil, err
 	}
 	b := (&batch{}).add(factsBatch(s.server.options))
 	b.require("it has executed everything that was collected", "GTID_SUBSET("+quote(target.String())+", @@GLOBAL.gtid_executed)")
@@ -33,11 +34,11 @@ func (s *Session) Open(ctx context.Context, target gtid.Set, waitCount int) (*to
 	b.effect("end read_only", "SET GLOBAL read_only = OFF")
 	got, err := s.link.run(ctx, b.add(factsBatch(s.server.options)))
 	if _, answered := got["server"]; !answered {
-		return s.last.facts, err
+		return nil, err
 	}
 	facts, unreadable := s.learn(got)
-	if err == nil {
-		err = unreadable
+	if unreadable != nil {
+		return nil, unreadable
 	}
 	return facts, err
 }

@@ -29,8 +29,9 @@ type Lease struct {
 // Facts is what the server answered last on this connection.
 func (s *Session) Facts() *topology.Facts { return s.last.facts }
 
-// Alive tells whether the connection, and with it the lock, may still exist.
-func (s *Session) Alive() bool { return !s.link.broken }
+// Alive tells whether the connection, and with it the lock, may still exist. It asks this machine's
+// kernel and costs no round trip.
+func (s *Session) Alive() bool { return !s.link.broken && !closedNow(s.link.wire.Conn) }
 
 // Close ends the connection, which releases the lock.
 func (s *Session) Close() { s.link.close() }

@@ -1,0 +1,383 @@
+//go:build integration
+
+package mysql
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/topology"
+)
+
+func TestLockIsTakenOverByLaterTermsOnly(t *testing.T) {
+	db := start(t, 1)[0]
+	first := lock(t, db, 7)
+	if _, err := db.Lock(t.Context(), Lease{"orders", 6}); !errors.Is(err, ErrStaleTerm) {
+		t.Errorf("an earlier term: %v", err)
+	}
+	other := *db.Server
+	other.options.Node = "west-1"
+	if _, err := other.Lock(t.Context(), Lease{"orders", 7}); !errors.Is(err, ErrLocked) {
+		t.Errorf("another node in the same term: %v", err)
+	}
+	if _, err := first.Observe(t.Context()); err != nil {
+		t.Fatalf("the holder was disturbed: %v", err)
+	}
+	again := lock(t, db, 7) // its own leftover
+	if first.Alive() {
+		t.Error("the holder that was killed believes that it is alive")
+	}
+	if _, err := first.Observe(t.Context()); !errors.Is(err, ErrLost) {
+		t.Errorf("the holder that was killed: %v", err)
+	}
+	later, err := other.Lock(t.Context(), Lease{"orders", 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.Close()
+	if _, err := again.StopReceiver(t.Context()); !errors.Is(err, ErrLost) || !ClosedByPeer(err) {
+		t.Errorf("a deposed leader could act: %v", err)
+	}
+	if _, err := db.Lock(t.Context(), Lease{"invoices", 1}); err != nil {
+		t.Errorf("another cluster's lock: %v", err)
+	}
+}
+
+func TestForeignLockIsNotTaken(t *testing.T) {
+	db := start(t, 1)[0]
+	db.admin.SetMaxOpenConns(1)
+	db.do(t, "SELECT GET_LOCK('regent:orders', 0)")
+	if _, err := db.Lock(t.Context(), Lease{"orders", 9}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "KILL") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestFence(t *testing.T) {
+	db := start(t, 1)[0]
+	app := db.application(t)
+	for _, s := range []string{"CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY, v INT)", "INSERT INTO app.t VALUES (1, 1)"} {
+		if _, err := app.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := lock(t, db, 1)
+	began := time.Now()
+	f, err := s.Fence(t.Context(), time.Second)
+	if err != nil || !f.ReadOnly() {
+		t.Fatalf("%v, %v", f, err)
+	}
+	t.Logf("a fence takes %s", time.Since(began))
+	if _, err := app.ExecContext(t.Context(), "INSERT INTO app.t VALUES (2, 1)"); err == nil {
+		t.Error("an application wrote to a fenced server")
+	}
+	if f, err = s.Open(t.Context(), gtid.Set{}, 0); err != nil || !f.Writable() {
+		t.Fatalf("open: %v", err)
+	}
+
+	// A write that does not end is ended.
+	stuck := make(chan error, 1)
+	go func() {
+		_, err := app.ExecContext(t.Context(), "UPDATE app.t SET v = SLEEP(60)")
+		stuck <- err
+	}()
+	until(t, "the write runs", func() bool {
+		return db.scan(t, "SELECT COUNT(*) FROM performance_schema.processlist WHERE state = 'User sleep'") == "1"
+	})
+	began = time.Now()
+	if f, err = s.Fence(t.Context(), 5*time.Second); err != nil || !f.ReadOnly() {
+		t.Fatalf("%v", err)
+	}
+	t.Logf("a fence behind a long write takes %s", time.Since(began))
+	if err := <-stuck; code(err) != codeInterrupted {
+		t.Errorf("the write ended with %v", err)
+	}
+}
+
+// hang makes a commit on db1 wait for an acknowledgement that never comes.
+func hang(t *testing.T, all []*instance) (outcome <-chan error) {
+	t.Helper()
+	for _, r := range all[1:] {
+		r.do(t, "STOP REPLICA IO_THREAD")
+	}
+	app := all[0].application(t)
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := app.ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (2)")
+		waiting <- err
+	}()
+	until(t, "the commit waits", func() bool {
+		return all[0].scan(t, "SELECT COUNT(*) FROM performance_schema.processlist WHERE state LIKE 'Waiting for semi-sync%'") == "1"
+	})
+	return waiting
+}
+
+func TestFenceBehindUnacknowledgedCommit(t *testing.T) {
+	all := start(t, 2)
+	replicate(t, all)
+	outcome := hang(t, all)
+	s := lock(t, all[0], 1)
+	began := time.Now()
+	f, err := s.Fence(t.Context(), 700*time.Millisecond)
+	if !errors.Is(err, ErrBlocked) || f.ReadOnly() || !s.Alive() {
+		t.Fatalf("%v", err)
+	}
+	t.Logf("a blocked fence gives up after %s: %v", time.Since(began), err)
+	if f.On("super_read_only") || f.On("read_only") {
+		t.Errorf("super_read_only %s, read_only %s", f.Variables["super_read_only"], f.Variables["read_only"])
+	}
+
+	// A fence that somebody else left pending is found and ended.
+	go func() { _, _ = all[0].admin.ExecContext(t.Context(), "SET GLOBAL super_read_only = ON") }()
+	until(t, "it is pending", func() bool {
+		if _, err := s.Observe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return len(s.last.pending) == 1
+	})
+	if err := s.endPending(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is gone", func() bool {
+		f, err := s.Observe(t.Context())
+		return err == nil && len(s.last.pending) == 0 && !f.On("super_read_only")
+	})
+
+	began = time.Now()
+	if f, err = s.GoOffline(t.Context()); err != nil || !f.On("offline_mode") {
+		t.Fatal(err)
+	}
+	t.Logf("offline_mode takes %s", time.Since(began))
+	if err := <-outcome; err == nil {
+		t.Error("the commit was acknowledged to its client")
+	}
+}
+
+func TestDrainEndsUnheardCommits(t *testing.T) {
+	all := start(t, 2)
+	replicate(t, all)
+	outcome := hang(t, all)
+	boss := make(chan error, 1)
+	all[0].do(t, "SET PERSIST offline_mode = OFF")
+	go func() { // an account that offline_mode does not stop
+		_, err := all[0].admin.ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (3)")
+		boss <- err
+	}()
+	until(t, "two commits wait", func() bool {
+		return all[0].scan(t, "SELECT COUNT(*) FROM performance_schema.processlist WHERE info LIKE 'INSERT INTO app.t%'") == "2"
+	})
+	s := lock(t, all[0], 1)
+	hidden := s.Facts().Executed.Count()
+	began := time.Now()
+	f, err := s.Drain(t.Context(), 5*time.Second)
+	if err != nil || !f.ReadOnly() || f.On("rpl_semi_sync_source_enabled") {
+		t.Fatalf("%v", err)
+	}
+	t.Logf("a drain takes %s; gtid_executed grew from %d to %d", time.Since(began), hidden, f.Executed.Count())
+	if f.Executed.Count() != hidden+2 {
+		t.Errorf("the tail did not show: %s", f.Executed)
+	}
+	for _, outcome := range []<-chan error{outcome, boss} {
+		if err := <-outcome; err == nil {
+			t.Error("a commit was acknowledged to its client")
+		}
+	}
+	if f, err = s.GoOnline(t.Context()); err != nil || f.On("offline_mode") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestReceivedSurvivesChangeOfSource(t *testing.T) {
+	all := start(t, 3)
+	replicate(t, all)
+	target := all[1]
+	target.admin.SetMaxOpenConns(2)
+	blocker, err := target.admin.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blocker.Close() }()
+	if _, err := blocker.ExecContext(t.Context(), "LOCK TABLES app.t READ"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all[0].application(t).ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (2)"); err != nil {
+		t.Fatal(err)
+	}
+	s := lock(t, target, 1)
+	f := s.Facts()
+	until(t, "it is received and not applied", func() bool {
+		f, err = s.StopReceiver(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Received().Equal(f.Executed) {
+			target.do(t, "START REPLICA IO_THREAD")
+			return false
+		}
+		return true
+	})
+	held := f.Received()
+	if f.Source.Receiver != topology.ThreadOff {
+		t.Fatalf("receiver %s", f.Source.Receiver)
+	}
+	if f, err = s.Fetch(t.Context(), all[2].address); err != nil || f.Source.Address() != all[2].address {
+		t.Fatal(err)
+	}
+	if !f.Received().Contains(held) {
+		t.Fatalf("the change of source lost %s", held.Subtract(f.Received()))
+	}
+	// What is not applied keeps the channel from being removed.
+	if _, err := s.BecomeSource(t.Context(), gtid.Set{}, nil, nil, nil); !errors.Is(err, ErrCondition) {
+		t.Errorf("unapplied transactions were thrown away: %v", err)
+	}
+	if _, err := blocker.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = s.AwaitExecuted(t.Context(), held, 5*time.Second); err != nil || !f.Executed.Contains(held) {
+		t.Fatalf("%v: %s", err, f.Executed)
+	}
+}
+
+func TestPromoteAndFollow(t *testing.T) {
+	all := start(t, 3)
+	replicate(t, all)
+	old := observeOnce(t, all[0])
+	if err := all[0].process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	a, b := lock(t, all[1], 2), lock(t, all[2], 2)
+	timed := func(what string, f func() (*topology.Facts, error)) *topology.Facts {
+		t.Helper()
+		began := time.Now()
+		facts, err := f()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		t.Logf("%-10s %s", what, time.Since(began).Round(100*time.Microsecond))
+		return facts
+	}
+	timed("revoke a", func() (*topology.Facts, error) { return a.StopReceiver(t.Context()) })
+	timed("revoke b", func() (*topology.Facts, error) { return b.StopReceiver(t.Context()) })
+	target := old.Executed
+	timed("await", func() (*topology.Facts, error) { return a.AwaitExecuted(t.Context(), target, time.Second) })
+	settings := map[string]string{"rpl_semi_sync_source_timeout": "4294967295", "rpl_semi_sync_source_enabled": "ON", "rpl_semi_sync_replica_enabled": "OFF"}
+	beyond := target.Add(gtid.GTID{UUID: old.UUID, Seq: 1 << 40})
+	if _, err := a.BecomeSource(t.Context(), beyond, settings, nil, nil); !errors.Is(err, ErrCondition) || a.Facts().Source == nil {
+		t.Errorf("a server that lacks a part of the target was prepared: %v", err)
+	}
+	// The acker attaches before the source is armed: it must count all the same.
+	f := timed("follow b", func() (*topology.Facts, error) {
+		return b.Follow(t.Context(), all[1].address, a.Facts().UUID, true, target)
+	})
+	if f.Source.Address() != all[1].address {
+		t.Errorf("source %s", f.Source.Address())
+	}
+	f = timed("prepare a", func() (*topology.Facts, error) { return a.BecomeSource(t.Context(), target, settings, nil, nil) })
+	if f.Source != nil || !f.ReadOnly() {
+		t.Errorf("channel %v", f.Source)
+	}
+	if _, err := a.Open(t.Context(), target, 2); !errors.Is(err, ErrCondition) {
+		t.Errorf("opened with one acker of two: %v", err)
+	}
+	began, tries := time.Now(), 0
+	until(t, "it opens", func() bool {
+		tries++
+		facts, err := a.Open(t.Context(), target, 1)
+		if err != nil {
+			if !errors.Is(err, ErrCondition) || facts.Writable() {
+				t.Fatalf("open: %v", err)
+			}
+			t.Log(err)
+		}
+		return err == nil
+	})
+	t.Logf("open       %s in %d tries", time.Since(began), tries)
+	app := all[1].application(t)
+	if _, err := app.ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (9)"); err != nil {
+		t.Errorf("the new primary takes no writes: %v", err)
+	}
+
+	// A server with a transaction of its own is not re-pointed.
+	b.Close()
+	all[2].do(t, "STOP REPLICA", "SET GLOBAL super_read_only = OFF", "CREATE DATABASE extra", "SET GLOBAL super_read_only = ON")
+	b = lock(t, all[2], 3)
+	now := observeOnce(t, all[1])
+	if _, err := b.Follow(t.Context(), all[1].address, now.UUID, true, now.Executed); !errors.Is(err, ErrCondition) {
+		t.Errorf("a server with extras was re-pointed: %v", err)
+	}
+	if b.Facts().Source.Address() != all[1].address {
+		t.Error("its channel changed")
+	}
+	all[2].do(t, "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF")
+	if _, err := b.Follow(t.Context(), all[1].address, now.UUID, true, gtid.Set{}); !errors.Is(err, ErrCondition) {
+		t.Errorf("a writable server was re-pointed: %v", err)
+	}
+}
+
+func observeOnce(t *testing.T, i *instance) *topology.Facts {
+	t.Helper()
+	p := i.Prober()
+	defer p.Close()
+	return observe(t, p)
+}
+
+func TestInstallPluginsUnderSuperReadOnly(t *testing.T) {
+	db := start(t, 1)[0]
+	db.do(t, "UNINSTALL PLUGIN clone", "UNINSTALL PLUGIN rpl_semi_sync_source", "UNINSTALL PLUGIN rpl_semi_sync_replica",
+		"RESET BINARY LOGS AND GTIDS", "SET GLOBAL super_read_only = ON")
+	s := lock(t, db, 1)
+	f, err := s.InstallPlugins(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := f.Variables["rpl_semi_sync_source_enabled"]; !ok || !f.ReadOnly() || !f.Executed.IsEmpty() {
+		t.Errorf("read-only %v, executed %s", f.ReadOnly(), f.Executed)
+	}
+	f, err = s.Configure(t.Context(), map[string]string{"rpl_semi_sync_source_wait_point": "AFTER_SYNC", "replica_net_timeout": "4"},
+		map[string]string{"super_read_only": "ON", "skip_replica_start": "ON"}, map[string]string{"rpl_semi_sync_source_timeout": "4294967295"})
+	if err != nil || !f.BootsReadOnly() || f.Persisted["replica_net_timeout"] != "4" || f.Variables["rpl_semi_sync_source_timeout"] != "4294967295" {
+		t.Errorf("%v: %v", err, f.Persisted)
+	}
+}
+
+func TestClone(t *testing.T) {
+	all := start(t, 2)
+	app := all[0].application(t)
+	if _, err := app.ExecContext(t.Context(), "CREATE DATABASE app"); err != nil {
+		t.Fatal(err)
+	}
+	s := lock(t, all[1], 1)
+	if _, err := s.Configure(t.Context(), nil, map[string]string{"super_read_only": "ON", "skip_replica_start": "ON"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Facts()
+	began := time.Now()
+	if err := s.Clone(t.Context(), all[0].address); err != nil {
+		t.Fatal(err)
+	}
+	if s.Alive() {
+		t.Error("the session outlived the restart")
+	}
+	t.Logf("copied after %s", time.Since(began))
+	var after *Session
+	until(t, "it answers again", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var err error
+		after, err = all[1].Lock(ctx, Lease{"orders", 1})
+		return err == nil
+	})
+	defer after.Close()
+	t.Logf("back after %s", time.Since(began))
+	f := after.Facts()
+	want := observeOnce(t, all[0]).Executed
+	if !f.Executed.Equal(want) || !f.ReadOnly() || !f.BootsReadOnly() {
+		t.Errorf("executed %s, want %s; read-only %v; uuid %s was %s", f.Executed, want, f.ReadOnly(), f.UUID, before.UUID)
+	}
+	if f.UUID != before.UUID {
+		t.Logf("the uuid changed from %s to %s", before.UUID, f.UUID)
+	}
+}
