@@ -1,0 +1,156 @@
+package trial
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/lab/workload"
+)
+
+// JudgeLedger compares a server's rows with the ledger: every acknowledged write must be there, and
+// nothing that nobody asked for.
+func (w *World) JudgeLedger(ctx context.Context, server string, attempts []workload.Attempt) error {
+	db, err := w.DB(server)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := workload.ReadRows(ctx, db)
+	if err != nil {
+		return err
+	}
+	findings := workload.Check(attempts, rows)
+	if len(findings) == 0 {
+		return nil
+	}
+	f := findings[0]
+	return judged("%d rows of %s contradict the ledger; the first is %s: %s (attempt %s: %s)", len(findings), server, f.Key, f.Problem, f.Attempt, f.Detail)
+}
+
+// executed answers a server's gtid_executed.
+func (w *World) executed(ctx context.Context, server string) (gtid.Set, error) {
+	text, err := w.ask(ctx, server, "SELECT @@GLOBAL.gtid_executed")
+	if err != nil {
+		return gtid.Set{}, err
+	}
+	return gtid.Parse(text)
+}
+
+// AwaitEqual waits until every server has executed the same transactions and holds the same rows.
+// Writers must have stopped.
+func (w *World) AwaitEqual(ctx context.Context, limit time.Duration) error {
+	servers := w.Servers("")
+	err := Await(ctx, limit, "the same executed set on every server", func(ctx context.Context) (bool, string) {
+		var first gtid.Set
+		for i, name := range servers {
+			set, err := w.executed(ctx, name)
+			if err != nil {
+				return false, err.Error()
+			}
+			if i == 0 {
+				first = set
+			}
+			if !set.Equal(first) {
+				return false, fmt.Sprintf("%s has %s, %s has %s", servers[0], first, name, set)
+			}
+		}
+		return true, ""
+	})
+	if err != nil {
+		return err
+	}
+	return w.equalRows(ctx, servers)
+}
+
+func (w *World) equalRows(ctx context.Context, servers []string) error {
+	var first map[string]workload.Row
+	for i, name := range servers {
+		db, err := w.DB(name)
+		if err != nil {
+			return err
+		}
+		rows, err := workload.ReadRows(ctx, db)
+		_ = db.Close()
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			first = rows
+		}
+		if !maps.Equal(first, rows) {
+			return judged("%s and %s executed the same transactions and hold different rows", servers[0], name)
+		}
+	}
+	return nil
+}
+
+// replicationSettings is what regent must not touch on a refusal, in one text per server.
+func (w *World) replicationSettings(ctx context.Context) (map[string]string, error) {
+	const query = `SELECT CONCAT_WS('|', @@GLOBAL.read_only, @@GLOBAL.super_read_only, @@GLOBAL.offline_mode,
+		@@GLOBAL.rpl_semi_sync_source_enabled, @@GLOBAL.rpl_semi_sync_replica_enabled, @@GLOBAL.rpl_semi_sync_source_wait_for_replica_count,
+		(SELECT GROUP_CONCAT(CONCAT_WS('/', channel_name, host, port, user, auto_position, connection_retry_interval, connection_retry_count, heartbeat_interval))
+			FROM performance_schema.replication_connection_configuration),
+		(SELECT GROUP_CONCAT(CONCAT_WS('/', channel_name, service_state)) FROM performance_schema.replication_applier_status),
+		(SELECT GROUP_CONCAT(CONCAT_WS('=', variable_name, variable_value) ORDER BY variable_name) FROM performance_schema.persisted_variables))`
+	out := map[string]string{}
+	for _, name := range w.Servers("") {
+		text, err := w.ask(ctx, name, query)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = text
+	}
+	return out, nil
+}
+
+// refusals finds the newest refusal in the history and answers the reason it gives for each server.
+func (w *World) refusal(ctx context.Context, since time.Time) (map[string]string, error) {
+	history, err := w.API.History(ctx, w.Cluster, 50)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, e := range history {
+		if e.Kind != "refusal" || e.At.Before(since) {
+			continue
+		}
+		for _, c := range e.Candidates {
+			if !c.Eligible {
+				out[c.Server] = c.Reason
+			}
+		}
+	}
+	return out, nil
+}
+
+// events answers the history entries of a kind since a moment.
+func (w *World) events(ctx context.Context, kind string, since time.Time) ([]api.HistoryEntry, error) {
+	history, err := w.API.History(ctx, w.Cluster, 200)
+	if err != nil {
+		return nil, err
+	}
+	var out []api.HistoryEntry
+	for _, e := range history {
+		if e.Kind == kind && !e.At.Before(since) {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// neverIn checks that no server of a region was ever writable to the writers.
+func (w *World) neverIn(region string, attempts []workload.Attempt) error {
+	for _, a := range attempts {
+		if a.Acknowledged && w.Region(a.Server) == region {
+			return judged("%s in region %s acknowledged attempt %s", a.Server, region, a.ID)
+		}
+	}
+	return nil
+}
+
+func list(names []string) string { return strings.Join(names, ", ") }

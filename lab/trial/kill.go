@@ -1,0 +1,201 @@
+package trial
+
+import (
+	"context"
+	"time"
+
+	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/lab"
+	"github.com/regentdb/regent/lab/workload"
+)
+
+// Fault is what happens to the primary.
+type Fault string
+
+// Faults.
+const (
+	Kill  Fault = "kill"
+	Pause Fault = "pause"
+)
+
+// Loss is the outcome of losing the primary once.
+type Loss struct {
+	Fault       Fault
+	Leader      string // the Raft leader at that moment
+	Old, New    string
+	Outage      time.Duration // last acknowledged to first acknowledged write
+	Writes      int           // acknowledged
+	Quarantined bool          // the old primary came back with transactions that nobody was told of
+}
+
+// LosePrimary takes the primary away under load and judges what followed: a server of the home region
+// takes over, every acknowledged write is there, and no other region ever acknowledges one.
+func (w *World) LosePrimary(ctx context.Context, fault Fault, seed uint64) (Loss, error) {
+	status, err := w.API.Status(ctx)
+	if err != nil {
+		return Loss{}, err
+	}
+	before, err := w.healthy(ctx)
+	if err != nil {
+		return Loss{}, err
+	}
+	loss := Loss{Fault: fault, Leader: status.Leader, Old: before.Primary}
+	options := lab.DefaultWrite()
+	options.From, options.Seed = before.HomeRegion, seed
+	writers, err := w.StartWriters(ctx, "loss.ndjson", options, true)
+	if err != nil {
+		return loss, err
+	}
+	attempts, err := w.takeAway(ctx, &loss, writers, before)
+	if err != nil {
+		_, _ = writers.Stop()
+		return loss, err
+	}
+	return loss, w.judgeLoss(ctx, &loss, before, attempts)
+}
+
+// healthy answers the status, or what is wrong.
+func (w *World) healthy(ctx context.Context) (api.ClusterStatus, error) {
+	c, err := w.State(ctx)
+	if err == nil && c.State != "ok" {
+		err = judged("the lab is not healthy before the trial: %s, %s", c.State, c.Reason)
+	}
+	return c, err
+}
+
+func (w *World) takeAway(ctx context.Context, loss *Loss, writers *Writers, before api.ClusterStatus) ([]workload.Attempt, error) {
+	if err := Rest(ctx, 2*time.Second); err != nil {
+		return nil, err
+	}
+	act := w.Lab.Kill
+	if loss.Fault == Pause {
+		act = w.Lab.Pause
+	}
+	if err := act(ctx, before.Primary); err != nil {
+		return nil, err
+	}
+	err := w.AwaitState(ctx, 30*time.Second, "a new primary", func(c api.ClusterStatus) bool {
+		loss.New = c.Primary
+		return c.Epoch > before.Epoch && c.Primary != before.Primary && c.State != "recovering" && c.State != "hold"
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := Rest(ctx, 2*time.Second); err != nil {
+		return nil, err
+	}
+	if loss.Fault == Pause {
+		// The writers that kept their connections are still there when the old primary wakes up.
+		if err := w.Lab.Resume(ctx, before.Primary); err != nil {
+			return nil, err
+		}
+		if err := Rest(ctx, 3*time.Second); err != nil {
+			return nil, err
+		}
+	}
+	return writers.Stop()
+}
+
+func (w *World) judgeLoss(ctx context.Context, loss *Loss, before api.ClusterStatus, attempts []workload.Attempt) error {
+	for _, s := range workload.Summarize(attempts) {
+		loss.Outage, loss.Writes = s.Outage.Duration(), s.Acknowledged
+		if s.Outage.Open {
+			return judged("no write was acknowledged after the loss of %s", before.Primary)
+		}
+	}
+	if w.Region(loss.New) != before.HomeRegion {
+		return judged("%s in region %s became primary, outside the home region %s", loss.New, w.Region(loss.New), before.HomeRegion)
+	}
+	for _, region := range []string{"west", "cloud"} {
+		if err := w.neverIn(region, attempts); err != nil {
+			return err
+		}
+	}
+	return w.JudgeLedger(ctx, loss.New, attempts)
+}
+
+// Recover brings the lab back to health after a loss: the old primary starts again, and where it holds
+// what nobody was told of it is rebuilt after its report.
+func (w *World) Recover(ctx context.Context, loss *Loss) error {
+	if loss.Fault == Kill {
+		if err := w.Lab.Start(ctx, loss.Old); err != nil {
+			return err
+		}
+	}
+	err := w.AwaitState(ctx, time.Minute, "the return of "+loss.Old, func(c api.ClusterStatus) bool {
+		reports, err := w.openReports(ctx)
+		return c.State == "ok" || (err == nil && len(reports) > 0)
+	})
+	if err != nil {
+		return err
+	}
+	reports, err := w.openReports(ctx)
+	if err != nil {
+		return err
+	}
+	loss.Quarantined = len(reports) > 0
+	for _, r := range reports {
+		if err := w.Settle(ctx, r); err != nil {
+			return err
+		}
+	}
+	return w.AwaitOK(ctx, time.Minute)
+}
+
+func (w *World) openReports(ctx context.Context) ([]api.ReportEntry, error) {
+	all, err := w.API.Reports(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var open []api.ReportEntry
+	for _, r := range all {
+		if r.State == "open" {
+			open = append(open, r)
+		}
+	}
+	return open, nil
+}
+
+// Settle rebuilds every server of a report from a clean one of its own region where there is one, and
+// acknowledges the report.
+func (w *World) Settle(ctx context.Context, report api.ReportEntry) error {
+	for _, s := range report.Servers {
+		donor, err := w.donor(ctx, s.Server)
+		if err != nil {
+			return err
+		}
+		if err := w.Do(ctx, api.CloneChange(s.Server, donor, "rebuild after report "+report.ID)); err != nil {
+			return err
+		}
+	}
+	return w.Do(ctx, api.AckReportChange(report.ID, "looked at by the trial"))
+}
+
+// donor finds a clean server for a rebuild: a replica of the same region, else the primary of that
+// region, else any clean server.
+func (w *World) donor(ctx context.Context, server string) (string, error) {
+	topology, err := w.API.Topology(ctx, w.Cluster)
+	if err != nil {
+		return "", err
+	}
+	best, score := "", 0
+	for _, s := range topology.Servers {
+		if s.Server == server || !s.Reachable || (s.Role != "replica" && s.Role != "primary") {
+			continue
+		}
+		points := 1
+		if s.Role == "replica" {
+			points++
+		}
+		if s.Region == w.Region(server) {
+			points += 2
+		}
+		if points > score {
+			best, score = s.Server, points
+		}
+	}
+	if best == "" {
+		return "", judged("no clean server is there to rebuild %s from", server)
+	}
+	return best, nil
+}
