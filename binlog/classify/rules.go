@@ -69,6 +69,8 @@ func hazard(d *diff.Divergence, s *diff.State) verdict {
 		return verdict{Opaque, "engine " + table.Engine + " cannot roll back"}
 	case len(table.Triggers) > 0:
 		return verdict{Opaque, "a replay would fire trigger " + strings.Join(table.Triggers, ", ")}
+	case table.TriggersHidden:
+		return verdict{Opaque, "the triggers of the table cannot be seen; grant TRIGGER on it to regent's account"}
 	case s.Collision != "":
 		return verdict{UniqueCollision, s.Collision}
 	case len(table.ForeignKeys) > 0:

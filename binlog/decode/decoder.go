@@ -108,12 +108,6 @@ func (s *Splitter) describe(e Event) error {
 		return err
 	}
 	p, err := newParser(e)
-	if err != nil {
-		return err
-	}
-	if p.checksum {
-		err = e.checked()
-	}
 	s.parser = p
 	return err
 }

@@ -24,9 +24,26 @@ type parser struct {
 	metadata []byte
 }
 
-// newParser returns a parser for events under the format description, which must have been checked.
+// Checksum algorithms, the byte before the checksum of a format description.
+const (
+	checksumNone  = 0
+	checksumCRC32 = 1
+)
+
+// newParser returns a parser for events under the format description. That event has a checksum in any log, and it is
+// checked here: by one wrong bit in it every later checksum would be taken for data.
 func newParser(format Event) (*parser, error) {
-	p := &parser{library: replication.NewBinlogParser(), format: format, tables: map[uint64]*Table{}}
+	if err := format.checked(); err != nil {
+		return nil, err
+	}
+	algorithm := format[len(format)-checksumSize-1]
+	if algorithm != checksumNone && algorithm != checksumCRC32 {
+		return nil, fmt.Errorf("decode: checksum algorithm %d: %w", algorithm, ErrCorrupt)
+	}
+	p := &parser{
+		library: replication.NewBinlogParser(), format: format, tables: map[uint64]*Table{},
+		checksum: algorithm == checksumCRC32,
+	}
 	p.library.SetTimestampStringLocation(time.UTC)
 	p.library.SetRenderJSONAsMySQLText(true)
 	p.library.SetTableMapOptionalMetaDecodeFunc(func(block []byte) error {
@@ -39,10 +56,9 @@ func newParser(format Event) (*parser, error) {
 		return nil, err
 	}
 	description, ok := event.(*replication.FormatDescriptionEvent)
-	if !ok || len(description.EventTypeHeaderLengths) < int(replication.GTID_EVENT) {
+	if !ok || len(description.EventTypeHeaderLengths) < gtidEvent || byte(description.ChecksumAlgorithm) != algorithm {
 		return nil, fmt.Errorf("decode: format description: %w", ErrCorrupt)
 	}
-	p.checksum = description.ChecksumAlgorithm == replication.BINLOG_CHECKSUM_ALG_CRC32
 	return p, nil
 }
 

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +68,8 @@ func payloadBytes(body []byte) ([]byte, error) {
 // inner returns a parser for the events of a payload, which have no checksums.
 func (p *parser) inner() (*parser, error) {
 	format := bytes.Clone(p.format)
-	format[len(format)-checksumSize-1] = 0
+	body := len(format) - checksumSize
+	format[body-1] = checksumNone
+	binary.LittleEndian.PutUint32(format[body:], Event(format).sum(body))
 	return newParser(format)
 }

@@ -32,6 +32,8 @@ type Definition struct {
 	// ForeignKeys are the constraints in which the table takes part, as child or as parent.
 	ForeignKeys []string
 	Triggers    []string
+	// TriggersHidden says that the account may not see the triggers of the table, so that there may be any.
+	TriggersHidden bool
 }
 
 // Column is a column of a table on the new primary.

@@ -113,7 +113,26 @@ func (s *Snapshot) foreignKeys(ctx context.Context, d *diff.Definition) error {
 func (s *Snapshot) triggers(ctx context.Context, d *diff.Definition) error {
 	query := "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS" +
 		where("EVENT_OBJECT_SCHEMA", "EVENT_OBJECT_TABLE", d.Name) + " ORDER BY 1"
-	return s.names(ctx, query, &d.Triggers)
+	if err := s.names(ctx, query, &d.Triggers); err != nil {
+		return err
+	}
+	var privileges []string
+	err := s.names(ctx, triggerPrivileges(d.Name), &privileges)
+	d.TriggersHidden = len(privileges) == 0
+	return err
+}
+
+// triggerPrivileges asks for the privilege without which a table seems to have no trigger (MySQL 8.4 Reference Manual,
+// section 28.3.44). Privileges that come from a role are not listed there.
+func triggerPrivileges(name diff.Name) string {
+	const account = "PRIVILEGE_TYPE = 'TRIGGER' AND GRANTEE = CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), " +
+		"'@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
+	const from = "SELECT PRIVILEGE_TYPE FROM information_schema."
+	return from + "USER_PRIVILEGES WHERE " + account +
+		" UNION ALL " + from + "SCHEMA_PRIVILEGES" + where("TABLE_SCHEMA", "TABLE_SCHEMA", diff.Name{
+		Schema: name.Schema, Table: name.Schema,
+	}) + " AND " + account +
+		" UNION ALL " + from + "TABLE_PRIVILEGES" + where("TABLE_SCHEMA", "TABLE_NAME", name) + " AND " + account
 }
 
 func (s *Snapshot) names(ctx context.Context, query string, into *[]string) error {

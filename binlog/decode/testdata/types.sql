@@ -1,0 +1,15 @@
+drop database if exists t; create database t; use t;
+create table a (id bigint unsigned primary key, ti tinyint, tu tinyint unsigned, s smallint, m mediumint, mu mediumint unsigned, i int, iu int unsigned, b bigint, f float, d double, de decimal(20,5), y year, bi bit(10), b64 bit(64), dt date, t0 time, t3 time(3), d0 datetime, d6 datetime(6), ts timestamp null, ts4 timestamp(4) null, c char(10), bin binary(8), vc varchar(300), vb varbinary(20), tx text, bl blob, lt longtext, e enum('x','y','z'), st set('p','q','r'), j json, l1 varchar(20) character set latin1, cc char(255), g geometry, v vector(3), ci varchar(20) collate utf8mb4_general_ci, gv int generated always as (i+1) virtual, gs int generated always as (i+2) stored, inv int invisible default 5);
+insert into a values (18446744073709551615,-128,255,-32768,-8388608,16777215,-2147483648,4294967295,-9223372036854775808,0.1,0.1,-0.10000,2026,b'1000000001',b'1111111111111111111111111111111111111111111111111111111111111111','2018-10-21','-838:59:59','12:34:56.100','2018-10-21 22:52:10','2018-10-21 22:52:10.120000','2018-10-21 22:52:10','2018-10-21 22:52:10.1200','héllo',x'0102030000000000','v€',x'00ff00','text','blob','long','y','p,r','{"b":1,"a":[1.0,2.5e30,true,null,"<x>"],"z":12345678901234567890}','é',repeat('x',200),ST_GeomFromText('POINT(1 2)',4326),to_vector('[1,2,3]'),'Abc',default,default);
+insert into a (id,ti,f,d,t0,d0,d6) values (2,null,1e20,-1.5e-300,'00:00:00','1000-01-01 00:00:00','9999-12-31 23:59:59.999999');
+update a set ti=5 where id=2;
+delete from a where id=2;
+set session binlog_transaction_compression=on; insert into a (id,ti) values (3,1),(4,2); set session binlog_transaction_compression=off;
+set session binlog_row_image=minimal; update a set ti=7 where id=3; set session binlog_row_image=full;
+set session binlog_row_value_options=partial_json; update a set j=json_set(j,'$.b',2) where id=18446744073709551615; set session binlog_row_value_options='';
+set session gtid_next='AUTOMATIC:blue'; insert into a (id) values (9); set session gtid_next='AUTOMATIC';
+xa start 'x'; insert into a (id) values (10); xa end 'x'; xa prepare 'x'; xa commit 'x';
+set session binlog_format=statement; update a set ti=9 where id=9; set session binlog_format=row;
+begin; insert into a (id) values (11); savepoint s1; insert into a (id) values (12); rollback to s1; commit;
+create table b as select 1 x;
+flush binary logs;

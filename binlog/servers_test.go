@@ -1,0 +1,196 @@
+//go:build integration
+
+package binlog_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/lab/mysqld"
+)
+
+// server is a real MySQL server with a connection of its administrator.
+type server struct {
+	*mysqld.Server
+	t          *testing.T
+	db         *sql.DB
+	controller mysqld.Account
+	client     []string
+}
+
+// newServer starts a server on a copy of the template.
+func newServer(t *testing.T, name string, id uint32) *server {
+	t.Helper()
+	options := mysqld.FromEnvironment(os.Stderr)
+	in, err := mysqld.Locate(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := mysqld.Prepare(t.Context(), in, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets, err := os.MkdirTemp("", "regent-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
+	spec := mysqld.Spec{
+		Name: name, Dir: filepath.Join(t.TempDir(), name), Socket: filepath.Join(sockets, "s"), ID: id,
+		Address: freeAddress(t),
+	}
+	if err := spec.Create(template); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{
+		Server: mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{}), t: t,
+		controller: template.Accounts.Controller,
+		client: in.ClientCommand("--no-defaults", "--socket="+spec.Socket, "--user="+template.Accounts.Admin.User,
+			"--password="+template.Accounts.Admin.Password),
+	}
+	t.Cleanup(s.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s.db, err = s.Open(); err != nil {
+		t.Fatal(err)
+	}
+	s.db.SetMaxOpenConns(1) // Session settings of a script must reach its next statements.
+	s.run("SET SESSION group_concat_max_len = 1000000")
+	t.Cleanup(func() { _ = s.db.Close() })
+	return s
+}
+
+// freeAddress is an address on which nothing listens right now.
+func freeAddress(t *testing.T) netip.AddrPort {
+	t.Helper()
+	var config net.ListenConfig
+	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return netip.MustParseAddrPort(listener.Addr().String())
+}
+
+// run executes statements, each in autocommit unless the script says otherwise.
+func (s *server) run(statements ...string) {
+	s.t.Helper()
+	for _, statement := range statements {
+		if _, err := s.db.ExecContext(s.t.Context(), statement); err != nil {
+			s.t.Fatalf("%s: %s: %v", s.Spec().Name, statement, err)
+		}
+	}
+}
+
+// transaction runs statements as one transaction and returns its GTID.
+func (s *server) transaction(statements ...string) string {
+	s.t.Helper()
+	before := s.executed()
+	s.run("BEGIN")
+	s.run(statements...)
+	s.run("COMMIT")
+	return s.executed().Subtract(before).String()
+}
+
+// statement runs one statement and returns its GTID.
+func (s *server) statement(text string) string {
+	s.t.Helper()
+	before := s.executed()
+	s.run(text)
+	return s.executed().Subtract(before).String()
+}
+
+func (s *server) value(query string) string {
+	s.t.Helper()
+	var out sql.NullString
+	if err := s.db.QueryRowContext(s.t.Context(), query).Scan(&out); err != nil {
+		s.t.Fatalf("%s: %s: %v", s.Spec().Name, query, err)
+	}
+	return out.String
+}
+
+func (s *server) executed() gtid.Set {
+	s.t.Helper()
+	return gtid.MustParse(s.value("SELECT @@GLOBAL.gtid_executed"))
+}
+
+func (s *server) endpoint() binlog.Endpoint {
+	return binlog.Endpoint{
+		Server: s.Spec().Name, Address: s.Spec().Address.String(), User: s.controller.User, Password: s.controller.Password,
+	}
+}
+
+// pipe runs a file through the command-line client, as an operator would.
+func (s *server) pipe(path string) error {
+	s.t.Helper()
+	in, err := os.Open(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = in.Close() }()
+	command := exec.CommandContext(s.t.Context(), s.client[0], s.client[1:]...)
+	command.Stdin = in
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// follow brings a server to the state of its source by replication, and detaches it.
+func (s *server) follow(source *server) {
+	s.t.Helper()
+	s.run(fmt.Sprintf("CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=%d, SOURCE_USER='%s', "+
+		"SOURCE_PASSWORD='%s', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1",
+		source.Spec().Address.Port(), source.controller.User, source.controller.Password), "START REPLICA")
+	if s.value(fmt.Sprintf("SELECT WAIT_FOR_EXECUTED_GTID_SET('%s', 30)", source.executed())) != "0" {
+		s.t.Fatal("the replica did not catch up within 30 s")
+	}
+	s.run("STOP REPLICA", "RESET REPLICA ALL")
+}
+
+// captureOf captures what the old servers have and the new one lacks.
+func captureOf(t *testing.T, dir string, fresh *server, old ...*server) binlog.Manifest {
+	t.Helper()
+	request := binlog.CaptureRequest{Dir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	enew := fresh.executed()
+	request.Common = enew
+	for _, s := range old {
+		executed := s.executed()
+		request.Common = request.Common.Intersect(executed)
+		request.Servers = append(request.Servers, binlog.Source{
+			Endpoint: s.endpoint(), Extra: executed.Subtract(enew), Executed: executed,
+		})
+	}
+	m, err := binlog.Capture(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// logFile is the binary log that the server writes to.
+func (s *server) logFile() string {
+	s.t.Helper()
+	var file string
+	var position int64
+	var do, ignore, set sql.NullString
+	row := s.db.QueryRowContext(s.t.Context(), "SHOW BINARY LOG STATUS")
+	if err := row.Scan(&file, &position, &do, &ignore, &set); err != nil {
+		s.t.Fatal(err)
+	}
+	return file
+}
