@@ -1,0 +1,104 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/regentdb/regent/lab"
+	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/trial"
+)
+
+var (
+	runs   = flag.Int("runs", 0, "how often to repeat the fault; 0 is the number that CI takes")
+	cutFor = flag.Duration("cut", 12*time.Second, "how long a cut of the home region lasts")
+	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the workloads")
+	labDir = flag.String("lab", "", "use the lab that is up in this directory, and leave it up")
+)
+
+// world is the lab that all tests share, one after the other; each leaves it healthy.
+var world *trial.World
+
+// exe is the regent binary under test.
+var exe string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(within(m))
+}
+
+func within(m *testing.M) int {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "regent-it-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	exe = filepath.Join(dir, "regent")
+	build := exec.CommandContext(ctx, "go", "build", "-o", exe, "../cmd/regent")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return fail(fmt.Errorf("build regent: %w", err))
+	}
+	if *labDir != "" {
+		if world, err = trial.Open(ctx, *labDir, exe); err != nil {
+			return fail(err)
+		}
+		return m.Run()
+	}
+	home := filepath.Join(dir, "lab")
+	world, err = trial.Up(ctx, lab.Options{Dir: home, Exe: exe, Progress: os.Stderr, MySQL: mysqld.Options{Progress: os.Stderr}})
+	if err != nil {
+		return fail(err)
+	}
+	code := m.Run()
+	if code != 0 {
+		keepLogs(home)
+	}
+	if err := lab.Down(ctx, home); err != nil {
+		return fail(err)
+	}
+	return code
+}
+
+// keepLogs saves the logs of a lab in which a test failed.
+func keepLogs(home string) {
+	kept := filepath.Join(os.TempDir(), "regent-integration-logs")
+	if err := errors.Join(os.RemoveAll(kept), os.CopyFS(kept, os.DirFS(filepath.Join(home, "logs")))); err != nil {
+		fmt.Fprintln(os.Stderr, "integration: keep logs:", err)
+		return
+	}
+	fmt.Fprintln(os.Stderr, "integration: logs of the lab are in", kept)
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "integration:", err)
+	return 1
+}
+
+// times is how often a fault is repeated.
+func times(ci int) int {
+	if *runs > 0 {
+		return *runs
+	}
+	return ci
+}
+
+// healthy gives the lab a moment to be ok before a test, and stops the test when it is not.
+func healthy(t *testing.T) context.Context {
+	t.Helper()
+	ctx := t.Context()
+	if err := world.AwaitOK(ctx, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
