@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -85,6 +86,11 @@ func outgoing(r *http.Request) (*http.Request, error) {
 // (RFC 9112, section 10.1). An order may take minutes, and peers give up on a silent node in seconds.
 func enveloped(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// HTTP/1 servers close the request's body with the first byte of the answer, unless told otherwise.
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", "message/http")
 		w.WriteHeader(http.StatusOK)
 		out := flushing{w}

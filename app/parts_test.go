@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/raftnode/fsm"
+)
+
+func TestStagesStopInReverse(t *testing.T) {
+	var trace []string
+	part := func(name string) stage {
+		return stage{name, func(ctx context.Context) error {
+			<-ctx.Done()
+			trace = append(trace, name) // Stages stop one after the other.
+			return nil
+		}}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := runStages(ctx, []stage{part("observer"), part("raft"), part("api")}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"api", "raft", "observer"}, trace); diff != "" {
+		t.Errorf("stopped (-want +got):\n%s", diff)
+	}
+}
+
+func TestFailedStageEndsTheOthers(t *testing.T) {
+	errDisk := errors.New("disk full")
+	err := runStages(t.Context(), []stage{
+		{"observer", func(ctx context.Context) error { <-ctx.Done(); return nil }},
+		{"raft", func(context.Context) error { return errDisk }},
+		{"api", func(ctx context.Context) error { <-ctx.Done(); return nil }},
+	})
+	if !errors.Is(err, errDisk) || !strings.HasPrefix(err.Error(), "raft: ") {
+		t.Errorf("the error of the failed part: %v", err)
+	}
+}
+
+func TestSystemdIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := tellSystemd(t.Context(), path, serviceReady); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 100)
+	n, err := conn.Read(got)
+	if err != nil || string(got[:n]) != "READY=1" {
+		t.Errorf("systemd heard %q, %v", got[:n], err)
+	}
+	if err := tellSystemd(t.Context(), "", serviceReady); err != nil {
+		t.Errorf("without systemd: %v", err)
+	}
+}
+
+func TestReportsOpen(t *testing.T) {
+	r := &reports{dir: t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(r.dir, "orders-e2-7"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(r.dir, "orders-e2-7"), "report.json", "{}")
+	write(t, r.dir, "report.json", "not a report's")
+	file, err := r.Open(t.Context(), "orders-e2-7", api.PartSummary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(file)
+	if err != nil || string(text) != "{}" {
+		t.Errorf("summary: %q, %v", text, err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"orders-e2-8", "", ".", "..", "../reports", "/etc", `a\b`} {
+		if _, err := r.Open(t.Context(), id, api.PartSummary); !errors.Is(err, api.ErrNoReport) {
+			t.Errorf("report %q: %v", id, err)
+		}
+	}
+	for _, part := range []api.ReportPart{api.PartHTML, api.PartEntities, "passwd"} {
+		if _, err := r.Open(t.Context(), "orders-e2-7", part); !errors.Is(err, api.ErrNoReport) {
+			t.Errorf("part %q: %v", part, err)
+		}
+	}
+}
+
+const (
+	uuidA = "aaaaaaaa-71ca-11e1-9e33-c80aa9429562"
+	uuidB = "bbbbbbbb-71ca-11e1-9e33-c80aa9429562"
+)
+
+func set(t *testing.T, text string) gtid.Set {
+	t.Helper()
+	s, err := gtid.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestCommonIsWhatAllHoldersShareBesidesTheExtras(t *testing.T) {
+	holders := []binlog.Source{
+		{Executed: set(t, uuidA+":1-103"), Extra: set(t, uuidA+":101-103")},
+		{Executed: set(t, uuidA+":1-102"), Extra: set(t, uuidA+":101-102")},
+		{Executed: set(t, uuidA+":1-90:101"), Extra: set(t, uuidA+":101")},
+	}
+	got := common(holders, set(t, uuidA+":101-103"))
+	if want := set(t, uuidA+":1-90"); !got.Equal(want) {
+		t.Errorf("common: %s", got)
+	}
+}
+
+func TestAcknowledgedIsKnownOnlyUnderThePromotionRule(t *testing.T) {
+	revoked := []failover.Evidence{{Server: "db1", Kind: failover.EvidenceAcksRevoked}}
+	cluster := fsm.Cluster{
+		State: failover.State{Servers: map[string]failover.Member{"db1": {UUID: uuidA}}},
+		History: []failover.Event{
+			{Kind: "failover", Epoch: 2, Evidence: revoked},
+			{Kind: "override", Epoch: 3, Evidence: revoked},
+			{Kind: "failover", Epoch: 4, Evidence: revoked, Failed: true},
+		},
+	}
+	for _, c := range []struct {
+		epoch uint64
+		uuid  string
+		want  string
+	}{{2, uuidA, "no"}, {2, uuidB, "unknown"}, {3, uuidA, "unknown"}, {4, uuidA, "unknown"}} {
+		if got := acknowledged(&cluster, c.epoch)(gtid.GTID{UUID: c.uuid, Seq: 1}); got != c.want {
+			t.Errorf("epoch %d, %s: %s", c.epoch, c.uuid, got)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/raftnode/fsm"
+)
+
+// reconciler captures divergences and compares them, on this node's disk.
+type reconciler struct {
+	source   *source
+	accounts *accounts
+	reports  *reports
+	logger   *slog.Logger
+}
+
+var (
+	// errGone means that the world moved on since the action was decided.
+	errGone = errors.New("app: it is no longer declared")
+	// errNotCaptured means that extra transactions are on no disk but their server's yet.
+	errNotCaptured = errors.New("app: not everything could be captured yet")
+)
+
+// Do carries out a capture or a comparison. Both may be repeated: what was captured stays.
+func (r *reconciler) Do(ctx context.Context, a failover.Action) failover.Result {
+	d := *a.Divergence
+	act := r.capture
+	if a.Kind == failover.ActCompare {
+		act = r.compare
+	}
+	if err := act(ctx, &a, &d); err != nil {
+		return failover.Result{Err: fmt.Errorf("report %s: %w", d.ID, err).Error()}
+	}
+	return failover.Result{Report: &d}
+}
+
+// capture copies the extras of every server of the divergence.
+func (r *reconciler) capture(ctx context.Context, a *failover.Action, d *failover.Divergence) error {
+	dir, cluster, err := r.place(a, d)
+	if err != nil {
+		return err
+	}
+	servers, err := r.holders(&cluster.Spec, d)
+	if err != nil {
+		return err
+	}
+	m, err := binlog.Capture(ctx, binlog.CaptureRequest{
+		Servers: servers, Common: common(servers, d.Union()), Dir: dir, Now: time.Now, Log: r.logger.With("report", d.ID),
+	})
+	if err != nil {
+		return err
+	}
+	d.Captured, d.Complete = m.Captured, m.Complete
+	if !m.Captured.Contains(d.Union()) {
+		return fmt.Errorf("%w: %s", errNotCaptured, m.Reason)
+	}
+	return nil
+}
+
+// compare writes the report: what was captured against what the new primary has.
+func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failover.Divergence) error {
+	dir, cluster, err := r.place(a, d)
+	if err != nil {
+		return err
+	}
+	primary, err := r.endpoint(&cluster.Spec, cluster.State.Primary)
+	if err != nil {
+		return err
+	}
+	s, err := binlog.Compare(ctx, binlog.CompareRequest{
+		ID: d.ID, Cluster: a.Cluster, OldServer: d.OldServer, Dir: dir, NewPrimary: primary, Enew: a.Target,
+		Acknowledged: acknowledged(&cluster, d.Epoch), Now: time.Now, Log: r.logger,
+	})
+	if err != nil {
+		return err
+	}
+	d.NewServer = cluster.State.Primary
+	d.Complete, d.Transactions, d.Undecodable = s.Complete, s.Listed, s.Unreadable
+	d.ByClass, d.From, d.To = s.ByClass, s.From, s.To
+	return nil
+}
+
+// place is the directory of a report and the cluster that it is about.
+func (r *reconciler) place(a *failover.Action, d *failover.Divergence) (string, fsm.Cluster, error) {
+	dir, err := r.reports.path(d.ID)
+	if err != nil {
+		return "", fsm.Cluster{}, err
+	}
+	state := r.source.State()
+	cluster, declared := state.Clusters[a.Cluster]
+	if !declared {
+		return "", fsm.Cluster{}, fmt.Errorf("%w: cluster %s", errGone, a.Cluster)
+	}
+	return dir, cluster, nil
+}
+
+// holders are the servers that hold extras, with what they had executed as last seen.
+func (r *reconciler) holders(spec *policy.ClusterSpec, d *failover.Divergence) ([]binlog.Source, error) {
+	view := r.source.View(*spec)
+	var out []binlog.Source
+	for _, name := range slices.Sorted(maps.Keys(d.Extras)) {
+		endpoint, err := r.endpoint(spec, name)
+		if err != nil {
+			return nil, err
+		}
+		s := binlog.Source{Endpoint: endpoint, Extra: d.Extras[name], Executed: d.Extras[name]}
+		if seen := view.Find(name); seen != nil && seen.Facts != nil {
+			s.Executed = s.Executed.Union(seen.Facts.Executed)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// endpoint is how to read a server's binary log and its rows.
+func (r *reconciler) endpoint(spec *policy.ClusterSpec, server string) (binlog.Endpoint, error) {
+	s, declared := spec.Find(server)
+	if !declared {
+		return binlog.Endpoint{}, fmt.Errorf("%w: server %q", errGone, server)
+	}
+	options, err := r.accounts.options()
+	if err != nil {
+		return binlog.Endpoint{}, err
+	}
+	return binlog.Endpoint{
+		Server: server, Address: s.Address, User: options.Control.User, Password: options.Control.Password,
+		TLS: tlsTowards(options.TLS, s.Address),
+	}, nil
+}
+
+// common is what every holder had executed besides the extras: what both sides share.
+func common(servers []binlog.Source, extras gtid.Set) gtid.Set {
+	var out gtid.Set
+	for i, s := range servers {
+		held := s.Executed.Subtract(extras)
+		if i == 0 {
+			out = held
+			continue
+		}
+		out = out.Intersect(held)
+	}
+	return out
+}
+
+// acknowledged tells of a transaction that only the old side has whether a client was told that it is
+// committed. Where the primary was replaced under the promotion rule, nothing that it had acknowledged is
+// missing on the new one; after an override nobody knows.
+func acknowledged(c *fsm.Cluster, epoch uint64) func(gtid.GTID) string {
+	revoked := map[string]bool{}
+	for _, e := range c.History {
+		if e.Epoch != epoch || e.Kind != string(failover.KindFailover) || e.Failed {
+			continue
+		}
+		for _, proof := range e.Evidence {
+			if proof.Kind == failover.EvidenceAcksRevoked {
+				revoked[c.State.Servers[proof.Server].UUID] = true
+			}
+		}
+	}
+	return func(g gtid.GTID) string {
+		if revoked[g.UUID] {
+			return "no"
+		}
+		return "unknown"
+	}
+}

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"time"
+
+	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/controller"
+	"github.com/regentdb/regent/executor"
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/metrics"
+	"github.com/regentdb/regent/mysql"
+	"github.com/regentdb/regent/notify"
+	"github.com/regentdb/regent/observer"
+	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
+)
+
+// wireSight makes what watches servers and talks to the other nodes.
+func (a *App) wireSight() {
+	self := a.cfg.Node
+	a.peers = &peers{node: a.node, logger: a.logger}
+	var group []observer.Node
+	for _, p := range a.cfg.Raft.Peers {
+		group = append(group, observer.Node{ID: p.ID})
+	}
+	a.observer = observer.New(observer.Config{
+		Self: observer.Node{ID: self.ID, Site: self.Site, Region: self.Region}, Peers: group, Boot: rand.Text(),
+		Interval: a.cfg.Probe.Interval, Timeout: a.cfg.Probe.Timeout,
+		Connect: a.accounts.observed, Classify: mysql.ReachOf, Lost: mysql.ClosedByPeer,
+		Publish: a.peers.publish, Logger: a.logger,
+		Probed: func(server string, reach topology.Reach, took time.Duration) { a.metrics.Probed(server, reach, took) },
+	})
+}
+
+// wireDecision makes what decides and acts.
+func (a *App) wireDecision() {
+	a.hook = notify.New(a.cfg.Notify.Command, a.cfg.Notify.Timeout, a.logger)
+	a.executor = executor.New(executor.Config{
+		Node: a.cfg.Node.ID, Leadership: leading{a.log}, Open: a.accounts.lock, Resolve: a.log.resolve,
+		Now: time.Now, Log: a.logger,
+	})
+	a.controller = controller.New(controller.Config{
+		Node: a.cfg.Node.ID, Log: a.log, Observer: a.observer, Servers: a.executor,
+		Reports:  &reconciler{source: a.source(), accounts: a.accounts, reports: a.reports(), logger: a.logger},
+		Notifier: a.hook, Logger: a.logger,
+		Rules: controller.Rules{Decide: failover.Decide, Accept: failover.Accept, Preview: failover.PreviewOrder},
+	})
+}
+
+// wireService makes what answers to people and peers, and what keeps the node in step.
+func (a *App) wireService(moved *bell, encryption *tls.Config) {
+	a.metrics = metrics.New(a.source(), a.options.Version, a.logger)
+	a.api = api.New(api.Config{
+		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports(), Peers: a.peers,
+		Tokens: a.tokens, Metrics: a.metrics.Handler(), TLS: encryption, Logger: a.logger,
+	})
+	self := fsm.Node{ID: a.cfg.Node.ID, Region: a.cfg.Node.Region, Site: a.cfg.Node.Site}
+	if own, listed := a.cfg.Self(); listed {
+		self.API = own.API
+	}
+	a.upkeep = &upkeep{
+		log: a.log, changed: moved.listen(), observer: a.observer, peers: a.peers, self: self, logger: a.logger,
+		nodes: map[string]observer.Node{},
+	}
+	a.peers.serve(a.observer.Receive, a.upkeep.accept, a.api.ForwardHandler())
+}
+
+func (a *App) source() *source { return &source{log: a.log, observer: a.observer} }
+
+// leading is the leadership as the executor asks for it.
+type leading struct{ log *agreement }
+
+func (l leading) Term() (uint64, bool) {
+	lead := l.log.Leadership()
+	return lead.Term, lead.Leads
+}
+
+func (l leading) Verify(ctx context.Context) error { return l.log.VerifyLeader(ctx) }
+
+// resolve finds a declared server of a cluster.
+func (a *agreement) resolve(cluster, server string) (topology.Server, bool) {
+	state := a.State()
+	c := state.Clusters[cluster]
+	s, declared := c.Spec.Find(server)
+	return s.Identity(), declared
+}
