@@ -38,8 +38,10 @@ func openArchive(ctx context.Context, root string, options Options) (*archive, e
 			return nil, fmt.Errorf("mysqld: state of apt: %w", err)
 		}
 	}
-	if err := os.WriteFile(a.path("sources.list"), []byte(a.source()), 0o644); err != nil {
-		return nil, fmt.Errorf("mysqld: state of apt: %w", err)
+	for name, content := range map[string]string{"sources.list": a.source(), "state/status": ""} {
+		if err := os.WriteFile(a.path(name), []byte(content), 0o644); err != nil {
+			return nil, fmt.Errorf("mysqld: state of apt: %w", err)
+		}
 	}
 	return a, nil
 }
@@ -99,7 +101,7 @@ func (a *archive) apt(ctx context.Context, arguments ...string) error {
 		"-o", "Dir::Etc::preferencesparts=" + a.path("parts"),
 		"-o", "Dir::State=" + a.path("state"),
 		"-o", "Dir::State::lists=" + a.path("lists"),
-		"-o", "Dir::State::status=/dev/null",
+		"-o", "Dir::State::status=" + a.path("state/status"), // apt makes its locks beside it.
 		"-o", "Dir::Cache=" + a.path("cache"),
 		"-o", "APT::Install-Recommends=false",
 		"-o", "APT::Sandbox::User=root",

@@ -51,7 +51,7 @@ type Server struct {
 func NewServer(in *Installation, admin Account, spec Spec, hooks Hooks) *Server {
 	s := &Server{spec: spec, in: in, admin: admin}
 	s.Daemon = daemon.New(daemon.Config{
-		Name: spec.Name, Command: s.command, Output: spec.path("console.log"),
+		Name: spec.Name, Command: s.command, Output: spec.ErrorLog(),
 		Launch: hooks.Launch, RestartCode: restartCode, Log: hooks.Log,
 	})
 	return s

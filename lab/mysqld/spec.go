@@ -13,6 +13,8 @@ type Spec struct {
 	Name string
 	// Dir holds everything that the instance writes: data, logs, settings.
 	Dir string
+	// Log is the file for what it has to say; empty is error.log in Dir.
+	Log string
 	// Socket is the path of the Unix socket, of at most 107 characters.
 	Socket string
 	// Address is where it listens; it must exist where the process is started.
@@ -32,8 +34,13 @@ func (s Spec) path(name string) string { return filepath.Join(s.Dir, name) }
 func (s Spec) data() string            { return s.path("data") }
 func (s Spec) defaults() string        { return s.path("mysqld.cnf") }
 
-// ErrorLog is the path of the instance's own log.
-func (s Spec) ErrorLog() string { return s.path("error.log") }
+// ErrorLog is the path of the instance's log.
+func (s Spec) ErrorLog() string {
+	if s.Log != "" {
+		return s.Log
+	}
+	return s.path("error.log")
+}
 
 // Create makes the instance's directory: a copy of the template's data and a
 // defaults file. It fails where the instance exists already.
