@@ -66,7 +66,7 @@ type Timeouts struct {
 	Dead time.Duration
 	// Hello is the period at which nodes ask each other how they are, and the limit of one such question. Default 1 s.
 	Hello time.Duration
-	// Storage is how long one write of the log may take before the disk counts as failed. Default 10 s.
+	// Storage is how long one write of the log may take before the disk counts as failed. Default 30 s: a busy disk stalls for seconds.
 	Storage time.Duration
 	// Stop bounds an orderly stop: handing over the leadership, then ending Raft, each. Default 2 s.
 	Stop time.Duration
@@ -84,7 +84,7 @@ func (t Timeouts) withDefaults() Timeouts {
 		Response:  cmp.Or(t.Response, 10*time.Second),
 		Dead:      cmp.Or(t.Dead, 3*time.Second),
 		Hello:     cmp.Or(t.Hello, time.Second),
-		Storage:   cmp.Or(t.Storage, 10*time.Second),
+		Storage:   cmp.Or(t.Storage, 30*time.Second),
 		Stop:      cmp.Or(t.Stop, 2*time.Second),
 	}
 }
