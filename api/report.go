@@ -1,16 +1,13 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 )
-
-// summaryLimit bounds the summary that is shown inside a report.
-const summaryLimit = 16 << 20
 
 func (s *Server) getReports(w http.ResponseWriter, r *http.Request) error {
 	state := s.cfg.Source.State()
@@ -38,22 +35,18 @@ func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
 
 // summary reads the summary; it is null until the report is written.
 func (s *Server) summary(r *http.Request, id string) (json.RawMessage, error) {
-	file, err := s.cfg.Reports.Open(r.Context(), id, PartSummary)
+	var b bytes.Buffer
+	err := s.cfg.Reports.Copy(r.Context(), &b, id, PartSummary, false)
 	if errors.Is(err, ErrNoReport) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("api: summary of report %s: %w", id, err)
 	}
-	defer closeQuietly(file)
-	b, err := io.ReadAll(io.LimitReader(file, summaryLimit))
-	if err != nil {
-		return nil, fmt.Errorf("api: summary of report %s: %w", id, err)
-	}
-	if !json.Valid(b) {
+	if !json.Valid(b.Bytes()) {
 		return nil, failure(CodeInternal, "the summary of report %s is damaged; the NDJSON of its transactions is the source", id)
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // report finds the report of the path, and the other node that must be asked for its files.
@@ -84,12 +77,7 @@ func (s *Server) reportFile(path string, part ReportPart) route {
 		if elsewhere != "" {
 			return s.forward(w, r, elsewhere)
 		}
-		file, err := s.cfg.Reports.Open(r.Context(), entry.ID, part)
-		if err != nil {
-			return fmt.Errorf("report %s (%s): %w", entry.ID, entry.State, err)
-		}
-		defer closeQuietly(file)
-		return s.sendPart(w, entry.ID, part, reveal, file)
+		return s.sendPart(w, r, entry, part, reveal)
 	}
 	return route{method: http.MethodGet, path: path, role: RoleViewer, endless: true, handle: handle}
 }
@@ -111,24 +99,49 @@ func revealed(r *http.Request, part ReportPart) (bool, error) {
 	return false, nil
 }
 
-// sendPart copies a file to the caller. An error half-way cuts the answer off, so that it is not
-// taken for the whole report.
-func (s *Server) sendPart(w http.ResponseWriter, id string, part ReportPart, reveal bool, file io.Reader) error {
-	kind, suffix := part.media()
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", id+suffix))
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
-	var err error
-	if part == PartTransactions && !reveal {
-		err = s.redactor.copy(w, file)
-	} else {
-		_, err = io.Copy(w, file)
+// sendPart copies a part to the caller. An error half-way cuts the answer off, so that it is not taken
+// for the whole report.
+func (s *Server) sendPart(w http.ResponseWriter, r *http.Request, entry ReportEntry, part ReportPart, reveal bool) error {
+	out := &partWriter{ResponseWriter: w, name: entry.ID, part: part}
+	err := s.cfg.Reports.Copy(r.Context(), out, entry.ID, part, reveal)
+	if err == nil {
+		out.begin() // A report without transactions is an empty file.
+		return nil
 	}
-	if err != nil {
-		s.cfg.Logger.Warn("a report was cut off while it was sent", "report", id, "part", part, "error", err)
-		panic(http.ErrAbortHandler)
+	err = fmt.Errorf("report %s (%s): %w", entry.ID, entry.State, err)
+	if !out.begun {
+		return err
 	}
-	return nil
+	s.cfg.Logger.WarnContext(r.Context(), "a report was cut off while it was sent", "part", part, "error", err)
+	panic(http.ErrAbortHandler)
+}
+
+// partWriter describes the content with its first byte, so that until then an error can be answered.
+type partWriter struct {
+	http.ResponseWriter
+
+	name  string
+	part  ReportPart
+	begun bool
+}
+
+// Write passes the content on.
+func (p *partWriter) Write(b []byte) (int, error) {
+	p.begin()
+	return p.ResponseWriter.Write(b)
+}
+
+func (p *partWriter) begin() {
+	if p.begun {
+		return
+	}
+	p.begun = true
+	kind, suffix := p.part.media()
+	h := p.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", p.name+suffix))
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
+	p.WriteHeader(http.StatusOK)
 }
 
 // media is the content type and the file suffix of the part.
@@ -142,8 +155,6 @@ func (p ReportPart) media() (kind, suffix string) {
 		return "text/html; charset=utf-8", ".html"
 	case PartSQL:
 		return "application/sql; charset=utf-8", ".sql"
-	case PartEntities:
-		return "application/x-ndjson", ".entities.ndjson"
 	}
 	return "application/octet-stream", ""
 }

@@ -49,7 +49,6 @@ const (
 type Server struct {
 	cfg       Config
 	confirmer *confirmer
-	redactor  *redactor
 	routes    *http.ServeMux
 	streams   chan struct{} // one token per event stream under way
 	stopping  chan struct{} // closed when Serve ends, so that streams end too
@@ -66,7 +65,7 @@ func New(cfg Config) *Server {
 		cfg.AwaitLimit = awaitLimit
 	}
 	s := &Server{
-		cfg: cfg, confirmer: newConfirmer(), redactor: newRedactor(), routes: http.NewServeMux(),
+		cfg: cfg, confirmer: newConfirmer(), routes: http.NewServeMux(),
 		streams: make(chan struct{}, streamsAllowed), stopping: make(chan struct{}),
 	}
 	for _, r := range s.table() {

@@ -66,14 +66,13 @@ const (
 	PartTransactions ReportPart = "transactions" // NDJSON, one transaction each
 	PartHTML         ReportPart = "html"
 	PartSQL          ReportPart = "sql"
-	PartEntities     ReportPart = "entities" // tables and keys, NDJSON
 )
 
-// Reports opens the files of reports that this node holds.
+// Reports are the files of reports that this node holds.
 type Reports interface {
-	// Open returns the part's content; the caller closes it. Errors wrap [ErrNoReport] when the
-	// files are not, or not yet, on this node.
-	Open(ctx context.Context, id string, part ReportPart) (io.ReadCloser, error)
+	// Copy writes the part's content, with the values of rows hidden unless they are to be revealed.
+	// Errors wrap [ErrNoReport], with nothing written, when the files are not, or not yet, here.
+	Copy(ctx context.Context, w io.Writer, id string, part ReportPart, reveal bool) error
 }
 
 // Peers carries requests to other nodes over the transport on which the nodes know each other.

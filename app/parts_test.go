@@ -70,33 +70,24 @@ func TestSystemdIsTold(t *testing.T) {
 	}
 }
 
-func TestReportsOpen(t *testing.T) {
+func TestReportsCopy(t *testing.T) {
 	r := &reports{dir: t.TempDir()}
 	if err := os.MkdirAll(filepath.Join(r.dir, "orders-e2-7"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(r.dir, "orders-e2-7"), "report.json", "{}")
 	write(t, r.dir, "report.json", "not a report's")
-	file, err := r.Open(t.Context(), "orders-e2-7", api.PartSummary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(file)
-	if err != nil || string(text) != "{}" {
-		t.Errorf("summary: %q, %v", text, err)
-	}
-	if err := file.Close(); err != nil {
-		t.Error(err)
+	var text strings.Builder
+	if err := r.Copy(t.Context(), &text, "orders-e2-7", api.PartSummary, false); err != nil || text.String() != "{}" {
+		t.Errorf("summary: %q, %v", text.String(), err)
 	}
 	for _, id := range []string{"orders-e2-8", "", ".", "..", "../reports", "/etc", `a\b`} {
-		if _, err := r.Open(t.Context(), id, api.PartSummary); !errors.Is(err, api.ErrNoReport) {
+		if err := r.Copy(t.Context(), io.Discard, id, api.PartSummary, false); !errors.Is(err, api.ErrNoReport) {
 			t.Errorf("report %q: %v", id, err)
 		}
 	}
-	for _, part := range []api.ReportPart{api.PartHTML, api.PartEntities, "passwd"} {
-		if _, err := r.Open(t.Context(), "orders-e2-7", part); !errors.Is(err, api.ErrNoReport) {
-			t.Errorf("part %q: %v", part, err)
-		}
+	if err := r.Copy(t.Context(), io.Discard, "orders-e2-7", "passwd", false); !errors.Is(err, api.ErrNoReport) {
+		t.Errorf("an unknown part: %v", err)
 	}
 }
 

@@ -31,37 +31,36 @@ func (r *reports) path(id string) (string, error) {
 	return filepath.Join(r.dir, id), nil
 }
 
-// Open opens one file of a report.
-func (r *reports) Open(_ context.Context, id string, part api.ReportPart) (io.ReadCloser, error) {
+// Copy writes one part of a report. Package report hides the values of rows unless they are revealed.
+func (r *reports) Copy(_ context.Context, w io.Writer, id string, part api.ReportPart, reveal bool) error {
 	dir, err := r.path(id)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", api.ErrNoReport, err)
+		return fmt.Errorf("%w: %w", api.ErrNoReport, err)
 	}
-	name, err := fileOf(part)
-	if err != nil {
-		return nil, err
+	if _, err := os.Stat(filepath.Join(dir, report.SummaryName)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: report %s is captured and not compared yet, or on another node", api.ErrNoReport, id)
 	}
-	file, err := os.Open(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: report %s is captured and not compared yet, or on another node", api.ErrNoReport, id)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("app: report %s: %w", id, err)
-	}
-	return file, nil
-}
-
-func fileOf(part api.ReportPart) (string, error) {
 	switch part {
 	case api.PartSummary:
-		return report.SummaryName, nil
+		return copyFile(w, filepath.Join(dir, report.SummaryName))
 	case api.PartTransactions:
-		return report.TransactionsName, nil
+		return report.CopyTransactions(w, dir, reveal)
 	case api.PartHTML:
-		return report.HTMLName, nil
+		return report.WriteHTML(w, dir, reveal)
 	case api.PartSQL:
-		return report.SQLName, nil
-	case api.PartEntities:
+		return copyFile(w, filepath.Join(dir, report.SQLName))
 	}
-	return "", fmt.Errorf("%w: reports have no part %q; export ndjson, html or sql", api.ErrNoReport, part)
+	return fmt.Errorf("%w: reports have no part %q; export ndjson, html or sql", api.ErrNoReport, part)
+}
+
+func copyFile(w io.Writer, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("app: read a report: %w", err)
+	}
+	_, err = io.Copy(w, file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("app: read a report: %w", err)
+	}
+	return nil
 }
