@@ -81,12 +81,21 @@ func fetch(ctx context.Context, s Session, target gtid.Set, donor string, limit 
 			return true, err
 		}
 		facts = next
+		if unreachable(facts) && !facts.Received().Contains(target) {
+			return true, fmt.Errorf("fetch from %s: %s", donor, facts.Source.ReceiverError)
+		}
 		return facts.Received().Contains(target), fmt.Errorf("fetch from %s: nothing came within %s%s", donor, limit, receiverTrouble(facts))
 	})
 	if facts.Received().Contains(target) {
 		err = nil
 	}
 	return facts, err
+}
+
+// unreachable tells that the receiver has tried to connect since it was started, and could not:
+// starting it clears the error of before. The next donor may be nearer.
+func unreachable(f *topology.Facts) bool {
+	return f.Source != nil && f.Source.Receiver == topology.ThreadConnecting && f.Source.ReceiverError != ""
 }
 
 func receiverTrouble(f *topology.Facts) string {

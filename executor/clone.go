@@ -21,8 +21,8 @@ func (e *Executor) clone(a failover.Action, donor string, left func() time.Durat
 		if err != nil {
 			return nil, err
 		}
-		if !facts.ReadOnly() {
-			return facts, fmt.Errorf("%w: it is writable; a server is rebuilt only while it is fenced", ErrUnmet)
+		if !facts.ReadOnly() || !facts.BootsReadOnly() {
+			return facts, fmt.Errorf("%w: a server is rebuilt only while it is fenced and its configuration boots it read-only", ErrUnmet)
 		}
 		if _, loaded := facts.Variables["clone_valid_donor_list"]; !loaded {
 			if _, err := s.InstallPlugins(ctx); err != nil {
@@ -52,7 +52,7 @@ func (e *Executor) cloned(ctx context.Context, a failover.Action, left func() ti
 		return nil, err
 	}
 	if !facts.ReadOnly() {
-		// A server that does not persist super_read_only boots writable from its donor's data.
+		// It is proven to boot read-only, so somebody opened it meanwhile.
 		if facts, err = fresh.Fence(ctx, time.Second); err != nil {
 			return facts, err
 		}

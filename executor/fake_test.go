@@ -287,9 +287,11 @@ func replica(executed string) *topology.Facts {
 	u := following("db9:3306")
 	u.Received = gtid.MustParse(executed)
 	return &topology.Facts{
-		UUID: uuidB, Executed: gtid.MustParse(executed), Source: &u, Persisted: map[string]string{}, Status: map[string]string{},
+		UUID: uuidB, Executed: gtid.MustParse(executed), Source: &u, Status: map[string]string{},
+		Persisted: map[string]string{"super_read_only": "ON", "skip_replica_start": "ON"},
 		Variables: map[string]string{
-			"read_only": "ON", "super_read_only": "ON", "offline_mode": "OFF", "clone_valid_donor_list": "",
+			"persisted_globals_load": "ON",
+			"read_only":              "ON", "super_read_only": "ON", "offline_mode": "OFF", "clone_valid_donor_list": "",
 			"rpl_semi_sync_replica_enabled": "OFF", "rpl_semi_sync_source_enabled": "OFF",
 		},
 	}

@@ -33,11 +33,11 @@ func fence(a failover.Action) step {
 		if err == nil || !s.Alive() {
 			return facts, err
 		}
-		blocked := err
+		cause := err
 		if facts, err = s.GoOffline(ctx); err != nil {
-			return facts, fmt.Errorf("%w; and offline_mode: %w", blocked, err)
+			return facts, fmt.Errorf("%w; and offline_mode: %w", cause, err)
 		}
-		return facts, &offlineError{blocked}
+		return facts, &offlineError{cause}
 	}
 }
 
@@ -87,11 +87,19 @@ func fenceOrDrain(ctx context.Context, s Session, deadline time.Duration, left f
 	if err != nil || facts.ReadOnly() {
 		return facts, err
 	}
-	facts, err = s.Fence(ctx, deadline/4)
-	if err == nil || !s.Alive() {
-		return facts, err
+	if !blocked(facts) {
+		facts, err = s.Fence(ctx, deadline/4)
+		if err == nil || !s.Alive() {
+			return facts, err
+		}
 	}
 	return s.Drain(ctx, left()*2/3)
+}
+
+// blocked tells that a fence was tried before and found commits in its way.
+func blocked(f *topology.Facts) bool {
+	waiting := f.Status["rpl_semi_sync_source_wait_sessions"]
+	return f.On("offline_mode") && waiting != "" && waiting != "0"
 }
 
 // applyReceived waits until everything received is executed.

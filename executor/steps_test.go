@@ -156,6 +156,13 @@ func TestQuarantineMakesTheLogFinal(t *testing.T) {
 	if diff := cmp.Diff([]string{"fence", "drain", "online", "stop_receiver"}, b.after()); diff != "" {
 		t.Error(diff)
 	}
+	f = primary(uuidA + ":1-9")
+	f.Variables["offline_mode"], f.Status["rpl_semi_sync_source_wait_sessions"] = "ON", "3"
+	b = newBench(t, f)
+	b.do(t, failover.Action{Kind: failover.ActQuarantine})
+	if diff := cmp.Diff([]string{"drain", "online", "stop_receiver"}, b.after()); diff != "" {
+		t.Errorf("a fence that was blocked before was tried again: %s", diff)
+	}
 }
 
 func TestConfigureInstallsAndReadsBack(t *testing.T) {
@@ -188,6 +195,11 @@ func TestCloneTakesTheLockAgain(t *testing.T) {
 	if res := b.do(t, a); res.Err == "" {
 		t.Error("a writable server was wiped")
 	}
+	f := replica(uuidA + ":1-9")
+	delete(f.Persisted, "super_read_only")
+	if res := newBench(t, f).do(t, a); res.Err == "" {
+		t.Error("a server that would boot writable was rebuilt")
+	}
 	if diff := cmp.Diff([]string{"observe"}, b.after()); diff != "" {
 		t.Error(diff)
 	}
@@ -203,6 +215,7 @@ func TestPreflight(t *testing.T) {
 	f.Variables["gtid_mode"] = "OFF_PERMISSIVE"
 	f.Variables["sync_relay_log"] = "10000"
 	f.Variables["init_file"] = "/etc/init.sql"
+	delete(f.Persisted, "super_read_only")
 	got := Preflight(f, []failover.Setting{{Name: "super_read_only", Value: "ON", PersistOnly: true}}, []string{"CLONE_ADMIN"}, []string{"'app'@'%'"})
 	var short []string
 	for _, g := range got {

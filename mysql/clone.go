@@ -10,6 +10,10 @@ import (
 // the server shuts down to start again with the new data: the connection, and the lock, are gone
 // then. The error is that of the server when nothing was copied, or when the data were copied and
 // nobody starts the server again.
+//
+// CLONE begins by dropping the user's schemas, which super_read_only refuses. So that one variable
+// is lifted for the time of the copy, with read_only and offline_mode on in its place: applications
+// can neither write nor read half of the data. How the server boots after it is what is persisted.
 func (s *Session) Clone(ctx context.Context, donor string) error {
 	from, err := parseUpstream(donor)
 	if err != nil {
@@ -22,17 +26,26 @@ func (s *Session) Clone(ctx context.Context, donor string) error {
 	}
 	b := (&batch{}).require("the server is read-only", "@@GLOBAL.super_read_only AND @@GLOBAL.read_only")
 	b.effect("stop replication", s.say("STOP REPLICA"))
+	b.effect("set offline_mode", "SET GLOBAL offline_mode = ON")
+	b.effect("lift super_read_only for the copy", "SET GLOBAL super_read_only = OFF")
 	b.effect("name the donor", "SET GLOBAL clone_valid_donor_list = "+quote(donor))
 	b.effect("clone from "+donor, fmt.Sprintf("CLONE INSTANCE FROM %s@%s:%d IDENTIFIED BY %s %s",
 		quote(o.Control.User), quote(from.host), from.port, quote(o.Control.Password), encryption))
 	if _, err = s.link.run(ctx, b); err == nil {
 		err = s.awaitEnd(ctx)
+		if code(err) == 0 && s.Alive() {
+			s.link.close() // it is ending anyway, and must not be taken for a living one
+		}
 	}
 	switch {
+	case err == nil:
+		return nil
 	case code(err) == codeRestartFailed:
 		return fmt.Errorf("mysql: %s: the data of %s are in place; start mysqld, which has no supervisor that would: %w", s.server.name, donor, err)
 	case ClosedByPeer(err):
 		return nil
+	case s.Alive():
+		_, err = s.refence(ctx, err)
 	}
 	return err
 }
@@ -44,7 +57,11 @@ func (s *Session) awaitEnd(ctx context.Context) error {
 		fmt.Errorf("the data were copied and the server did not restart within %s", restartLimit))
 	defer cancel()
 	for {
-		if _, err := s.link.run(ctx, (&batch{}).effect("wait for the restart", "DO SLEEP(1)")); err != nil {
+		_, err := s.link.run(ctx, (&batch{}).effect("wait for the restart", "DO SLEEP(1)"))
+		if code(err) == codeShuttingDown {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}

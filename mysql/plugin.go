@@ -58,7 +58,8 @@ func (s *Session) InstallPlugins(ctx context.Context) (*topology.Facts, error) {
 	return facts, err
 }
 
-// refence makes the server read-only again after an installation failed half-way.
+// refence makes the server read-only again after what super_read_only was lifted for has failed. A
+// server that was cut off from applications stays so.
 func (s *Session) refence(ctx context.Context, cause error) (*topology.Facts, error) {
 	facts, err := s.run(ctx, s.readOnly(silence))
 	if err != nil {

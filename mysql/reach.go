@@ -73,12 +73,10 @@ func code(err error) uint16 {
 
 // Error numbers of the server (manual, "Server Error Message Reference").
 const (
-	codeLockWaitTimeout  = 1205
-	codeNoSuchThread     = 1094
-	codeInterrupted      = 1317
-	codeOutOfRange       = 1690
-	codeUnknownVariable  = 1193
-	codeRestartFailed    = 3707
-	codePluginInstalled  = 1968
-	codeServerIsReadOnly = 1290
+	codeShuttingDown    = 1053
+	codeNoSuchThread    = 1094
+	codeLockWaitTimeout = 1205
+	codeInterrupted     = 1317
+	codeOutOfRange      = 1690
+	codeRestartFailed   = 3707
 )

@@ -349,6 +349,8 @@ func TestClone(t *testing.T) {
 	if _, err := app.ExecContext(t.Context(), "CREATE DATABASE app"); err != nil {
 		t.Fatal(err)
 	}
+	// A recipient with schemas of its own: dropping them is what super_read_only would refuse.
+	all[1].do(t, "SET GLOBAL super_read_only = OFF", "CREATE DATABASE old", "CREATE TABLE old.t (id INT PRIMARY KEY)", "SET GLOBAL super_read_only = ON")
 	s := lock(t, all[1], 1)
 	if _, err := s.Configure(t.Context(), nil, map[string]string{"super_read_only": "ON", "skip_replica_start": "ON"}, nil); err != nil {
 		t.Fatal(err)

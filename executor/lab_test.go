@@ -1,0 +1,213 @@
+//go:build integration
+
+package executor
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	driver "github.com/go-sql-driver/mysql"
+
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/mysql"
+	"github.com/regentdb/regent/topology"
+)
+
+// world is an executor over real servers db1, db2, … on loopback.
+type world struct {
+	*Executor
+	leader    *leader
+	addresses map[string]string // what servers call each other
+	distant   map[string]string // what regent calls them: the same, or behind a slow line
+	processes map[string]*mysqld.Server
+	accounts  mysqld.Accounts
+}
+
+// newWorld starts servers; oneWay is the delay of the line between regent and them.
+func newWorld(t *testing.T, count int, oneWay time.Duration) *world {
+	t.Helper()
+	options := mysqld.FromEnvironment(os.Stderr)
+	in, err := mysqld.Locate(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := mysqld.Prepare(t.Context(), in, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{
+		leader: &leader{journal: &journal{}, term: 3, leading: true}, accounts: template.Accounts,
+		addresses: map[string]string{}, distant: map[string]string{}, processes: map[string]*mysqld.Server{},
+	}
+	for i := range count {
+		w.start(t, in, template, i, oneWay)
+	}
+	w.Executor = New(Config{
+		Node: "west-1", Leadership: w.leader, Now: time.Now,
+		Resolve: func(_, name string) (topology.Server, bool) {
+			address, ok := w.addresses[name]
+			return topology.Server{Name: name, Address: address}, ok
+		},
+		Open: func(ctx context.Context, cluster string, server topology.Server, term uint64) (Session, error) {
+			s, err := w.server(server.Name).Lock(ctx, mysql.Lease{Cluster: cluster, Term: term})
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		},
+	})
+	t.Cleanup(w.Release)
+	return w
+}
+
+func (w *world) start(t *testing.T, in *mysqld.Installation, template *mysqld.Template, i int, oneWay time.Duration) {
+	t.Helper()
+	dir, name := t.TempDir(), fmt.Sprintf("db%d", i+1)
+	spec := mysqld.Spec{
+		Name: name, Dir: filepath.Join(dir, name), Socket: filepath.Join(dir, "s"), ID: uint32(i + 1),
+		Address: freeAddress(t), ReadOnly: i > 0,
+	}
+	if err := spec.Create(template); err != nil {
+		t.Fatal(err)
+	}
+	process := mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{})
+	t.Cleanup(process.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := process.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	w.processes[name], w.addresses[name] = process, spec.Address.String()
+	w.distant[name] = w.addresses[name]
+	if oneWay > 0 {
+		w.distant[name] = slowLine(t, w.addresses[name], oneWay)
+	}
+}
+
+func (w *world) server(name string) *mysql.Server {
+	return mysql.NewServer(name, w.distant[name], mysql.Options{
+		Node: "west-1", Control: mysql.Account(w.accounts.Controller), Replication: mysql.Account(w.accounts.Replication),
+	})
+}
+
+func (w *world) must(t *testing.T, a failover.Action) *topology.Facts {
+	t.Helper()
+	a.Cluster = "orders"
+	if a.Deadline == 0 {
+		a.Deadline = 5 * time.Second
+	}
+	began := time.Now()
+	res := w.Do(t.Context(), a)
+	t.Logf("%-11s %s %s", a.Kind, a.Server, time.Since(began).Round(100*time.Microsecond))
+	if res.Err != "" {
+		t.Fatal(res.Err)
+	}
+	return res.Facts
+}
+
+func (w *world) application(t *testing.T, name string) *sql.DB {
+	t.Helper()
+	c := driver.NewConfig()
+	c.Net, c.Addr, c.User, c.Passwd = "tcp", w.addresses[name], w.accounts.Application.User, w.accounts.Application.Password
+	c.Logger = &driver.NopLogger{}
+	connector, err := driver.NewConnector(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func (w *world) write(t *testing.T, name string, statements ...string) {
+	t.Helper()
+	db := w.application(t, name)
+	defer func() { _ = db.Close() }()
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("%s: %s: %v", name, s, err)
+		}
+	}
+}
+
+func freeAddress(t *testing.T) netip.AddrPort {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// slowLine forwards to address and delays every byte.
+func slowLine(t *testing.T, address string, oneWay time.Duration) string {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			var d net.Dialer
+			far, err := d.DialContext(t.Context(), "tcp", address)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go late(near, far, oneWay)
+			go late(far, near, oneWay)
+		}
+	}()
+	return l.Addr().String()
+}
+
+type parcel struct {
+	due  time.Time
+	data []byte
+}
+
+// late copies one direction, each piece a fixed time after it came.
+func late(to, from net.Conn, delay time.Duration) {
+	line := make(chan parcel, 1024)
+	go func() {
+		defer func() { _ = to.Close() }()
+		for p := range line {
+			timer := time.NewTimer(time.Until(p.due))
+			<-timer.C
+			if _, err := to.Write(p.data); err != nil {
+				_ = from.Close()
+			}
+		}
+	}()
+	defer close(line)
+	for {
+		b := make([]byte, 64<<10)
+		n, err := from.Read(b)
+		if n > 0 {
+			line <- parcel{time.Now().Add(delay), b[:n]}
+		}
+		if err != nil {
+			if err != io.EOF {
+				_ = from.Close()
+			}
+			return
+		}
+	}
+}
