@@ -85,25 +85,14 @@ func status(t *testing.T, client *lab.Client) lab.Status {
 }
 
 // open connects to a server of the lab from the host.
-func open(t *testing.T, s lab.Status, name string) *sql.DB {
+func open(t *testing.T, client *lab.Client, name string) *sql.DB {
 	t.Helper()
-	for _, server := range s.Servers {
-		if server.Name == name {
-			config := mysql.NewConfig()
-			config.Net, config.Addr = "unix", server.Socket
-			config.User, config.Passwd = s.MySQL.AdminUser, s.MySQL.AdminPassword
-			config.Logger = &mysql.NopLogger{}
-			connector, err := mysql.NewConnector(config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			db := sql.OpenDB(connector)
-			t.Cleanup(func() { _ = db.Close() })
-			return db
-		}
+	db, err := client.OpenServer(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("no server %s", name)
-	return nil
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // within asks until the answer is nil, for a minute at most.
@@ -181,21 +170,17 @@ func writesReplicate(t *testing.T, client *lab.Client) {
 	if summary.Acknowledged == 0 || summary.ByServer["east-db1"] != summary.Acknowledged {
 		t.Errorf("summary %+v", summary)
 	}
-	attempts, err := workload.ReadLedger(options.Ledger)
-	if err != nil || len(attempts) != summary.Attempted {
-		t.Fatalf("%d attempts in the ledger of %d, %v", len(attempts), summary.Attempted, err)
-	}
 	s := status(t, client)
-	written := executed(t, open(t, s, "east-db1"))
+	written := executed(t, open(t, client, "east-db1"))
 	for _, server := range s.Servers {
-		db := open(t, s, server.Name)
+		db := open(t, client, server.Name)
 		within(t, func() error { return same(executed(t, db), written) })
-		rows, err := workload.ReadRows(t.Context(), db)
+		v, err := client.Verify(t.Context(), server.Name, options.Ledger)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, finding := range workload.Check(attempts, rows) {
-			t.Errorf("%s: %+v", server.Name, finding)
+		if v.Attempts != summary.Attempted || v.Rows == 0 || len(v.Findings) > 0 {
+			t.Errorf("%d attempts in the ledger of %d, and %+v", v.Attempts, summary.Attempted, v)
 		}
 	}
 }
@@ -208,8 +193,7 @@ func same(got, want string) error {
 }
 
 func cutAndHeal(t *testing.T, client *lab.Client) {
-	s := status(t, client)
-	east, west, near := open(t, s, "east-db1"), open(t, s, "west-db1"), open(t, s, "east-db2")
+	east, west, near := open(t, client, "east-db1"), open(t, client, "west-db1"), open(t, client, "east-db2")
 	if err := client.Cut(t.Context(), lab.CutRequest{Target: "east"}); err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +273,7 @@ func membersObey(t *testing.T, client *lab.Client) {
 func cloneRestarts(t *testing.T, client *lab.Client) {
 	s := status(t, client)
 	before := s.Servers[4].PID
-	db := open(t, s, "west-db2")
+	db := open(t, client, "west-db2")
 	for _, statement := range []string{
 		"STOP REPLICA", "SET GLOBAL super_read_only = OFF", "SET GLOBAL clone_valid_donor_list = '10.1.0.11:3306'",
 	} {

@@ -64,6 +64,10 @@ func launch(ctx context.Context, options Options) (*Client, error) {
 	if _, err := mysqld.Prepare(ctx, installation, options.MySQL); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
+	// The logs of an earlier lab would be taken for this one's.
+	if err := os.RemoveAll(where.path("logs")); err != nil {
+		return nil, fmt.Errorf("lab: %w: %w", ErrDirectory, err)
+	}
 	if err := where.create(); err != nil {
 		return nil, err
 	}

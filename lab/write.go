@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/regentdb/regent/lab/mysqld"
 	"github.com/regentdb/regent/lab/workload"
 )
 
@@ -101,4 +103,50 @@ func (c *Client) WriteInside(ctx context.Context, described string) (workload.Su
 		err = fmt.Errorf("lab: ledger: %w", closeErr)
 	}
 	return summary, err
+}
+
+// Verification is a comparison of one server's rows with ledgers.
+type Verification struct {
+	Server   string             `json:"server"`
+	Attempts int                `json:"attempts"`
+	Rows     int                `json:"rows"`
+	Findings []workload.Finding `json:"findings"`
+}
+
+// Verify compares the rows of a server with the ledgers of all writers. The
+// error wraps ErrUnknown for a server that the lab does not have.
+func (c *Client) Verify(ctx context.Context, server string, ledgers ...string) (Verification, error) {
+	v := Verification{Server: server, Findings: []workload.Finding{}}
+	attempts, err := workload.ReadLedger(ledgers...)
+	if err != nil {
+		return v, err
+	}
+	db, err := c.OpenServer(ctx, server)
+	if err != nil {
+		return v, err
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := workload.ReadRows(ctx, db)
+	if err != nil {
+		return v, fmt.Errorf("lab: verify %s: %w", server, err)
+	}
+	v.Attempts, v.Rows = len(attempts), len(rows)
+	v.Findings = append(v.Findings, workload.Check(attempts, rows)...)
+	return v, nil
+}
+
+// OpenServer answers a pool of the administrator's connections to a server, by
+// its socket, which no cut touches. The caller closes it. The error wraps
+// ErrUnknown for a server that the lab does not have.
+func (c *Client) OpenServer(ctx context.Context, name string) (*sql.DB, error) {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range status.Servers {
+		if s.Name == name {
+			return mysqld.Dial(s.Socket, mysqld.Account{User: status.MySQL.AdminUser, Password: status.MySQL.AdminPassword})
+		}
+	}
+	return nil, fmt.Errorf("lab: server %s: %w", name, ErrUnknown)
 }

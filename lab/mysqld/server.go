@@ -102,14 +102,18 @@ func (s *Server) Close() { _ = s.Kill() }
 
 // Open answers a pool of the administrator's connections over the socket,
 // which no cut of a network touches.
-func (s *Server) Open() (*sql.DB, error) {
+func (s *Server) Open() (*sql.DB, error) { return Dial(s.spec.Socket, s.admin) }
+
+// Dial answers a pool of an account's connections over a server's socket. It
+// does not connect yet; the caller closes it.
+func Dial(socket string, account Account) (*sql.DB, error) {
 	config := mysql.NewConfig()
-	config.Net, config.Addr = "unix", s.spec.Socket
-	config.User, config.Passwd = s.admin.User, s.admin.Password
+	config.Net, config.Addr = "unix", socket
+	config.User, config.Passwd = account.User, account.Password
 	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, fmt.Errorf("mysqld: connect to %s: %w", s.spec.Name, err)
+		return nil, fmt.Errorf("mysqld: connect over %s: %w", socket, err)
 	}
 	return sql.OpenDB(connector), nil
 }
