@@ -64,7 +64,7 @@ func Compare(ctx context.Context, r CompareRequest) (report.Summary, error) {
 	if err != nil {
 		return report.Summary{}, fmt.Errorf("binlog: compare %s with %s: %w", r.OldServer, r.NewPrimary.Server, err)
 	}
-	r.Log.Info("report", slog.String("id", r.ID), slog.String("cluster", r.Cluster),
+	r.Log.InfoContext(ctx, "report", slog.String("id", r.ID), slog.String("cluster", r.Cluster),
 		slog.Bool("complete", summary.Complete), slog.String("summary", summary.Sentence))
 	return summary, nil
 }
@@ -127,9 +127,10 @@ func (r CompareRequest) old(
 	d := diff.New(tables)
 	for _, tx := range all {
 		if executed.ContainsGTID(tx.GTID) {
-			r.Log.Warn("captured transaction is on the new primary by now", slog.String("gtid", tx.GTID.String()))
+			d.AddShared(tx)
+		} else {
+			d.AddOld(tx)
 		}
-		d.AddOld(tx)
 	}
 	return d, nil
 }

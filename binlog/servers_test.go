@@ -41,13 +41,9 @@ func newServer(t *testing.T, name string, id uint32) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sockets, err := os.MkdirTemp("", "regent-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(sockets) })
+	dir := t.TempDir()
 	spec := mysqld.Spec{
-		Name: name, Dir: filepath.Join(t.TempDir(), name), Socket: filepath.Join(sockets, "s"), ID: id,
+		Name: name, Dir: filepath.Join(dir, name), Socket: filepath.Join(dir, "s"), ID: id,
 		Address: freeAddress(t),
 	}
 	if err := spec.Create(template); err != nil {

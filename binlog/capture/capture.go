@@ -55,14 +55,14 @@ func Capture(ctx context.Context, r Request) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, err
 	}
-	m := Manifest{Common: r.Common}
+	m := r.inherited(before)
 	for _, source := range r.Servers {
 		m.Wanted = m.Wanted.Union(source.Extra)
 	}
 	for _, source := range r.ordered() {
 		entry := r.one(ctx, source, m, before.server(source.Server))
 		m.Servers = append(m.Servers, entry)
-		m.Captured = m.Captured.Union(entry.Captured)
+		m.Captured, m.Wanted = m.Captured.Union(entry.Captured), m.Wanted.Union(entry.Captured)
 		m.conclude()
 		if err := m.write(r.Dir); err != nil {
 			return m, err
@@ -91,6 +91,20 @@ func (r Request) ordered() []Source {
 	return slices.SortedStableFunc(slices.Values(r.Servers), func(a, b Source) int {
 		return cmp.Or(cmp.Compare(b.Extra.Count(), a.Extra.Count()), strings.Compare(a.Server, b.Server))
 	})
+}
+
+// inherited returns a manifest with what an earlier run captured from servers that the request no longer names: they
+// may have been cloned over since.
+func (r Request) inherited(before Manifest) Manifest {
+	m := Manifest{Common: r.Common}
+	for _, entry := range before.Servers {
+		named := slices.ContainsFunc(r.Servers, func(s Source) bool { return s.Server == entry.Server })
+		if !named && len(entry.Files) > 0 && entry.verify(r.Dir) == nil {
+			m.Servers = append(m.Servers, entry)
+			m.Captured, m.Wanted = m.Captured.Union(entry.Captured), m.Wanted.Union(entry.Captured)
+		}
+	}
+	return m
 }
 
 func (m Manifest) server(name string) ServerCapture {
@@ -125,7 +139,7 @@ func (m *Manifest) conclude() {
 // one captures from one server what no earlier one gave.
 func (r Request) one(ctx context.Context, source Source, m Manifest, before ServerCapture) ServerCapture {
 	wanted := source.Extra.Subtract(m.Captured)
-	if kept, ok := r.kept(before, source, wanted); ok {
+	if kept, ok := r.kept(ctx, before, source, wanted); ok {
 		return kept
 	}
 	entry := ServerCapture{
@@ -145,21 +159,25 @@ func (r Request) one(ctx context.Context, source Source, m Manifest, before Serv
 		old.Reason, old.Grown = entry.Reason, entry.Grown
 		entry = old
 	}
-	r.Log.Info("capture", slog.String("server", entry.Server), slog.Bool("complete", entry.Complete),
+	r.Log.InfoContext(ctx, "capture", slog.String("server", entry.Server), slog.Bool("complete", entry.Complete),
 		slog.Uint64("transactions", entry.Captured.Count()), slog.String("reason", entry.Reason))
 	return entry
 }
 
-// kept returns the entry of an earlier run where it holds all that is wanted now and its files are sound.
-func (r Request) kept(before ServerCapture, source Source, wanted gtid.Set) (ServerCapture, bool) {
-	if !before.Complete || wanted.IsEmpty() || !before.Captured.Contains(wanted) {
+// kept returns the entry of an earlier run where it holds all that is wanted now and its files are sound. Files are
+// kept also when nothing is wanted of the server any more.
+func (r Request) kept(
+	ctx context.Context, before ServerCapture, source Source, wanted gtid.Set,
+) (ServerCapture, bool) {
+	if !before.Complete || len(before.Files) == 0 || !before.Captured.Contains(wanted) {
 		return ServerCapture{}, false
 	}
 	if err := before.verify(r.Dir); err != nil {
-		r.Log.Warn("captured file is not sound; capturing again", slog.String("server", source.Server), slog.Any("error", err))
+		r.Log.WarnContext(ctx, "captured file is not sound; capturing again",
+			slog.String("server", source.Server), slog.Any("error", err))
 		return ServerCapture{}, false
 	}
-	before.Extra = source.Extra
+	before.Extra = before.Captured.Union(source.Extra)
 	return before, true
 }
 

@@ -69,8 +69,13 @@ func (c Class) String() string {
 	return "UNKNOWN"
 }
 
-// MarshalText returns the name.
-func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+// MarshalText returns the name; it returns an error for a value that is no class.
+func (c Class) MarshalText() ([]byte, error) {
+	if c < Noop || c > Opaque {
+		return nil, fmt.Errorf("classify: %d is no class", int(c))
+	}
+	return []byte(c.String()), nil
+}
 
 // UnmarshalText is the inverse of MarshalText; it returns an error for any other text.
 func (c *Class) UnmarshalText(text []byte) error {

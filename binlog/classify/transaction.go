@@ -55,6 +55,9 @@ func ofTransaction(d *diff.Divergence, old diff.Transaction, t *taint) Transacti
 	tx := Transaction{
 		GTID: old.GTID, CommittedAt: old.CommittedAt, Statements: old.Statements, Undecodable: old.Undecodable,
 	}
+	if old.Shared {
+		return shared(tx, old)
+	}
 	worst := verdict{Noop, "the transaction changes no row"}
 	for i, change := range old.Changes {
 		row, v := ofChange(d, change, t)
@@ -68,6 +71,15 @@ func ofTransaction(d *diff.Divergence, old diff.Transaction, t *taint) Transacti
 		worst = worse(worst, verdict{Opaque, reason})
 	}
 	tx.Class, tx.Reason = worst.class, worst.reason
+	return tx
+}
+
+// shared settles a transaction that both sides have.
+func shared(tx Transaction, old diff.Transaction) Transaction {
+	tx.Class, tx.Reason = Already, "the new primary has this very transaction by now"
+	for _, change := range old.Changes {
+		tx.Rows = append(tx.Rows, Row{Row: change.Row, Class: tx.Class, Reason: tx.Reason, Counterpart: tx.GTID})
+	}
 	return tx
 }
 

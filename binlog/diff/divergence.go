@@ -44,6 +44,8 @@ type Change struct {
 type Transaction struct {
 	*decode.Transaction
 	Changes []Change
+	// Shared says that the new primary has the transaction itself: it is no part of the divergence any more.
+	Shared bool
 }
 
 // Divergence is the whole comparison. Transactions of the old side are added first, in commit order, then those of
@@ -57,13 +59,12 @@ type Divergence struct {
 	Order []Key
 	// Altered says, by table, which statement of the new side may have changed it as a whole.
 	Altered map[Name]string
-	// NewCount is the number of transactions of the new side.
-	NewCount int
+	shared  map[gtid.GTID]bool
 }
 
 // New returns an empty comparison over the definitions, which must cover every table of the old side.
 func New(tables map[Name]*Definition) *Divergence {
-	return &Divergence{Tables: tables, States: map[Key]*State{}, Altered: map[Name]string{}}
+	return &Divergence{Tables: tables, States: map[Key]*State{}, Altered: map[Name]string{}, shared: map[gtid.GTID]bool{}}
 }
 
 // AddOld adds the next transaction of the old side.
@@ -73,6 +74,16 @@ func (d *Divergence) AddOld(tx *decode.Transaction) {
 		out.Changes = append(out.Changes, d.change(tx, row))
 	}
 	d.Old = append(d.Old, out)
+}
+
+// AddShared adds a captured transaction that the new primary has by now.
+func (d *Divergence) AddShared(tx *decode.Transaction) {
+	out := Transaction{Transaction: tx, Shared: true}
+	for _, row := range tx.Rows {
+		out.Changes = append(out.Changes, Change{Row: row})
+	}
+	d.Old = append(d.Old, out)
+	d.shared[tx.GTID] = true
 }
 
 func (d *Divergence) change(tx *decode.Transaction, row decode.Row) Change {
@@ -131,9 +142,11 @@ func (d *Divergence) step(table *Definition, key Key, spelled, from, to []decode
 	return state
 }
 
-// AddNew adds the next transaction of the new side.
+// AddNew adds the next transaction of the new side. Transactions that were added as shared are passed over.
 func (d *Divergence) AddNew(tx *decode.Transaction) {
-	d.NewCount++
+	if d.shared[tx.GTID] {
+		return
+	}
 	for _, statement := range tx.Statements {
 		m := mentionsOf(statement)
 		for name := range d.Tables {
