@@ -93,6 +93,10 @@ type Config struct {
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 2 * time.Second
+	// doneRest is how long an action that was done is not repeated: a probe interval and a report.
+	doneRest = time.Second
+	// deadlineGrace is what an action is given beyond its deadline to say how it ended.
+	deadlineGrace = 2 * time.Second
 	// holdLimit bounds the wait for the locks of an open record when the leadership begins.
 	holdLimit = time.Second
 	// submitTries is how often an order is recomputed when the state changed meanwhile.

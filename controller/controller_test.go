@@ -220,6 +220,83 @@ func TestFailingActionIsRetriedWithPatience(t *testing.T) {
 	}, "orders")
 }
 
+// TestDoneActionIsNotRepeatedBeforeItsEffectIsSeen wants an action until it is seen to have worked, as
+// decisions do that look at servers and not at outcomes.
+func TestDoneActionIsNotRepeatedBeforeItsEffectIsSeen(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		setting := "ON"
+		w.setDecide(func(s failover.State, _ failover.Input) failover.Decision {
+			a := failover.Action{ID: "a", Server: "db1", Settings: []failover.Setting{{Name: "x", Value: setting}}}
+			return failover.Decision{Next: s, Actions: []failover.Action{a}}
+		})
+		advance(900 * time.Millisecond)
+		if acts := strings.Count(strings.Join(w.trace.take(), "\n"), "act a"); acts != 1 {
+			t.Errorf("the action was started %d times", acts)
+		}
+		w.mu.Lock()
+		setting = "OFF"
+		w.mu.Unlock()
+		advance(300 * time.Millisecond)
+		if acts := strings.Count(strings.Join(w.trace.take(), "\n"), "act a"); acts != 1 {
+			t.Errorf("with other contents the action was started %d times", acts)
+		}
+	}, "orders")
+}
+
+// TestOutcomesAreNotedTogether has three actions end one after the other, each within the time of a commit.
+func TestOutcomesAreNotedTogether(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.setDecide(func(s failover.State, in failover.Input) failover.Decision {
+			d := failover.Decision{Next: s}
+			if s.Epoch == 0 {
+				d.Next.Epoch, d.Next.Recovery = 1, &failover.Recovery{Stage: failover.StageRevoke}
+			}
+			r := *d.Next.Recovery
+			d.Next.Recovery = &r
+			for _, res := range in.Results {
+				r.Donors = append(r.Donors, res.Action.Server)
+			}
+			for i, server := range []string{"db1", "db2", "db3"} {
+				if !slices.Contains(r.Donors, server) {
+					w.servers.set(time.Duration(20*(i+1))*time.Millisecond, "")
+					d.Actions = append(d.Actions, failover.Action{ID: server, Server: server})
+				}
+			}
+			if len(r.Donors) == 3 {
+				r.Stage = failover.StageCatchUp
+			}
+			return d
+		})
+		advance(5 * time.Second)
+		commits := strings.Count(strings.Join(w.trace.take(), "\n"), "commit")
+		if r := w.state("orders").Recovery; commits > 3 || r.Stage != failover.StageCatchUp || len(r.Donors) != 3 {
+			t.Errorf("%d commits led to %+v", commits, r)
+		}
+	}, "orders")
+}
+
+func TestOutcomesAreNotKeptWaitingForLong(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		w.setDecide(func(s failover.State, in failover.Input) failover.Decision {
+			d := failover.Decision{Next: s, Actions: []failover.Action{{ID: "slow", Server: "db2"}}}
+			for range in.Results {
+				d.Next.Counter++
+			}
+			if d.Next.Counter == 0 {
+				d.Actions = append(d.Actions, failover.Action{ID: "fast", Server: "db1"})
+			}
+			return d
+		})
+		w.servers.set(10*time.Millisecond, "")
+		advance(5 * time.Millisecond)
+		w.servers.set(time.Hour, "")
+		advance(time.Second)
+		if n := w.state("orders").Counter; n == 0 {
+			t.Error("an outcome waits for an action that takes an hour")
+		}
+	}, "orders")
+}
+
 func TestSlowCommitDelaysOnlyItsCluster(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
 		for i := range 5 {

@@ -1,7 +1,10 @@
 package controller
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,20 +25,13 @@ type crew struct {
 	held  bool // the servers of an open record were locked in this term
 	// lanes maps what may do one thing at a time to the action that occupies it: until its outcome
 	// was seen by a committed decision.
-	lanes    map[string]string
-	inbox    []failover.Result
-	failures map[string]failure // by action
-}
-
-// failure is how an action has fared so far.
-type failure struct {
-	times int
-	until time.Time // not tried again before
-	text  string
+	lanes map[string]string
+	inbox []failover.Result
+	ended map[string]ending // by action, of those that are still wanted
 }
 
 func newCrew(l *loop) crew {
-	return crew{l: l, lanes: map[string]string{}, failures: map[string]failure{}}
+	return crew{l: l, lanes: map[string]string{}, ended: map[string]ending{}}
 }
 
 // serve follows the leadership and tells whether this node leads. Another term ends all actions of
@@ -60,7 +56,7 @@ func (c *crew) release() {
 		delete(c.lanes, lane(&r.Action))
 	}
 	c.inbox, c.leash, c.let, c.term, c.held = nil, nil, nil, 0, false
-	clear(c.failures)
+	clear(c.ended)
 }
 
 // dismiss ends all actions for good.
@@ -128,34 +124,45 @@ func (c *crew) settle(n int) {
 	c.inbox = append([]failover.Result(nil), c.inbox[n:]...)
 }
 
-// ready picks the wanted actions that may start now: at most one per lane, in the given order, and
-// none that has just failed. It forgets the failures of what is no longer wanted.
-func (c *crew) ready(wanted []failover.Action) []failover.Action {
+// working tells whether actions are under way besides those of the first n outcomes.
+func (c *crew) working(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lanes) > n
+}
+
+// ready picks the wanted actions that may start once a decision that saw the first n outcomes stands: at
+// most one per lane, in the given order, and none that has just ended.
+func (c *crew) ready(wanted []failover.Action, n int) []failover.Action {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forget(wanted)
-	taken := map[string]bool{}
+	busy := maps.Clone(c.lanes)
+	for _, r := range c.inbox[:n] {
+		delete(busy, lane(&r.Action))
+	}
 	var out []failover.Action
 	for _, a := range wanted {
 		key := lane(&a)
-		if _, busy := c.lanes[key]; busy || taken[key] || now.Before(c.failures[a.ID].until) {
+		if _, taken := busy[key]; taken || c.ended[a.ID].rests(&a, now) {
 			continue
 		}
-		taken[key] = true
+		busy[key] = a.ID
 		out = append(out, a)
 	}
 	return out
 }
 
+// forget drops what is known of actions that are no longer wanted. The lock is held.
 func (c *crew) forget(wanted []failover.Action) {
-	kept := map[string]failure{}
+	kept := map[string]ending{}
 	for _, a := range wanted {
-		if f, failed := c.failures[a.ID]; failed {
-			kept[a.ID] = f
+		if e, known := c.ended[a.ID]; known {
+			kept[a.ID] = e
 		}
 	}
-	c.failures = kept
+	c.ended = kept
 }
 
 // start runs an action in a goroutine of its own.
@@ -164,10 +171,7 @@ func (c *crew) start(ctx context.Context, g *errgroup.Group, a failover.Action) 
 	leash, term := c.leash, c.term
 	c.lanes[lane(&a)] = a.ID
 	c.mu.Unlock()
-	limit := a.Deadline
-	if limit <= 0 {
-		limit = c.l.c.cfg.Deadline
-	}
+	limit := cmp.Or(a.Deadline, c.l.c.cfg.Deadline) + deadlineGrace
 	c.l.c.cfg.Logger.InfoContext(ctx, "action begins", "cluster", a.Cluster, "server", a.Server,
 		"action", a.Kind, "id", a.ID, "epoch", a.Epoch)
 	g.Go(func() error {
@@ -185,34 +189,21 @@ func (c *crew) report(ctx context.Context, term uint64, r failover.Result, took 
 	c.mu.Lock()
 	news := true
 	if term == c.term {
-		news = c.judge(&r)
+		before := c.ended[r.Action.ID]
+		c.ended[r.Action.ID] = before.and(&r, time.Now())
+		news = before.failed != r.Err
 		c.inbox = append(c.inbox, r)
 	} else {
 		delete(c.lanes, lane(&r.Action))
 	}
 	c.mu.Unlock()
 	notify(c.l.wake)
-	log := c.l.c.cfg.Logger.With("cluster", r.Action.Cluster, "server", r.Action.Server,
-		"action", r.Action.Kind, "id", r.Action.ID, "took", took)
-	switch {
-	case r.Err == "":
-		log.InfoContext(ctx, "action done")
-	case news:
-		log.WarnContext(ctx, "action failed", "error", r.Err)
+	level := slog.LevelDebug
+	if r.Err != "" && news {
+		level = slog.LevelWarn
 	}
-}
-
-// judge counts a failure and tells whether it says anything new. The lock is held.
-func (c *crew) judge(r *failover.Result) bool {
-	id := r.Action.ID
-	before := c.failures[id]
-	if r.Err == "" {
-		delete(c.failures, id)
-		return true
-	}
-	wait := min(firstRetry<<min(before.times, 10), lastRetry)
-	c.failures[id] = failure{times: before.times + 1, until: time.Now().Add(wait), text: r.Err}
-	return before.text != r.Err
+	c.l.c.cfg.Logger.Log(ctx, level, "action ended", "cluster", r.Action.Cluster, "server", r.Action.Server,
+		"action", r.Action.Kind, "id", r.Action.ID, "took", took, "error", r.Err)
 }
 
 // do hands an action to whoever can do it and completes the result.

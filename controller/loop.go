@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,6 +23,8 @@ type loop struct {
 	crew crew
 	// The last sentences that were logged, so that only changes are.
 	reason, trouble string
+	// waiting is since when a decision that only keeps books was put off; zero: none is.
+	waiting time.Time
 }
 
 func newLoop(c *Controller, name string, end context.CancelFunc) *loop {
@@ -71,13 +74,39 @@ func (l *loop) decide(ctx context.Context, g *errgroup.Group, term uint64) error
 	l.crew.hold(ctx, cluster.State.Recovery)
 	results := l.crew.outcomes()
 	d := l.c.cfg.Rules.Decide(cluster.State, l.c.input(&state, &cluster, term, results))
+	if l.canWait(&cluster.State, &d, results) {
+		return nil
+	}
 	committed, err := l.commit(ctx, &cluster, &d)
 	if err != nil {
 		return err
 	}
+	l.waiting = time.Time{}
 	l.crew.settle(len(results))
 	l.say(ctx, d.Reason)
 	return l.act(ctx, g, &cluster.Spec, d.Actions, committed)
+}
+
+// canWait tells that a decision only notes outcomes while other actions are under way: nothing can start
+// because of it and nobody has to be told. It is put off, for a tick at most, and its outcomes are offered
+// again, so that the outcome that everything waits for need not queue behind a commit.
+func (l *loop) canWait(now *failover.State, d *failover.Decision, results []failover.Result) bool {
+	if len(results) == 0 || len(d.Events) > 0 || turned(now, &d.Next) || !l.crew.working(len(results)) ||
+		len(l.crew.ready(d.Actions, len(results))) > 0 {
+		return false
+	}
+	if l.waiting.IsZero() {
+		l.waiting = time.Now()
+	}
+	return time.Since(l.waiting) < l.c.cfg.Tick
+}
+
+// turned tells that more than books change between two states.
+func turned(a, b *failover.State) bool {
+	if a.Epoch != b.Epoch || a.Primary != b.Primary || (a.Recovery == nil) != (b.Recovery == nil) {
+		return true
+	}
+	return a.Recovery != nil && (a.Recovery.Stage != b.Recovery.Stage || a.Recovery.Candidate != b.Recovery.Candidate)
 }
 
 // commit proposes the decision where it changes anything and tells whether it did.
@@ -97,7 +126,7 @@ func (l *loop) commit(ctx context.Context, cluster *fsm.Cluster, d *failover.Dec
 
 // act starts what is not under way yet.
 func (l *loop) act(ctx context.Context, g *errgroup.Group, spec *policy.ClusterSpec, wanted []failover.Action, committed bool) error {
-	ready := l.crew.ready(wanted)
+	ready := l.crew.ready(wanted, 0)
 	switch {
 	case len(ready) == 0:
 		return nil
