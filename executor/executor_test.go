@@ -18,36 +18,34 @@ func wanted() []failover.Setting {
 	return []failover.Setting{{Name: "rpl_semi_sync_source_enabled", Value: "ON"}}
 }
 
-// every is one action of each kind on a server that needs it done.
-func every() map[failover.ActionKind]struct {
+// undone is an action of some kind on a server that needs it done.
+type undone struct {
 	action failover.Action
 	facts  *topology.Facts
 	first  string // the first thing done to the server after leadership was verified
-} {
-	type c = struct {
-		action failover.Action
-		facts  *topology.Facts
-		first  string
-	}
+}
+
+// every is one case for each kind of action that is done on a server.
+func every() []undone {
 	target := gtid.MustParse(uuidA + ":1-9")
-	return map[failover.ActionKind]c{
-		failover.ActConfigure:  {failover.Action{Settings: wanted()}, replica(uuidA + ":1-9"), "observe"},
-		failover.ActFence:      {failover.Action{}, primary(uuidA + ":1-9"), "fence"},
-		failover.ActRevoke:     {failover.Action{}, replica(uuidA + ":1-9"), "stop_receiver"},
-		failover.ActCatchUp:    {failover.Action{Target: target}, replica(uuidA + ":1-9"), "await"},
-		failover.ActPrepare:    {failover.Action{Target: target, Settings: wanted()}, replica(uuidA + ":1-9"), "become_source rpl_semi_sync_source_enabled"},
-		failover.ActFollow:     {failover.Action{Source: "db2"}, replica(uuidA + ":1-9"), "follow db2:3306  acker=false"},
-		failover.ActOpen:       {failover.Action{WaitCount: 1}, replica(uuidA + ":1-9"), "open 1"},
-		failover.ActQuarantine: {failover.Action{}, primary(uuidA + ":1-9"), "fence"},
-		failover.ActClone:      {failover.Action{Source: "db2"}, replica(uuidA + ":1-9"), "observe"},
+	prepare := failover.Action{Kind: failover.ActPrepare, Target: target, Settings: wanted()}
+	return []undone{
+		{failover.Action{Kind: failover.ActConfigure, Settings: wanted()}, replica(uuidA + ":1-9"), "observe"},
+		{failover.Action{Kind: failover.ActFence}, primary(), "fence"},
+		{failover.Action{Kind: failover.ActRevoke}, replica(uuidA + ":1-9"), "stop_receiver"},
+		{failover.Action{Kind: failover.ActCatchUp, Target: target}, replica(uuidA + ":1-9"), "await"},
+		{prepare, replica(uuidA + ":1-9"), "become_source rpl_semi_sync_source_enabled"},
+		{failover.Action{Kind: failover.ActFollow, Source: "db2"}, replica(uuidA + ":1-9"), "follow db2:3306  acker=false"},
+		{failover.Action{Kind: failover.ActOpen, WaitCount: 1}, replica(uuidA + ":1-9"), "open 1"},
+		{failover.Action{Kind: failover.ActQuarantine}, primary(), "fence"},
+		{failover.Action{Kind: failover.ActClone, Source: "db2"}, replica(uuidA + ":1-9"), "observe"},
 	}
 }
 
 func TestLockThenVerifyThenAct(t *testing.T) {
-	for kind, c := range every() {
-		t.Run(string(kind), func(t *testing.T) {
+	for _, c := range every() {
+		t.Run(string(c.action.Kind), func(t *testing.T) {
 			b := newBench(t, c.facts)
-			c.action.Kind = kind
 			if res := b.do(t, c.action); res.Err != "" || res.Facts == nil || res.By != "east-1" || res.At.IsZero() {
 				t.Errorf("%+v", res)
 			}
@@ -60,8 +58,7 @@ func TestLockThenVerifyThenAct(t *testing.T) {
 }
 
 func TestDeposedLeaderTouchesNothing(t *testing.T) {
-	for kind, c := range every() {
-		c.action.Kind = kind
+	for _, c := range every() {
 		cases := map[string]func(*bench){
 			"the quorum says no":            func(b *bench) { b.leader.deposed = errors.New("leadership lost") },
 			"a new term began meanwhile":    func(b *bench) { b.leader.next = 6 },
@@ -69,7 +66,7 @@ func TestDeposedLeaderTouchesNothing(t *testing.T) {
 			"it does not lead":              func(b *bench) { b.leader.leading = false },
 		}
 		for name, depose := range cases {
-			t.Run(string(kind)+"/"+name, func(t *testing.T) {
+			t.Run(string(c.action.Kind)+"/"+name, func(t *testing.T) {
 				b := newBench(t, c.facts)
 				depose(b)
 				res := b.do(t, c.action)
@@ -119,12 +116,11 @@ func TestAlreadyDoneChangesNothing(t *testing.T) {
 }
 
 func TestLostConnectionIsNotRetried(t *testing.T) {
-	for kind, c := range every() {
-		t.Run(string(kind), func(t *testing.T) {
+	for _, c := range every() {
+		t.Run(string(c.action.Kind), func(t *testing.T) {
 			b := newBench(t, c.facts)
 			name, _, _ := strings.Cut(c.first, " ")
 			b.session.wrong[name] = errBroken
-			c.action.Kind = kind
 			if res := b.do(t, c.action); !strings.Contains(res.Err, errBroken.Error()) {
 				t.Errorf("%q", res.Err)
 			}
@@ -174,8 +170,11 @@ func TestHoldLocksWithoutEffect(t *testing.T) {
 func TestActionsThatAreNotOnServersAreRefused(t *testing.T) {
 	b := newBench(t, replica(""))
 	for _, a := range []failover.Action{
-		{Kind: failover.ActCapture}, {Kind: failover.ActCompare}, {Kind: "dance"},
-		{Kind: failover.ActFollow, Source: "elsewhere"}, {Kind: failover.ActCatchUp, Donors: []string{"elsewhere"}},
+		{Kind: failover.ActCapture},
+		{Kind: failover.ActCompare},
+		{Kind: "dance"},
+		{Kind: failover.ActFollow, Source: "elsewhere"},
+		{Kind: failover.ActCatchUp, Donors: []string{"elsewhere"}},
 	} {
 		if res := b.do(t, a); res.Err == "" {
 			t.Errorf("%s was accepted", a.Kind)

@@ -297,9 +297,9 @@ func replica(executed string) *topology.Facts {
 	}
 }
 
-// primary is a writable server.
-func primary(executed string) *topology.Facts {
-	f := replica(executed)
+// primary is a writable server that has executed nine transactions.
+func primary() *topology.Facts {
+	f := replica(uuidA + ":1-9")
 	f.Source = nil
 	f.Variables["read_only"], f.Variables["super_read_only"] = "OFF", "OFF"
 	return f

@@ -68,27 +68,30 @@ func follow(a failover.Action, source string, left func() time.Duration) step {
 				return facts, fmt.Errorf("it is writable and is not re-pointed before it is fenced: %w", err)
 			}
 		}
-		done := follows(facts, source, a.Acker)
-		if done {
-			fresh, err := s.Observe(ctx)
-			if err != nil {
-				return fresh, err
-			}
-			facts, done = fresh, follows(fresh, source, a.Acker)
-		}
-		if !done {
-			if lacksAcker(facts, a.Acker) {
-				if _, err := s.InstallPlugins(ctx); err != nil {
-					return facts, err
-				}
-			}
-			var err error
-			if facts, err = s.Follow(ctx, source, a.SourceUUID, a.Acker, a.Target); err != nil {
-				return facts, err
-			}
+		facts, err := point(ctx, s, a, source)
+		if err != nil {
+			return facts, err
 		}
 		return awaitReceived(ctx, s, facts, a.Target, left)
 	}
+}
+
+// point re-points a read-only server, unless a fresh look shows that this is done.
+func point(ctx context.Context, s Session, a failover.Action, source string) (*topology.Facts, error) {
+	facts := s.Facts()
+	if follows(facts, source, a.Acker) {
+		fresh, err := s.Observe(ctx)
+		if err != nil || follows(fresh, source, a.Acker) {
+			return fresh, err
+		}
+		facts = fresh
+	}
+	if lacksAcker(facts, a.Acker) {
+		if facts, err := s.InstallPlugins(ctx); err != nil {
+			return facts, err
+		}
+	}
+	return s.Follow(ctx, source, a.SourceUUID, a.Acker, a.Target)
 }
 
 func lacksAcker(f *topology.Facts, acker bool) bool {

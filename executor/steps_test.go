@@ -18,7 +18,7 @@ import (
 func (b *bench) after() []string { return b.journal.lines[2:] }
 
 func TestBlockedFenceGoesOffline(t *testing.T) {
-	b := newBench(t, primary(uuidA+":1-9"))
+	b := newBench(t, primary())
 	b.session.wrong["fence"] = errors.New("read_only is blocked")
 	res := b.do(t, failover.Action{Kind: failover.ActFence})
 	if !res.Offline || !strings.Contains(res.Err, "offline_mode") || !strings.Contains(res.Err, "read_only is blocked") {
@@ -35,7 +35,7 @@ func TestRevokeReadsBackTheReceiver(t *testing.T) {
 	if res := b.do(t, failover.Action{Kind: failover.ActRevoke}); res.Err == "" || res.Facts != nil {
 		t.Errorf("sets from before the stop were handed on: %+v", res)
 	}
-	b = newBench(t, primary(uuidA+":1-9"))
+	b = newBench(t, primary())
 	if res := b.do(t, failover.Action{Kind: failover.ActRevoke}); res.Err != "" || res.Facts == nil {
 		t.Errorf("a server without a channel has nothing to revoke: %+v", res)
 	}
@@ -98,7 +98,7 @@ func TestOpenWaitsForAckers(t *testing.T) {
 }
 
 func TestFollowFencesFirstOrRefuses(t *testing.T) {
-	b := newBench(t, primary(uuidA+":1-9"))
+	b := newBench(t, primary())
 	a := failover.Action{Kind: failover.ActFollow, Source: "db2", SourceUUID: uuidA, Acker: true, Target: gtid.MustParse(uuidA + ":1-9")}
 	if res := b.do(t, a); res.Err != "" {
 		t.Error(res.Err)
@@ -106,7 +106,7 @@ func TestFollowFencesFirstOrRefuses(t *testing.T) {
 	if diff := cmp.Diff([]string{"fence", "follow db2:3306 " + uuidA + " acker=true"}, b.after()); diff != "" {
 		t.Error(diff)
 	}
-	b = newBench(t, primary(uuidA+":1-9"))
+	b = newBench(t, primary())
 	b.session.wrong["fence"] = errors.New("read_only is blocked")
 	if res := b.do(t, a); !strings.Contains(res.Err, "not re-pointed") {
 		t.Errorf("%q", res.Err)
@@ -148,7 +148,7 @@ func TestQuarantineMakesTheLogFinal(t *testing.T) {
 	if diff := cmp.Diff([]string{"fence", "stop_receiver", "await"}, b.after()); diff != "" {
 		t.Error(diff)
 	}
-	b = newBench(t, primary(uuidA+":1-9"))
+	b = newBench(t, primary())
 	b.session.wrong["fence"] = errors.New("read_only is blocked")
 	if res = b.do(t, failover.Action{Kind: failover.ActQuarantine}); res.Err != "" || res.Facts.On("offline_mode") {
 		t.Errorf("%+v", res)
@@ -156,7 +156,7 @@ func TestQuarantineMakesTheLogFinal(t *testing.T) {
 	if diff := cmp.Diff([]string{"fence", "drain", "online", "stop_receiver"}, b.after()); diff != "" {
 		t.Error(diff)
 	}
-	f = primary(uuidA + ":1-9")
+	f = primary()
 	f.Variables["offline_mode"], f.Status["rpl_semi_sync_source_wait_sessions"] = "ON", "3"
 	b = newBench(t, f)
 	b.do(t, failover.Action{Kind: failover.ActQuarantine})
@@ -191,7 +191,7 @@ func TestCloneTakesTheLockAgain(t *testing.T) {
 	if res := b.do(t, a); !strings.Contains(res.Err, "the copy lacks "+uuidA+":9") {
 		t.Errorf("%q", res.Err)
 	}
-	b = newBench(t, primary(uuidA+":1-9"))
+	b = newBench(t, primary())
 	if res := b.do(t, a); res.Err == "" {
 		t.Error("a writable server was wiped")
 	}
