@@ -1,0 +1,158 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/api/apitest"
+	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
+)
+
+// split is the sample after a forced split: both primaries write, the old one is out of the leader's
+// sight but not of its own node's.
+func split() *apitest.World {
+	w := apitest.New()
+	w.Look("west-db1", func(s *topology.ServerView) {
+		s.Facts.Variables["read_only"], s.Facts.Variables["super_read_only"] = "OFF", "OFF"
+		s.Facts.Source = nil
+	})
+	w.Look("east-db1", func(s *topology.ServerView) { s.Sights = s.Sights[1:] })
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Epoch, c.State.Primary = 4, "west-db1" })
+	return w
+}
+
+// returned is the sample with a diverged server that came back.
+func returned() *apitest.World {
+	w := apitest.New()
+	withReport(w)
+	extra := gtid.MustParse("00000002-0000-0000-0000-000000000000:8-9")
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		m := c.State.Servers["east-db2"]
+		m.Quarantine = &failover.Quarantine{Since: apitest.Epoch(), Reason: "holds 2 transactions that east-db1 lacks", Extra: extra, Fenced: true, Divergence: apitest.Report}
+		c.State.Servers["east-db2"] = m
+	})
+	w.Look("east-db2", func(s *topology.ServerView) {
+		s.Facts.Executed = s.Facts.Executed.Union(extra)
+		s.Facts.Source = nil
+	})
+	return w
+}
+
+// held is the sample on hold: the primary is gone and nobody can prove it.
+func held() *apitest.World {
+	w := apitest.New()
+	w.Lose("east-db1")
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		c.State.Hold = &failover.Hold{Since: apitest.Epoch(), Reason: "no evidence against east-db1", Missing: []string{"evidence that east-db1 is gone"}}
+		c.State.CooldownUntil = apitest.Epoch().Add(10 * time.Minute)
+	})
+	return w
+}
+
+// TestShapes compares every read with its golden file, and with the schema that describes it.
+func TestShapes(t *testing.T) {
+	doc := describe(t)
+	worlds := map[string]func() *apitest.World{"ok": apitest.New, "split": split, "returned": returned, "held": held}
+	tests := []struct{ world, path, schema string }{
+		{"ok", "/v1/status", "Status"},
+		{"held", "/v1/status", "Status"},
+		{"ok", "/v1/clusters", "[]ClusterStatus"},
+		{"ok", "/v1/clusters/orders", "Topology"},
+		{"split", "/v1/clusters/orders", "Topology"},
+		{"returned", "/v1/clusters/orders", "Topology"},
+		{"ok", "/v1/clusters/orders/history", "[]HistoryEntry"},
+		{"ok", "/v1/reports", "[]ReportEntry"},
+		{"returned", "/v1/reports", "[]ReportEntry"},
+		{"returned", "/v1/reports/orders-d1", "Report"},
+		{"ok", "/v1/audit", "[]AuditEntry"},
+		{"ok", "/v1/specs", "Specs"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.world+strings.ReplaceAll(tt.path, "/", "_"), func(t *testing.T) {
+			answer := call(t, newServer(t, worlds[tt.world]()).Handler(), apitest.Viewer, "GET", tt.path, "")
+			if answer.Code != http.StatusOK {
+				t.Fatalf("status %d: %s", answer.Code, answer.Body)
+			}
+			var pretty bytes.Buffer
+			if err := json.Indent(&pretty, answer.Body.Bytes(), "", "  "); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tt.world+strings.ReplaceAll(tt.path, "/", "_")+".json", pretty.Bytes())
+			conforms(t, doc, tt.schema, answer.Body.Bytes())
+		})
+	}
+}
+
+func describe(t *testing.T) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.Description())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatalf("the description is not valid OpenAPI: %v", err)
+	}
+	return doc
+}
+
+// conforms checks a JSON text against a schema of the description; "[]" means a list of it.
+func conforms(t *testing.T, doc *openapi3.T, name string, text []byte) {
+	t.Helper()
+	var values []any
+	single, list := strings.CutPrefix(name, "[]")
+	if list {
+		if err := json.Unmarshal(text, &values); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		var v any
+		if err := json.Unmarshal(text, &v); err != nil {
+			t.Fatal(err)
+		}
+		values = []any{v}
+	}
+	for _, v := range values {
+		if err := doc.Components.Schemas[single].Value.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
+			t.Errorf("%s: %v", single, err)
+		}
+	}
+}
+
+// TestDescription keeps the description in step with the routes and their roles.
+func TestDescription(t *testing.T) {
+	doc := describe(t)
+	want := map[string]bool{}
+	for _, op := range newServer(t, apitest.New()).Operations() {
+		want[op.Method+" "+op.Path] = true
+		item := doc.Paths.Value(op.Path)
+		if item == nil || item.GetOperation(op.Method) == nil {
+			t.Errorf("%s %s is not described", op.Method, op.Path)
+			continue
+		}
+		if role := item.GetOperation(op.Method).Extensions["x-regent-role"]; fmt.Sprint(role) != string(op.Role) && op.Role != "" {
+			t.Errorf("%s %s needs %q, described is %v", op.Method, op.Path, op.Role, role)
+		}
+		if open := item.GetOperation(op.Method).Security; (open != nil && len(*open) == 0) != (op.Role == "") {
+			t.Errorf("%s %s: described security does not fit the role %q", op.Method, op.Path, op.Role)
+		}
+	}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			if !want[method+" "+path] {
+				t.Errorf("%s %s is described and does not exist", method, path)
+			}
+		}
+	}
+}
