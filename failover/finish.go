@@ -74,7 +74,7 @@ func (d *decider) finish(opened *Step) {
 	if d.semiSync() && r.WaitCount == 0 {
 		d.s.Unproven = "no server of region " + d.region(r.Candidate) + " acknowledges"
 	}
-	d.s.Baseline, d.s.OpenBoot = opened.Executed.Union(r.Target), opened.Boot
+	d.s.Baseline, d.s.OpenBoot, d.s.OpenedAt = opened.Executed.Union(r.Target), opened.Boot, d.in.Now
 	d.member(r.Candidate, func(m *Member) { m.Former, m.Away, m.Quarantine = 0, false, nil })
 	for _, s := range d.in.Spec.Servers {
 		if s.Name != r.Candidate {
@@ -186,7 +186,7 @@ func (d *decider) absorbOpen(res Result) {
 	if res.Action.Kind != ActOpen || res.Err != "" || res.Facts == nil || res.Action.Server != d.s.Primary {
 		return
 	}
-	d.s.OpenBoot, d.s.Baseline = res.Facts.BootedAt, res.Facts.Executed
+	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.BootedAt, res.Facts.Executed, d.in.Now
 	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: "it is the primary of the epoch and its ackers hold everything it has"})
 }
 

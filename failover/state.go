@@ -29,6 +29,9 @@ type State struct {
 	ProveUpTo gtid.Set `json:"prove_up_to,omitzero"`
 	// OpenBoot is the boot of the primary in which it was last opened or seen writable.
 	OpenBoot int64 `json:"open_boot,omitempty"`
+	// OpenedAt is when that was known, on the clock of the leader then: older answers say nothing
+	// about an open primary.
+	OpenedAt time.Time `json:"opened_at,omitzero"`
 	// Servers holds what is agreed about single servers, by name.
 	Servers  map[string]Member `json:"servers,omitempty"`
 	Recovery *Recovery         `json:"recovery,omitempty"`

@@ -84,6 +84,7 @@ type stage struct {
 	t      *testing.T
 	out    strings.Builder
 	fields []string
+	blind  bool // the next decision sees nothing new
 }
 
 func (s *stage) printf(format string, args ...any) { fmt.Fprintf(&s.out, format, args...) }
@@ -105,7 +106,7 @@ func (s *stage) run(fields []string) {
 	s.t.Helper()
 	s.fields = fields
 	commands := map[string]func(){
-		"ready": s.ready, "tick": func() { s.tick(true) }, "settle": s.settle, "run": s.carryOutSome, "lose": s.lose,
+		"ready": s.ready, "tick": func() { s.tick(true) }, "blind": func() { s.blind = true; s.tick(true); s.blind = false }, "settle": s.settle, "run": s.carryOutSome, "lose": s.lose,
 		"advance": s.advance, "state": func() { s.printf("%s\n", s.describe(s.state)) },
 		"kill": s.kill, "start": s.start, "hang": s.hang, "resume": s.resume, "cut": s.cutCommand, "heal": s.heal,
 		"write": s.write, "sync": s.syncAll, "set": s.set, "persist": s.set, "policy": s.policy, "server": s.configureServer,
@@ -132,7 +133,9 @@ func (s *stage) ready() {
 // tick makes a decision and commits it.
 func (s *stage) tick(show bool) failover.Decision {
 	s.now = s.now.Add(100 * time.Millisecond)
-	s.look()
+	if !s.blind {
+		s.look()
+	}
 	before := s.state
 	d := failover.Decide(s.state, s.input())
 	again := failover.Decide(s.state, s.input())

@@ -22,8 +22,12 @@ func (d *decider) watch() {
 	d.reason = diag.Reason
 	switch diag.Condition {
 	case topology.PrimaryHealthy:
+		fp := d.in.View.Find(d.s.Primary).Facts
+		if d.primaryReplaced(fp) {
+			return
+		}
 		d.unhold(diag.Reason)
-		d.keep(d.in.View.Find(d.s.Primary).Facts)
+		d.keep(fp)
 	case topology.PrimaryReadOnly:
 		d.reopen(d.in.View.Find(d.s.Primary).Facts)
 	case topology.PrimaryDead, topology.PrimaryHung:
@@ -81,9 +85,6 @@ func stable(reason string) string {
 
 // keep brings every server to where it belongs while the primary is well. fp are its facts.
 func (d *decider) keep(fp *topology.Facts) {
-	if d.primaryReplaced(fp) {
-		return
-	}
 	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.BootedAt)
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
@@ -212,6 +213,10 @@ func (d *decider) reopen(fp *topology.Facts) {
 		return
 	}
 	if d.s.OpenBoot != 0 && topology.SameBoot(d.s.OpenBoot, fp.BootedAt) {
+		if d.in.Now.Sub(d.s.OpenedAt) <= d.in.View.Find(d.s.Primary).Age {
+			d.say("%s was opened; waiting for an answer newer than that", d.s.Primary)
+			return
+		}
 		d.hold("hold", nil, []string{"a writable " + d.s.Primary}, "%s was made read-only while it ran, and regent did not do it: make it writable again, or order a failover", d.s.Primary)
 		return
 	}
