@@ -4,7 +4,8 @@
 //
 // Invariants:
 //   - Silence is only silence. A verdict says what happened on this node's own connections and how
-//     long ago, by this node's monotonic clock; times of two machines are never compared.
+//     long ago, by this node's monotonic clock; times of two machines are never compared. An answer is
+//     as old as its question, and ages on the way to another node.
 //   - A server that hangs delays nothing: an attempt ends when the probe timeout has passed, the
 //     verdict is then silent, and the last answer goes on ageing.
 //   - A node that hangs delays nothing: each peer is told by a goroutine of its own, and is always

@@ -13,7 +13,9 @@ type peer struct {
 	id     string
 	urgent chan struct{} // something meaningful changed
 	soon   chan struct{} // positions moved while a cluster is in alert
-	failed bool          // the last report did not arrive; owned by tell
+	// Owned by tell.
+	failed bool          // the last report did not arrive
+	trip   time.Duration // how long the last one that arrived took, there and back
 }
 
 func newPeer(id string) *peer {
@@ -67,7 +69,13 @@ func (p *peer) settle(ctx context.Context) {
 func (o *Observer) send(ctx context.Context, p *peer) {
 	limit, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
 	defer cancel()
-	err := o.cfg.Publish(limit, p.id, o.Report())
+	r := o.Report()
+	ageAnswers(&r, p.trip)
+	began := time.Now()
+	err := o.cfg.Publish(limit, p.id, r)
+	if err == nil {
+		p.trip = time.Since(began)
+	}
 	if ctx.Err() != nil || (err != nil) == p.failed {
 		return
 	}
@@ -76,6 +84,16 @@ func (o *Observer) send(ctx context.Context, p *peer) {
 		o.cfg.Logger.WarnContext(ctx, "reports to a node do not arrive", "node", p.id, "error", err)
 	} else {
 		o.cfg.Logger.InfoContext(ctx, "reports to a node arrive", "node", p.id)
+	}
+}
+
+// ageAnswers makes the answers in a report as old as they will be at the latest when it arrives. A
+// refusal is not aged: where two nodes disagree, the receiver takes the answer for the older one.
+func ageAnswers(r *topology.Report, trip time.Duration) {
+	for i := range r.Sights {
+		if r.Sights[i].LastAnswer != topology.Never {
+			r.Sights[i].LastAnswer += trip
+		}
 	}
 }
 

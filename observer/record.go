@@ -22,9 +22,11 @@ type attempt struct {
 type record struct {
 	target Target
 	// sight holds what does not age; sightAt fills in the ages.
-	sight    topology.Sight
-	since    time.Time // when the reach became what it is
-	answered time.Time // zero: never
+	sight topology.Sight
+	since time.Time // when the reach became what it is
+	// answered is when the last attempt that was answered began; zero: never. The server may have
+	// answered any time after it: an answer from far away must not look newer than a refusal nearby.
+	answered time.Time
 	quiet    quiet
 }
 
@@ -54,7 +56,7 @@ func (r *record) answer(a attempt, start time.Time) {
 		up.SilentFor = r.quiet.heard(up, a.ended)
 	}
 	r.turn(topology.ReachOK, a.ended)
-	r.answered = a.ended
+	r.answered = a.began
 	r.sight.ConnectionLost = false
 	r.sight.Refusals = 0
 	r.sight.Error = ""

@@ -166,3 +166,36 @@ func TestTelling(t *testing.T) {
 		}
 	}
 }
+
+func TestAnswersAgeOnTheirWay(t *testing.T) {
+	r := topology.Report{Sights: []topology.Sight{
+		{Server: "db1", LastAnswer: time.Second, Since: time.Minute}, {Server: "db2", LastAnswer: topology.Never, Since: time.Minute},
+	}}
+	ageAnswers(&r, 60*time.Millisecond)
+	want := []topology.Sight{
+		{Server: "db1", LastAnswer: 1060 * time.Millisecond, Since: time.Minute}, {Server: "db2", LastAnswer: topology.Never, Since: time.Minute},
+	}
+	if diff := cmp.Diff(want, r.Sights); diff != "" {
+		t.Errorf("sights (-want +got):\n%s", diff)
+	}
+}
+
+// TestRefusalNearbyOutweighsAnAnswerFromAfar: a server 30 ms away from n2 dies while its last answer is on its way
+// there, and the report of that answer arrives after n1 was refused.
+func TestRefusalNearbyOutweighsAnAnswerFromAfar(t *testing.T) {
+	start := time.Now()
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	far, near := newRecord(Target{}, start), newRecord(Target{}, start)
+	far.take(attempt{began: at(0), ended: at(60), facts: &topology.Facts{}}, start)
+	near.take(attempt{began: at(30), ended: at(31), facts: &topology.Facts{}}, start)
+	near.take(attempt{began: at(35), ended: at(36), reach: topology.ReachRefused, err: errRefused}, start)
+	near.take(attempt{began: at(41), ended: at(42), reach: topology.ReachRefused, err: errRefused}, start)
+	farReport := topology.Report{Node: "n2", Sights: []topology.Sight{far.sightAt(at(65))}}
+	ageAnswers(&farReport, 60*time.Millisecond)
+	nearReport := topology.Report{Node: "n1", Sights: []topology.Sight{near.sightAt(at(95))}}
+	v := topology.Assemble([]topology.Server{{}}, []topology.Received{{Report: nearReport}, {Report: farReport}}, time.Second)
+	answered, refused := v.Servers[0].Sights[1].LastAnswer, v.Servers[0].Sights[0].Since
+	if answered <= refused {
+		t.Errorf("the answer seems to be %s old and the refusal %s", answered, refused)
+	}
+}
