@@ -102,6 +102,13 @@ func oldSide(s *server) map[string]string {
 	s.run("SET SESSION binlog_row_value_options='', binlog_format=STATEMENT")
 	expect("OPAQUE", s.statement("UPDATE shop.orders SET state='stmt' WHERE id=103"))
 	s.run("SET SESSION binlog_format=ROW, sql_mode='NO_AUTO_VALUE_ON_ZERO'")
+	s.run("SET GLOBAL binlog_row_metadata=MINIMAL", "SET GLOBAL binlog_checksum=NONE")
+	expect("SAFE", s.statement(strings.ReplaceAll(everyValue, "%ID%", "4")))
+	expect("SAFE", s.statement("UPDATE shop.users SET name='Anna' WHERE mail='a@example.com'"))
+	s.run("SET GLOBAL binlog_row_metadata=FULL", "SET GLOBAL binlog_checksum=CRC32")
+	s.run("XA START 'x'", "INSERT INTO shop.users VALUES ('x@example.com','X','x')", "XA END 'x'")
+	expect("OPAQUE", s.statement("XA PREPARE 'x'"))
+	expect("OPAQUE", s.statement("XA COMMIT 'x'"))
 	// A statement names the table: what it touched there is unknown.
 	expect("OPAQUE", s.statement("INSERT INTO shop.orders (id, total) VALUES (0,1)"))
 	return want

@@ -20,17 +20,24 @@ func (d *Definition) KeyOf(image []decode.Value) (Key, bool) {
 	if image == nil || len(d.PrimaryKey) == 0 {
 		return Key{}, false
 	}
-	var id strings.Builder
 	for _, i := range d.PrimaryKey {
 		if i >= len(image) || image[i].Kind == decode.Absent {
 			return Key{}, false
 		}
-		folded := d.Columns[i].folded(image[i].Text)
+	}
+	return Key{Name: d.Name, ID: d.KeyID(d.KeyValues(image))}, true
+}
+
+// KeyID returns the ID of the key with these values.
+func (d *Definition) KeyID(values []decode.Value) string {
+	var id strings.Builder
+	for i, column := range d.PrimaryKey {
+		folded := d.Columns[column].folded(values[i].Text)
 		id.WriteString(strconv.Itoa(len(folded)))
 		id.WriteByte(':')
 		id.WriteString(folded)
 	}
-	return Key{Name: d.Name, ID: id.String()}, true
+	return id.String()
 }
 
 // KeyValues returns the values of the primary key's columns.
@@ -40,17 +47,6 @@ func (d *Definition) KeyValues(image []decode.Value) []decode.Value {
 		out = append(out, image[i])
 	}
 	return out
-}
-
-// ExactKey says whether two keys are the same to the server exactly when their bytes are: no column of the key has a
-// collation that takes different texts as equal.
-func (d *Definition) ExactKey() bool {
-	for _, i := range d.PrimaryKey {
-		if d.Columns[i].Kind() == decode.Text {
-			return false
-		}
-	}
-	return true
 }
 
 // folded undoes the differences in spelling that a collation overlooks most often: case, and spaces at the end.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
@@ -19,12 +18,8 @@ const batch = 500
 // the server compares keys, so that the key of what comes back may be spelled differently.
 func (s *Snapshot) Rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
 	out := make([][]decode.Value, len(keys))
-	size := 1
-	if d.ExactKey() {
-		size = batch
-	}
-	for first := 0; first < len(keys); first += size {
-		last := min(first+size, len(keys))
+	for first := 0; first < len(keys); first += batch {
+		last := min(first+batch, len(keys))
 		if err := s.batch(ctx, d, keys[first:last], out[first:last]); err != nil {
 			return nil, fmt.Errorf("live: %s: rows of %s: %w", s.server, d.Name, err)
 		}
@@ -32,37 +27,47 @@ func (s *Snapshot) Rows(ctx context.Context, d *diff.Definition, keys [][]decode
 	return out, nil
 }
 
+// batch reads many rows at once and finds the key of each by its spelling. Where a row fits none, the server takes
+// keys as equal that are spelled too differently: then each key is asked for alone.
 func (s *Snapshot) batch(ctx context.Context, d *diff.Definition, keys, out [][]decode.Value) error {
 	places := make(map[string]int, len(keys))
-	conditions := make([]string, 0, len(keys))
 	for i, key := range keys {
+		places[d.KeyID(key)] = i
+	}
+	strange := false
+	err := s.read(ctx, d, keys, func(row []decode.Value) {
+		place, ok := places[d.KeyID(d.KeyValues(row))]
+		strange = strange || !ok
+		if ok {
+			out[place] = row
+		}
+	})
+	if err != nil || !strange {
+		return err
+	}
+	for i := range keys {
+		out[i] = nil
+		if err := s.read(ctx, d, keys[i:i+1], func(row []decode.Value) { out[i] = row }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read calls visit with each row that has one of the keys.
+func (s *Snapshot) read(ctx context.Context, d *diff.Definition, keys [][]decode.Value, visit func([]decode.Value)) error {
+	conditions := make([]string, 0, len(keys))
+	for _, key := range keys {
 		conditions = append(conditions, condition(d, d.PrimaryKey, key))
-		places[id(key)] = i
 	}
 	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + strings.Join(conditions, " OR ")
 	return s.query(ctx, query, func(rows *sql.Rows) error {
-		image, err := scan(d, rows)
-		if err != nil {
-			return err
+		row, err := scan(d, rows)
+		if err == nil {
+			visit(row)
 		}
-		place, ok := 0, len(keys) == 1
-		if !ok {
-			place, ok = places[id(d.KeyValues(image))]
-		}
-		if ok {
-			out[place] = image
-		}
-		return nil
+		return err
 	})
-}
-
-// id tells exact keys apart.
-func id(key []decode.Value) string {
-	var out strings.Builder
-	for _, v := range key {
-		out.WriteString(strconv.Itoa(len(v.Text)) + ":" + v.Text)
-	}
-	return out.String()
 }
 
 // condition compares columns with values as the server compares them.
