@@ -95,10 +95,8 @@ func (s *Session) silenced(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	clients := got["clients"].column()
-	for _, id := range clients {
-		if err := s.kill(ctx, id); err != nil {
-			return false, err
-		}
+	if err := s.kill(ctx, clients...); err != nil {
+		return false, err
 	}
 	return len(clients) == 0 && got["waiting"].first()["n"] != "0", nil
 }

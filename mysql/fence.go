@@ -102,7 +102,7 @@ func (s *Session) clearWay(ctx context.Context, done <-chan struct{}, patience t
 		case <-done:
 			return nil
 		case <-end.C:
-			return killQuery(ctx, aide, s.id)
+			return endAll(ctx, aide, "QUERY", []string{s.id})
 		case <-tick.C:
 		}
 	}
@@ -120,21 +120,7 @@ func endWriters(ctx context.Context, aide *link) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range got["writers"].column() {
-		if err := killQuery(ctx, aide, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// killQuery ends the statement of a connection; a connection that is gone is no error.
-func killQuery(ctx context.Context, l *link, id string) error {
-	_, err := l.run(ctx, (&batch{}).effect("end the statement of connection "+id, "KILL QUERY "+id))
-	if code(err) == codeNoSuchThread {
-		return nil
-	}
-	return err
+	return endAll(ctx, aide, "QUERY", got["writers"].column())
 }
 
 // GoOffline disconnects applications and refuses new ones; accounts with CONNECTION_ADMIN or SUPER

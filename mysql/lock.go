@@ -94,13 +94,26 @@ func (s *Session) takeOver(ctx context.Context, h holder) error {
 	return err
 }
 
-// kill ends a connection; one that is gone already is no error.
-func (s *Session) kill(ctx context.Context, id string) error {
-	_, err := s.link.run(ctx, (&batch{}).effect("kill connection "+id, "KILL CONNECTION "+id))
-	if code(err) == codeNoSuchThread {
-		return nil
+// kill ends connections in one round trip; those that are gone already are no error.
+func (s *Session) kill(ctx context.Context, ids ...string) error {
+	return endAll(ctx, s.link, "CONNECTION", ids)
+}
+
+// endAll ends connections, or only their statements. A list in which one is gone is tried again
+// without it and those before it.
+func endAll(ctx context.Context, l *link, what string, ids []string) error {
+	for len(ids) > 0 {
+		b := &batch{}
+		for _, id := range ids {
+			b.query(id, "SELECT 1").effect("kill connection "+id, "KILL "+what+" "+id)
+		}
+		got, err := l.run(ctx, b)
+		if code(err) != codeNoSuchThread {
+			return err
+		}
+		ids = ids[len(got):]
 	}
-	return err
+	return nil
 }
 
 // holder is the connection that holds the lock, empty when it has just let go.

@@ -69,10 +69,8 @@ func statusValue(name string) string {
 // endPending kills connections whose change of read_only has not ended: it would land after the
 // server was opened.
 func (s *Session) endPending(ctx context.Context) error {
-	for _, id := range s.last.pending {
-		if err := s.kill(ctx, id); err != nil {
-			return err
-		}
+	if err := s.kill(ctx, s.last.pending...); err != nil {
+		return err
 	}
 	s.last.pending = nil
 	return nil

@@ -4,6 +4,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"strings"
 	"testing"
@@ -44,6 +45,54 @@ func TestLockIsTakenOverByLaterTermsOnly(t *testing.T) {
 	}
 	if _, err := db.Lock(t.Context(), Lease{"invoices", 1}); err != nil {
 		t.Errorf("another cluster's lock: %v", err)
+	}
+}
+
+func TestKillSkipsConnectionsThatAreGone(t *testing.T) {
+	db := start(t, 1)[0]
+	s := lock(t, db, 1)
+	app := db.application(t)
+	var ids []string
+	for range 3 {
+		c, err := app.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		var id string
+		if err := c.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	before, err := s.Observe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.kill(t.Context(), "4000000000", ids[0], "4000000001", ids[1], ids[2], "4000000002"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "they are gone", func() bool {
+		f, err := s.Observe(t.Context())
+		return err == nil && f.Applications == before.Applications-len(ids)
+	})
+}
+
+func TestEncryptedConnections(t *testing.T) {
+	all := start(t, 2)
+	for _, i := range all {
+		i.options.TLS = &tls.Config{InsecureSkipVerify: true} // the server made its certificate up
+	}
+	replicate(t, all)
+	s := lock(t, all[0], 2)
+	got, err := s.link.run(t.Context(), (&batch{}).query("cipher", "SHOW SESSION STATUS LIKE 'Ssl_cipher'"))
+	if err != nil || got["cipher"].pairs()["ssl_cipher"] == "" {
+		t.Errorf("regent's connection is not encrypted: %v, %v", got, err)
+	}
+	encrypted := all[0].scan(t, `SELECT COUNT(*) FROM performance_schema.threads t JOIN performance_schema.status_by_thread s USING (thread_id)
+		WHERE t.processlist_command LIKE 'Binlog Dump%' AND s.variable_name = 'Ssl_cipher' AND s.variable_value <> ''`)
+	if encrypted != "1" {
+		t.Errorf("%s encrypted receivers", encrypted)
 	}
 }
 
