@@ -10,62 +10,6 @@ import (
 	"github.com/regentdb/regent/topology"
 )
 
-// stageOpen waits until the primary of the new epoch is open. It opens only with its ackers attached;
-// until then the cluster holds and says who is missing.
-func (d *decider) stageOpen() {
-	r := d.s.Recovery
-	if o := d.s.Override; r.Kind == KindOverride && o != nil && d.in.Now.After(o.Expires) {
-		d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, r.Candidate)
-		return
-	}
-	d.retry(ActFollow)
-	d.retry(ActOpen)
-	d.attachLatecomers()
-	step := r.step(ActOpen, r.Candidate)
-	switch {
-	case step == nil:
-		d.intend(ActOpen, r.Candidate)
-	case step.State == StepDone:
-		d.finish(step)
-	case d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
-		d.replan(r.Candidate + " was lost while it was being opened")
-	case step.Tries > 0 && step.Error != "":
-		missing := d.notHolding()
-		d.hold("hold", nil, missing, "%s is the primary of epoch %d and not open yet: %s", r.Candidate, d.s.Epoch, openProblem(step.Error, r.Ackers))
-	}
-}
-
-// openProblem makes the next step of a person part of the reason.
-func openProblem(err string, ackers []string) string {
-	if len(ackers) == 0 {
-		return "no acker answers; start a server of its region"
-	}
-	return strings.TrimSpace(strings.SplitN(err, "\n", 2)[0])
-}
-
-// attachLatecomers points servers of the candidate's region that came back, and hold nothing extra,
-// at the new primary: each is committed as an acker first. A returning old primary is one of them.
-func (d *decider) attachLatecomers() {
-	r := d.s.Recovery
-	if !d.semiSync() {
-		return
-	}
-	for _, name := range d.ackersWanted(r.Candidate) {
-		f := d.facts(name)
-		if f == nil || r.step(ActFollow, name) != nil || f.Writable() || !r.Target.Contains(f.Received()) {
-			continue
-		}
-		r.Ackers = append(slices.Clone(r.Ackers), name)
-		slices.Sort(r.Ackers)
-		last := &r.Groups[len(r.Groups)-1]
-		last.Ackers = r.Ackers
-		if r.Kind == KindOverride {
-			r.WaitCount = min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers))
-		}
-		d.intend(ActFollow, name)
-	}
-}
-
 // finish closes the recovery: the new primary was read back as writable.
 func (d *decider) finish(opened *Step) {
 	r := d.s.Recovery
@@ -138,6 +82,9 @@ func (d *decider) absorb() {
 			d.absorbReport(res)
 		case ActQuarantine:
 			d.absorbQuarantine(res)
+			if d.s.Recovery != nil {
+				d.absorbStep(res)
+			}
 		case ActClone:
 			d.absorbClone(res)
 		case ActConfigure, ActFence, ActRevoke, ActCatchUp, ActPrepare, ActFollow, ActOpen:

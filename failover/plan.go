@@ -13,7 +13,7 @@ func (d *decider) plan() {
 	r := d.s.Recovery
 	c := d.collect()
 	q := d.question()
-	q.Primary = r.Old
+	q.Primary, q.Prepared = r.Old, r.Prepared
 	if r.Kind == KindOverride {
 		q.AcceptRegion = r.Ordered
 	}
@@ -60,7 +60,7 @@ func (d *decider) donors(c collected) []string {
 }
 
 // planAckers says who will acknowledge in the new epoch: declared servers of the candidate's region
-// that are not quarantined, the old primary excepted.
+// that are not quarantined and were asked to stop receiving from an earlier writer.
 func (d *decider) planAckers() {
 	r := d.s.Recovery
 	r.Ackers, r.WaitCount = nil, 0
@@ -68,7 +68,7 @@ func (d *decider) planAckers() {
 		return
 	}
 	for _, name := range d.ackersWanted(r.Candidate) {
-		if name != r.Old && r.step(ActRevoke, name) != nil {
+		if r.step(ActRevoke, name) != nil {
 			r.Ackers = append(r.Ackers, name)
 		}
 	}

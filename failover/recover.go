@@ -43,11 +43,7 @@ func (d *decider) revokeAll() {
 		d.emitPending()
 		return
 	}
-	for _, s := range d.in.Spec.Servers {
-		if s.Name != r.Old && d.facts(s.Name) != nil && d.s.Servers[s.Name].Quarantine == nil {
-			d.intend(ActRevoke, s.Name)
-		}
-	}
+	d.revokeLatecomers()
 	d.emitPending()
 }
 
@@ -165,11 +161,14 @@ func (d *decider) oldIsBack() bool {
 	return len(shortfall(r.Groups, d.counted)) > 0
 }
 
-// revokeLatecomers includes servers that came back after the stage began.
+// revokeLatecomers asks every server that answers to stop receiving, those included that came back
+// after the stage began. Once a candidate's opening was begun the old primary is one of them: it may
+// follow that candidate and acknowledge to it.
 func (d *decider) revokeLatecomers() {
 	r := d.s.Recovery
 	for _, s := range d.in.Spec.Servers {
-		if s.Name == r.Old || d.facts(s.Name) == nil || d.s.Servers[s.Name].Quarantine != nil {
+		writer := s.Name == r.Old && len(r.Groups) <= 1
+		if writer || d.facts(s.Name) == nil || d.s.Servers[s.Name].Quarantine != nil {
 			continue
 		}
 		if r.step(ActRevoke, s.Name) == nil {
@@ -234,56 +233,6 @@ func (d *decider) stageCatchUp() {
 	case d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
 		d.replan("the candidate " + r.Candidate + " is no longer reachable")
 	}
-}
-
-// attach arms the candidate and points the new ackers at it.
-func (d *decider) attach() {
-	r := d.s.Recovery
-	d.advance(StageAttach)
-	d.intend(ActPrepare, r.Candidate)
-	for _, name := range r.Ackers {
-		d.intend(ActFollow, name)
-	}
-}
-
-// stageAttach waits until the candidate is armed and enough ackers hold all that it has: then the
-// new epoch is committed, and only then does its primary open.
-func (d *decider) stageAttach() {
-	r := d.s.Recovery
-	d.retry(ActFollow)
-	prepare := r.step(ActPrepare, r.Candidate)
-	switch {
-	case prepare.State == StepFailed && prepare.Tries >= 3, prepare.State == StepPending && d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
-		d.replan("the candidate " + r.Candidate + " could not be prepared: " + prepare.Error)
-		return
-	case prepare.State != StepDone:
-		d.retry(ActPrepare)
-		return
-	}
-	if missing := d.notHolding(); len(r.Ackers)-len(missing) < r.WaitCount && !d.gone(missing) {
-		return
-	}
-	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1)})
-	d.s.Epoch++
-	d.member(r.Old, func(m *Member) { m.Former, m.Away = d.s.Epoch-1, true })
-	d.s.Primary = r.Candidate
-	d.advance(StageOpen)
-	d.intend(ActOpen, r.Candidate)
-}
-
-// notHolding lists the new ackers that are not known to hold the target.
-func (d *decider) notHolding() []string {
-	r := d.s.Recovery
-	var out []string
-	for _, name := range r.Ackers {
-		revoked, followed := r.step(ActRevoke, name), r.step(ActFollow, name)
-		held := revoked != nil && revoked.State == StepDone && revoked.Executed.Union(revoked.Received).Contains(r.Target)
-		held = held || (followed != nil && followed.State == StepDone && followed.Executed.Union(followed.Received).Contains(r.Target))
-		if !held {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // gone tells that none of the servers answers any more: the primary of the new epoch is then named,

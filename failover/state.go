@@ -157,12 +157,14 @@ type Recovery struct {
 	Old       string       `json:"old"`
 	Ordered   string       `json:"ordered,omitempty"` // the candidate an operator named
 	Candidate string       `json:"candidate,omitempty"`
-	Target    gtid.Set     `json:"target"` // what the candidate must have executed before it opens
-	Tail      gtid.Set     `json:"tail"`   // what servers elsewhere hold beyond Target, fetched within the budget
-	TailFrom  []string     `json:"tail_from,omitempty"`
-	Donors    []string     `json:"donors,omitempty"`
-	Ackers    []string     `json:"ackers,omitempty"` // A of the new epoch
-	WaitCount int          `json:"wait_count"`       // W of the new epoch
+	// Prepared are the candidates, also of earlier attempts, whose channel was or may be removed.
+	Prepared  []string `json:"prepared,omitempty"`
+	Target    gtid.Set `json:"target"` // what the candidate must have executed before it opens
+	Tail      gtid.Set `json:"tail"`   // what servers elsewhere hold beyond Target, fetched within the budget
+	TailFrom  []string `json:"tail_from,omitempty"`
+	Donors    []string `json:"donors,omitempty"`
+	Ackers    []string `json:"ackers,omitempty"` // A of the new epoch
+	WaitCount int      `json:"wait_count"`       // W of the new epoch
 	// Groups are the acker sets whose acknowledgements must be revoked: the old primary's, and
 	// that of every candidate whose opening was begun.
 	Groups    []AckGroup       `json:"groups,omitempty"`

@@ -24,6 +24,9 @@ type Question struct {
 	AcceptRegion string
 	// Quarantined maps servers that hold transactions the primary lacks to the reason.
 	Quarantined map[string]string
+	// Prepared are servers that regent itself has begun to turn into the primary: they need no
+	// replication channel any more.
+	Prepared []string
 }
 
 // filter rejects a server with a reason, or returns "". Rejections by region come first, so that a
@@ -96,8 +99,10 @@ func filterReachable(q *Question, s ServerSpec, f *topology.Facts) string {
 	return "is not reachable from any node"
 }
 
-func filterReplica(_ *Question, _ ServerSpec, f *topology.Facts) string {
+func filterReplica(q *Question, s ServerSpec, f *topology.Facts) string {
 	switch {
+	case f.Source == nil && slices.Contains(q.Prepared, s.Name):
+		return ""
 	case f.Source == nil:
 		return "has no replication channel"
 	case f.Source.ApplierError != "":

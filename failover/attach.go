@@ -1,0 +1,207 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// attemptsForTail bounds how often a recovery begins again to collect what returning servers hold.
+const attemptsForTail = 5
+
+// attach arms the candidate and points the new ackers at it.
+func (d *decider) attach() {
+	r := d.s.Recovery
+	d.advance(StageAttach)
+	if !slices.Contains(r.Prepared, r.Candidate) {
+		r.Prepared = append(slices.Clone(r.Prepared), r.Candidate)
+	}
+	d.intend(ActPrepare, r.Candidate)
+	for _, name := range r.Ackers {
+		d.intend(ActFollow, name)
+	}
+}
+
+// stageAttach waits until the candidate is armed and enough ackers hold all that it has, or cannot
+// be had for now: then the new epoch is committed, and only then does its primary open.
+func (d *decider) stageAttach() {
+	r := d.s.Recovery
+	d.retry(ActFollow)
+	d.drainWriters(r.Ackers)
+	late := d.in.Now.Sub(r.StageAt) > shortDeadline
+	switch prepare := r.step(ActPrepare, r.Candidate); {
+	case prepare.State == StepDone:
+	case prepare.State == StepFailed && prepare.Tries >= 3:
+		d.replan("the candidate " + r.Candidate + " could not be prepared: " + prepare.Error)
+		return
+	case d.facts(r.Candidate) == nil && late:
+		d.replan("the candidate " + r.Candidate + " was lost while it was being prepared")
+		return
+	default:
+		d.retry(ActPrepare)
+		return
+	}
+	if !d.enoughHold() && !d.gone(d.notHolding()) && !late {
+		return
+	}
+	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1)})
+	d.s.Epoch++
+	d.member(r.Old, func(m *Member) { m.Former, m.Away = d.s.Epoch-1, true })
+	d.s.Primary = r.Candidate
+	d.advance(StageOpen)
+	d.openCandidate()
+}
+
+// enoughHold tells whether enough ackers of the new epoch hold the target: what was acknowledged
+// before must not hang on the new primary alone, also when an acker attaches and still lacks it.
+func (d *decider) enoughHold() bool {
+	r := d.s.Recovery
+	return len(r.Ackers)-len(d.notHolding()) >= r.WaitCount
+}
+
+// notHolding lists the new ackers that are not known to hold the target.
+func (d *decider) notHolding() []string {
+	r := d.s.Recovery
+	var out []string
+	for _, name := range r.Ackers {
+		f := d.facts(name)
+		if !r.held(ActRevoke, name) && !r.held(ActFollow, name) && (f == nil || !f.Received().Contains(r.Target)) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// held tells whether a step of the current attempt found the target on the server.
+func (r *Recovery) held(kind ActionKind, server string) bool {
+	s := r.step(kind, server)
+	return s != nil && s.State == StepDone && s.Executed.Union(s.Received).Contains(r.Target)
+}
+
+// stageOpen waits until the primary of the new epoch is open. It opens only with its ackers attached;
+// until then the cluster holds and says who is missing.
+func (d *decider) stageOpen() {
+	r := d.s.Recovery
+	if o := d.s.Override; r.Kind == KindOverride && o != nil && d.in.Now.After(o.Expires) {
+		d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, r.Candidate)
+		return
+	}
+	d.retry(ActFollow)
+	d.retry(ActOpen)
+	d.drainWriters(d.ackersWanted(r.Candidate))
+	d.attachLatecomers()
+	d.openCandidate()
+	step := r.step(ActOpen, r.Candidate)
+	late := d.in.Now.Sub(r.StageAt) > shortDeadline
+	switch {
+	case step != nil && step.State == StepDone:
+		d.finish(step)
+	case d.facts(r.Candidate) == nil && late:
+		d.replan(r.Candidate + " was lost while it was being opened")
+	case late && !d.enoughHold() && d.extraHolder() != "" && r.Attempt < attemptsForTail:
+		d.replan(d.extraHolder() + " came back with transactions that nobody collected")
+	case step == nil || (step.Tries > 0 && step.Error != ""):
+		missing := d.unattached()
+		d.hold("hold", nil, missing, "%s is the primary of epoch %d and not open yet: %s", r.Candidate, d.s.Epoch, openProblem(step, r.WaitCount, missing))
+	}
+}
+
+// openCandidate intends the opening once enough ackers hold the target.
+func (d *decider) openCandidate() {
+	r := d.s.Recovery
+	if r.step(ActOpen, r.Candidate) == nil && d.enoughHold() {
+		d.intend(ActOpen, r.Candidate)
+	}
+}
+
+// openProblem makes the next step of a person part of the reason.
+func openProblem(step *Step, wait int, missing []string) string {
+	if len(missing) > 0 {
+		return fmt.Sprintf("%d of its ackers must be attached and hold all that it has; missing are %s", wait, strings.Join(missing, ", "))
+	}
+	if step == nil || step.Error == "" {
+		return "its ackers are being attached"
+	}
+	return strings.TrimSpace(strings.SplitN(step.Error, "\n", 2)[0])
+}
+
+// unattached lists the servers of the candidate's region that do not acknowledge to it, and why.
+func (d *decider) unattached() []string {
+	r := d.s.Recovery
+	fc := d.facts(r.Candidate)
+	var out []string
+	for _, name := range d.in.Spec.InRegion(d.region(r.Candidate)) {
+		f := d.facts(name)
+		switch {
+		case name == r.Candidate:
+		case f == nil:
+			out = append(out, name+" (not reachable)")
+		case d.s.Servers[name].Quarantine != nil:
+			out = append(out, name+" (quarantined)")
+		case !f.ReadOnly():
+			out = append(out, name+" (writable)")
+		case !r.Target.Contains(f.Received()):
+			out = append(out, name+" (holds transactions that "+r.Candidate+" lacks)")
+		case fc == nil || !fc.ReplicaAttached(f.UUID):
+			out = append(out, name+" (not attached)")
+		}
+	}
+	return out
+}
+
+// extraHolder is a server of the candidate's region that answers, is no writer any more, and holds
+// what the candidate lacks, or "".
+func (d *decider) extraHolder() string {
+	r := d.s.Recovery
+	for _, name := range d.ackersWanted(r.Candidate) {
+		if f := d.facts(name); f != nil && f.ReadOnly() && !r.Target.Contains(f.Received()) {
+			return name
+		}
+	}
+	return ""
+}
+
+// drainWriters makes earlier primaries among the servers read-only for good, since only then they can
+// follow. Their acknowledgements are revoked; commits that still wait on them are told to nobody.
+func (d *decider) drainWriters(servers []string) {
+	r := d.s.Recovery
+	d.retry(ActQuarantine)
+	for _, name := range servers {
+		f := d.facts(name)
+		if f == nil || (f.ReadOnly() && !f.On("offline_mode")) {
+			continue
+		}
+		if step := r.step(ActQuarantine, name); step == nil || (step.State == StepDone && d.answeredSince(name, step)) {
+			d.intend(ActQuarantine, name)
+		}
+	}
+}
+
+// answeredSince tells whether the server's facts are newer than the end of a step on it.
+func (d *decider) answeredSince(server string, step *Step) bool {
+	sv := d.in.View.Find(server)
+	return sv != nil && sv.Facts != nil && sv.Age < d.in.Now.Sub(step.EndedAt)
+}
+
+// attachLatecomers points servers of the candidate's region that came back, and hold nothing extra,
+// at the new primary: each is committed as an acker first. A returning old primary is one of them.
+func (d *decider) attachLatecomers() {
+	r := d.s.Recovery
+	if !d.semiSync() {
+		return
+	}
+	for _, name := range d.ackersWanted(r.Candidate) {
+		f := d.facts(name)
+		if f == nil || r.step(ActFollow, name) != nil || !f.ReadOnly() || !r.Target.Contains(f.Received()) {
+			continue
+		}
+		r.Ackers = append(slices.Clone(r.Ackers), name)
+		slices.Sort(r.Ackers)
+		last := &r.Groups[len(r.Groups)-1]
+		last.Ackers = r.Ackers
+		if r.Kind == KindOverride {
+			r.WaitCount = min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers))
+		}
+		d.intend(ActFollow, name)
+	}
+}
