@@ -90,7 +90,8 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	if err != nil {
 		return report.Summary{}, err
 	}
-	newOnly, err := r.new(ctx, manifest, d)
+	common := ancestor(manifest, executed)
+	newOnly, err := r.new(ctx, common, d)
 	if err != nil {
 		return report.Summary{}, err
 	}
@@ -99,7 +100,7 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	}
 	return report.Write(r.Dir, report.Input{
 		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
-		Manifest: manifest, OldOnly: manifest.Wanted, NewOnly: newOnly,
+		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
 		Transactions: classify.Classify(d), Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
 	})
 }
@@ -135,11 +136,21 @@ func (r CompareRequest) old(
 	return d, nil
 }
 
+// ancestor is what the two sides share: all that the new primary has and any captured server had too. A replica that
+// was behind does not make it smaller, else what it lacked would look like a change of the new side.
+func ancestor(manifest Manifest, executed gtid.Set) gtid.Set {
+	old := manifest.Common
+	for _, server := range manifest.Servers {
+		old = old.Union(server.Executed)
+	}
+	return executed.Intersect(old)
+}
+
 // new reads what the new side did since the common ancestor and returns which transactions these were. The exclusion
-// is all that the two sides share, and nothing that the new primary never had: it refuses its own GTIDs that it lacks.
-func (r CompareRequest) new(ctx context.Context, manifest Manifest, d *diff.Divergence) (gtid.Set, error) {
+// holds nothing that the new primary never had: it refuses its own GTIDs that it lacks.
+func (r CompareRequest) new(ctx context.Context, common gtid.Set, d *diff.Divergence) (gtid.Set, error) {
 	var seen []gtid.GTID
-	err := capture.Transactions(ctx, r.NewPrimary, manifest.Common, func(tx *decode.Transaction) error {
+	err := capture.Transactions(ctx, r.NewPrimary, common, func(tx *decode.Transaction) error {
 		seen = append(seen, tx.GTID)
 		d.AddNew(tx)
 		return nil
@@ -148,7 +159,7 @@ func (r CompareRequest) new(ctx context.Context, manifest Manifest, d *diff.Dive
 		return gtid.Set{}, err
 	}
 	newOnly := gtid.Of(seen...)
-	if missing := r.Enew.Subtract(manifest.Common).Subtract(newOnly); !missing.IsEmpty() {
+	if missing := r.Enew.Subtract(common).Subtract(newOnly); !missing.IsEmpty() {
 		return gtid.Set{}, fmt.Errorf("the binary log of %s ends without %s", r.NewPrimary.Server, missing)
 	}
 	return newOnly, nil

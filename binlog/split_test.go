@@ -238,6 +238,27 @@ func requestOf(m binlog.Manifest, dir string, servers ...*server) binlog.Capture
 	return r
 }
 
+func TestAReplicaThatWasBehindDoesNotBlurTheAncestor(t *testing.T) {
+	old, second, fresh := newServer(t, "east-db1", 1), newServer(t, "east-db2", 2), newServer(t, "west-db1", 3)
+	old.run(schema()...)
+	second.follow(old)
+	old.run("UPDATE shop.orders SET state='both' WHERE id=1") // The second server never gets this.
+	fresh.follow(old)
+	want := map[string]string{
+		old.statement("UPDATE shop.orders SET total=11 WHERE id=1"):    "SAFE",
+		second.statement("UPDATE shop.orders SET total=12 WHERE id=2"): "SAFE",
+	}
+	dir := filepath.Join(t.TempDir(), "report")
+	captureOf(t, dir, fresh, old, second)
+	summary, err := binlog.Compare(t.Context(), compareRequest(dir, fresh))
+	if err != nil || !summary.Complete || !summary.Gtids.NewOnly.IsEmpty() {
+		t.Fatalf("complete %v, new side %s, %v", summary.Complete, summary.Gtids.NewOnly, err)
+	}
+	if diff := cmp.Diff(want, classesOf(t, dir)); diff != "" {
+		t.Errorf("classes: (-want +got)\n%s", diff)
+	}
+}
+
 func TestPurgedLogMakesTheReportIncomplete(t *testing.T) {
 	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
 	old.run(schema()...)

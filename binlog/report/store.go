@@ -35,6 +35,8 @@ type Input struct {
 	ID, Cluster          string
 	OldServer, NewServer string
 	Manifest             capture.Manifest
+	// Common is what the two sides shared when the comparison was made.
+	Common gtid.Set
 	// OldOnly is what only the old side has: what the report must account for.
 	OldOnly gtid.Set
 	// NewOnly is what only the new side had when the live rows were read.
@@ -90,7 +92,7 @@ func newSummary(in Input) Summary {
 		ID: in.ID, Cluster: in.Cluster, State: Open, OldServer: in.OldServer, NewServer: in.NewServer,
 		Servers: []ServerExtra{}, Captured: in.Manifest.Captured.Count(), ByClass: map[string]int{},
 		Tables: []TableCount{}, CreatedAt: in.CreatedAt,
-		Gtids: Sets{Common: in.Manifest.Common, OldOnly: in.OldOnly, NewOnly: in.NewOnly, Captured: in.Manifest.Captured},
+		Gtids: Sets{Common: in.Common, OldOnly: in.OldOnly, NewOnly: in.NewOnly, Captured: in.Manifest.Captured},
 	}
 	for _, server := range in.Manifest.Servers {
 		s.Servers = append(s.Servers, ServerExtra{Server: server.Server, Extra: server.Extra})
