@@ -97,15 +97,19 @@ func (s *supervisor) exec(conn *net.UnixConn) (int, error) {
 		return 0, fmt.Errorf("lab: run %s in %s: %w", request.Argv[0], request.Region, err)
 	}
 	var ended atomic.Bool
-	go forwardSignals(messages, cmd.Process.Pid, &ended)
+	var forwarding sync.WaitGroup
+	forwarding.Go(func() { forwardSignals(messages, cmd.Process.Pid, &ended) })
 	err = cmd.Wait()
 	ended.Store(true)
+	// What the client has to say no longer matters; the forwarding ends with it.
+	_ = conn.CloseRead()
+	forwarding.Wait()
 	return exitCode(err)
 }
 
 // forwardSignals passes the client's signals on to the command's process
 // group, and kills it when the client goes away before the command has ended.
-// It ends with the connection, which the caller closes.
+// It ends with the reading side of the connection, which the caller closes.
 func forwardSignals(messages *json.Decoder, group int, ended *atomic.Bool) {
 	for {
 		message := execSignal{Signal: int(syscall.SIGKILL)}
