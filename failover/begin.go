@@ -28,7 +28,7 @@ func (d *decider) begin(diag topology.Diagnosis) {
 		return
 	}
 	groups := d.groups()
-	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }); len(missing) > 0 {
+	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 {
 		d.hold("hold", verdicts, missing, "%s; acknowledged writes could be lost without %s", brief(diag), strings.Join(missing, "; "))
 		return
 	}

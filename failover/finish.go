@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -120,12 +121,28 @@ func (d *decider) absorbStep(res Result) {
 	}
 	if step.Name == ActRevoke {
 		step.Counts, step.Why = d.counts(step.Server, res.Facts)
+		step.Fenced = d.fencedWriter(step.Server, res.Facts)
 		if slices.ContainsFunc(r.Groups, func(g AckGroup) bool { return slices.Contains(g.Ackers, step.Server) }) {
+			if step.Counts {
+				r.Proven = maps.Clone(r.Proven)
+				if r.Proven == nil {
+					r.Proven = map[string]gtid.Set{}
+				}
+				r.Proven[step.Server] = step.Executed.Union(step.Received)
+			}
 			return
 		}
 		step.Counts = r.Kind == KindOverride || (!d.semiSync() && d.region(step.Server) == d.in.Spec.HomeRegion)
 		step.Why = "is no acker"
 	}
+}
+
+// fencedWriter tells whether an earlier writer can acknowledge no more because it is read-only, with
+// all that it ever acknowledged on its disk.
+func (d *decider) fencedWriter(server string, f *topology.Facts) bool {
+	writer := slices.ContainsFunc(d.s.Recovery.Groups, func(g AckGroup) bool { return g.Writer == server })
+	durable := topology.SameBoot(d.s.OpenBoot, f.BootedAt) || (f.Variables["sync_binlog"] == "1" && f.Variables["innodb_flush_log_at_trx_commit"] == "1")
+	return writer && durable && f.ReadOnly() && !commitsWait(f)
 }
 
 // absorbOpen notes that the primary of the epoch was opened again after a boot.

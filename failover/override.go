@@ -72,7 +72,7 @@ func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) err
 		return refused("the loss of acknowledged writes is unknown, because %s", why)
 	}
 	groups := d.groups()
-	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }); len(missing) > 0 {
+	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 {
 		return refused("acknowledged writes could be lost without %s", strings.Join(missing, "; "))
 	}
 	if !d.semiSync() && d.facts(d.s.Primary) == nil {

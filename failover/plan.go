@@ -85,7 +85,11 @@ func (d *decider) addEvidence() {
 		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "super_read_only=ON returned and both variables were read back"})
 	}
 	for _, g := range r.Groups {
-		if len(shortfall([]AckGroup{g}, d.counted)) > 0 {
+		if d.writerFenced(g.Writer) {
+			r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
+			continue
+		}
+		if len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
 			continue
 		}
 		var stopped []string

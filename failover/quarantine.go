@@ -18,6 +18,9 @@ func (d *decider) extras(f, fp *topology.Facts) gtid.Set {
 // quarantine commits that the server is kept apart, before anything is done to it.
 func (d *decider) quarantine(server string, extra gtid.Set) {
 	reason := fmt.Sprintf("holds %d transactions that %s lacks", extra.Count(), d.s.Primary)
+	if extra.IsEmpty() {
+		reason = "commits that " + d.s.Primary + " may lack wait on it for acknowledgements"
+	}
 	div := d.divergence(server)
 	div.Extras[server] = extra
 	d.member(server, func(m *Member) {
@@ -54,10 +57,15 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 	switch {
 	case !q.Fenced || f.Writable():
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
-	case extra.IsEmpty() && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled):
+	case extra.IsEmpty() && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled || div.empty()):
 		d.member(server, func(m *Member) { m.Quarantine = nil })
 		d.event(Event{Kind: "rejoin", Decision: server + " leaves quarantine", Reason: "it holds nothing that " + d.s.Primary + " lacks"})
 	}
+}
+
+// empty tells that no server turned out to hold anything, so that there is nothing to report.
+func (v *Divergence) empty() bool {
+	return v.State == DivergenceCapturing && v.Union().IsEmpty() && v.Captured.IsEmpty()
 }
 
 func (d *decider) report(id string) *Divergence {
@@ -104,7 +112,7 @@ func (d *decider) primaryFacts() *topology.Facts {
 // settle drives the reports: capture when every holder's log is final, then compare.
 func (d *decider) settle(fp *topology.Facts) {
 	d.s.Divergences = slices.DeleteFunc(d.s.Divergences, func(v Divergence) bool {
-		return v.State == DivergenceCapturing && len(v.Extras) == 0 && v.Captured.IsEmpty() && !d.quarantinedBy(v.ID)
+		return v.empty() && !d.quarantinedBy(v.ID)
 	})
 	for i := range d.s.Divergences {
 		div := &d.s.Divergences[i]

@@ -121,7 +121,7 @@ func (d *decider) stageRevoke() {
 	}
 	d.retry(ActRevoke)
 	d.revokeLatecomers()
-	missing := shortfall(r.Groups, d.counted)
+	missing := shortfall(r.Groups, d.counted, d.writerFenced)
 	if len(missing) > 0 && r.Kind != KindOverride {
 		if d.in.Now.Sub(r.StageAt) > shortDeadline {
 			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
@@ -140,12 +140,18 @@ func (d *decider) counted(server string) (bool, string) {
 	switch {
 	case step == nil:
 		return false, "is not reachable"
-	case step.State == StepFailed:
+	case step.State == StepFailed || (step.State == StepPending && step.Tries > 0):
 		return false, "cannot be stopped: " + step.Error
 	case step.State == StepPending:
 		return false, "has not stopped receiving yet"
 	}
 	return step.Counts, step.Why
+}
+
+// writerFenced tells whether an earlier writer was read back as read-only in this attempt.
+func (d *decider) writerFenced(writer string) bool {
+	step := d.s.Recovery.step(ActRevoke, writer)
+	return step != nil && step.State == StepDone && step.Fenced
 }
 
 // oldIsBack tells whether the old primary answers again before anybody was chosen.
@@ -158,7 +164,7 @@ func (d *decider) oldIsBack() bool {
 	if diag.Condition != topology.PrimaryHealthy && diag.Condition != topology.PrimaryReadOnly {
 		return false
 	}
-	return len(shortfall(r.Groups, d.counted)) > 0
+	return len(shortfall(r.Groups, d.counted, d.writerFenced)) > 0
 }
 
 // revokeLatecomers asks every server that answers to stop receiving, those included that came back
@@ -169,6 +175,10 @@ func (d *decider) revokeLatecomers() {
 	for _, s := range d.in.Spec.Servers {
 		writer := s.Name == r.Old && len(r.Groups) <= 1
 		if writer || d.facts(s.Name) == nil || d.s.Servers[s.Name].Quarantine != nil {
+			continue
+		}
+		if f := d.facts(s.Name); !f.ReadOnly() || f.On("offline_mode") {
+			d.drainWriters([]string{s.Name}) // first; its sets are final after that
 			continue
 		}
 		if r.step(ActRevoke, s.Name) == nil {
@@ -264,6 +274,8 @@ func (d *decider) retry(kind ActionKind) {
 func (d *decider) replan(why string) {
 	r := d.s.Recovery
 	d.event(Event{Kind: string(r.Kind), Decision: "begins again", Reason: why, Steps: r.Steps, Evidence: r.Evidence, Candidates: r.Verdicts})
+	// Steps of passes before this one are in the history.
+	r.Steps = slices.DeleteFunc(slices.Clone(r.Steps), func(s Step) bool { return s.Attempt < r.Attempt })
 	r.Attempt++
 	r.Candidate, r.Evidence, r.Donors, r.TailFrom = "", nil, nil, nil
 	r.Target, r.Tail = r.Target.Subtract(r.Target), r.Tail.Subtract(r.Tail)

@@ -22,6 +22,7 @@ func (d *decider) counts(server string, f *topology.Facts) (bool, string) {
 		return false, "is quarantined"
 	case f.Source != nil && f.Source.ApplierError != "":
 		return false, "has a broken applier: " + f.Source.ApplierError
+	case d.provenBefore(server, f):
 	case !topology.SameBoot(m.CaughtUpBoot, f.BootedAt):
 		sync, ok := f.Number("sync_relay_log")
 		if f.On("relay_log_recovery") || !ok || sync != 1 {
@@ -31,11 +32,29 @@ func (d *decider) counts(server string, f *topology.Facts) (bool, string) {
 	return true, ""
 }
 
+// provenBefore tells whether the server still holds all that it held when an earlier attempt of the
+// recovery found it counting, and has acknowledged to nobody since.
+func (d *decider) provenBefore(server string, f *topology.Facts) bool {
+	r := d.s.Recovery
+	if r == nil || slices.ContainsFunc(r.Groups[min(1, len(r.Groups)):], func(g AckGroup) bool { return slices.Contains(g.Ackers, server) }) {
+		return false
+	}
+	held, ok := r.Proven[server]
+	return ok && f.Received().Contains(held)
+}
+
+// neverFenced is for decisions before anything was fenced.
+func neverFenced(string) bool { return false }
+
 // shortfall checks the promotion rule |A \ T| < W for every acker group, and returns what is missing,
-// or nothing when the rule holds.
-func shortfall(groups []AckGroup, counted func(server string) (bool, string)) []string {
+// or nothing when the rule holds. A writer that is itself read-only by now acknowledges nothing more,
+// and holds all that it ever acknowledged.
+func shortfall(groups []AckGroup, counted func(server string) (bool, string), fenced func(writer string) bool) []string {
 	var missing []string
 	for _, g := range groups {
+		if fenced(g.Writer) {
+			continue
+		}
 		var out []string
 		for _, name := range g.Ackers {
 			if ok, why := counted(name); !ok {
@@ -83,7 +102,7 @@ func (d *decider) collect() collected {
 		if step != nil && step.State == StepDone {
 			held := step.Executed.Union(step.Received)
 			c.holders[s.Name] = held
-			if step.Counts {
+			if step.Counts || step.Fenced {
 				c.union = c.union.Union(held)
 				continue
 			}

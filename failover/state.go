@@ -157,6 +157,9 @@ type Recovery struct {
 	Old       string       `json:"old"`
 	Ordered   string       `json:"ordered,omitempty"` // the candidate an operator named
 	Candidate string       `json:"candidate,omitempty"`
+	// Proven is what ackers held when their receivers were read back as stopped while they counted:
+	// an acker that still holds it counts again after a restart.
+	Proven map[string]gtid.Set `json:"proven,omitempty"`
 	// Prepared are the candidates, also of earlier attempts, whose channel was or may be removed.
 	Prepared  []string `json:"prepared,omitempty"`
 	Target    gtid.Set `json:"target"` // what the candidate must have executed before it opens
@@ -212,6 +215,8 @@ type Step struct {
 	Executed gtid.Set `json:"executed,omitzero"`
 	Received gtid.Set `json:"received,omitzero"`
 	Boot     int64    `json:"boot,omitempty"`
+	// Fenced tells that the server, a writer before, was read back as read-only with the sets.
+	Fenced bool `json:"fenced,omitempty"`
 	// Counts tells that the server's sets may prove an acknowledgement (member of T).
 	Counts bool   `json:"counts,omitempty"`
 	Why    string `json:"why,omitempty"` // why it does not count

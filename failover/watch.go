@@ -143,14 +143,23 @@ func (d *decider) keepReplica(s policy.ServerSpec, f, fp *topology.Facts) {
 		}
 	case m.Quarantine != nil:
 		d.keepQuarantined(s.Name, f, extra)
-	case !extra.IsEmpty():
+	case !extra.IsEmpty() || commitsWait(f):
+		// What still waits for acknowledgements is in its binary log and in no set yet. Only the
+		// draining of a quarantine ends that wait without telling a client that it succeeded.
 		d.quarantine(s.Name, extra)
 		d.do(Action{Kind: ActQuarantine, Server: s.Name}, "")
-	case f.Writable():
+	case !f.ReadOnly():
 		d.do(Action{Kind: ActFence, Server: s.Name, Deadline: fenceDeadline}, "")
 	default:
 		d.keepFollowing(s.Name, f, fp)
 	}
+}
+
+// commitsWait tells whether commits on the server wait for acknowledgements, or a fence that such
+// commits blocked has cut its applications off.
+func commitsWait(f *topology.Facts) bool {
+	n := f.Status["rpl_semi_sync_source_wait_sessions"]
+	return (n != "" && n != "0") || f.On("offline_mode")
 }
 
 // feedsOnWriter tells whether the server replicates from a reachable server other than the primary

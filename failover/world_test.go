@@ -95,7 +95,7 @@ func (w *world) declare(name, region string, i int) {
 		variables: map[string]string{
 			"read_only": "ON", "super_read_only": "ON", "persisted_globals_load": "ON", "init_file": "",
 			"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
-			"relay_log_recovery": "OFF", "sync_relay_log": "1",
+			"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1",
 		},
 		persisted: map[string]string{}, seenBy: map[string]*sight{}, failures: map[failover.ActionKind]string{},
 		source: "east-db1", receiver: true,
