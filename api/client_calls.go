@@ -112,6 +112,11 @@ func AckReportChange(id, note string) Change {
 	return Change{path: "/v1/reports/" + url.PathEscape(id) + "/ack", body: map[string]any{"note": note}}
 }
 
+// LeaderChange hands the leadership of the group to a node.
+func LeaderChange(node, reason string) Change {
+	return Change{path: "/v1/leader", body: map[string]any{"node": node, "reason": reason}}
+}
+
 // SpecsChange declares clusters.
 func SpecsChange(specs policy.Specs, reason string) Change {
 	return Change{path: "/v1/specs", body: map[string]any{"specs": specs, "reason": reason}}

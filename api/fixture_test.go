@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"flag"
 	"io"
@@ -119,3 +120,24 @@ func promoted(to string) func(*fsm.Cluster) {
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// unwrap opens the envelope of a forwarded answer.
+func unwrap(t *testing.T, answer *httptest.ResponseRecorder, r *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != "message/http" {
+		t.Fatalf("no envelope: %d %s", answer.Code, answer.Body)
+	}
+	inner, err := http.ReadResponse(bufio.NewReader(answer.Body), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := httptest.NewRecorder()
+	out.Code = inner.StatusCode
+	if _, err := out.Body.ReadFrom(inner.Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := inner.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -11,6 +11,9 @@ import (
 	"strconv"
 )
 
+// messageType is the content type of an answer inside an answer.
+const messageType = "message/http"
+
 // onLeader answers on the leader and forwards elsewhere. A request that was forwarded once is not
 // forwarded again: the leader has changed under it, and its caller may try again.
 func (s *Server) onLeader(next http.Handler) http.Handler {
@@ -41,6 +44,9 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, node string) er
 		return unreachable(node, err)
 	}
 	defer closeQuietly(reply.Body)
+	if kind := reply.Header.Get("Content-Type"); reply.StatusCode != http.StatusOK || kind != messageType {
+		return failure(CodeUnavailable, "node %s answered a forwarded request with %s (%s); all nodes must run the same release", node, reply.Status, kind)
+	}
 	answer, err := http.ReadResponse(bufio.NewReader(reply.Body), out) //nolint:bodyclose // its body reads from reply.Body, closed above.
 	if err != nil {
 		return unreachable(node, err)
@@ -91,7 +97,7 @@ func enveloped(next http.Handler) http.Handler {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "message/http")
+		w.Header().Set("Content-Type", messageType)
 		w.WriteHeader(http.StatusOK)
 		out := flushing{w}
 		if err := out.flush(); err != nil {

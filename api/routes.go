@@ -53,6 +53,7 @@ func (s *Server) writes() []route {
 		return route{method: http.MethodPost, path: path, role: role, leader: true, endless: true, handle: handle}
 	}
 	return []route{
+		post("/v1/leader", RoleOperator, s.postLeader),
 		post("/v1/specs", RoleAdmin, s.postSpecs),
 		post("/v1/clusters/{cluster}/failover", RoleOperator, s.postFailover),
 		post("/v1/clusters/{cluster}/ack", RoleOperator, s.postAck),

@@ -19,7 +19,9 @@ type Config struct {
 	Orders  Orders
 	Reports Reports
 	Peers   Peers
-	Tokens  Tokens
+	// Lead hands the leadership of the group to a node.
+	Lead   func(ctx context.Context, node string) error
+	Tokens Tokens
 	// Metrics answers GET /metrics, to viewers.
 	Metrics http.Handler
 	// TLS is the server's side of TLS; nil serves plain HTTP.

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/regentdb/regent/api"
+)
+
+func newReportCommand(c *console) *cobra.Command {
+	cmd := group(&cobra.Command{
+		Use:   "report",
+		Short: "List, show, export and settle reports of what only one side has",
+		Long: `After two sides accepted writes, a report lists every transaction that the new primary lacks, what
+became of its rows, and whether it is safe to repeat.`,
+	})
+	cmd.AddCommand(newReportList(c), newReportShow(c), newReportExport(c), newReportAck(c))
+	return cmd
+}
+
+func newReportList(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List the reports, oldest first",
+		Long:    "List the reports of all clusters with their state, whether they are complete, and how many transactions each class has.",
+		Example: "  regent report list\n  regent report list -o json | jq '.[] | select(.state == \"open\") | .id'",
+		Args:    takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			reports, err := client.Reports(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.show(reports, func(w io.Writer) error { return drawReports(w, reports) })
+		},
+	}
+}
+
+func drawReports(w io.Writer, reports []api.ReportEntry) error {
+	if len(reports) == 0 {
+		return printf(w, "there is no report: no server has come back with transactions that its primary lacks\n")
+	}
+	rows := make([][]any, 0, len(reports))
+	for _, r := range reports {
+		rows = append(rows, []any{r.ID, r.State, completeWord(r), r.OldServer + " -> " + r.NewServer, r.Transactions, classWords(r.ByClass), at(r.CreatedAt)})
+	}
+	return drawTable(w, []any{"report", "state", "complete", "servers", "transactions", "classes", "created"}, rows)
+}
+
+func completeWord(r api.ReportEntry) string {
+	if r.Complete {
+		return "yes"
+	}
+	return "INCOMPLETE"
+}
+
+func classWords(classes map[string]int) string {
+	words := make([]string, 0, len(classes))
+	for _, class := range slices.Sorted(maps.Keys(classes)) {
+		words = append(words, fmt.Sprintf("%s %d", class, classes[class]))
+	}
+	return strings.Join(words, ", ")
+}
+
+func newReportShow(c *console) *cobra.Command {
+	var transactions, reveal bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a report, or every transaction of it",
+		Long: `Show the summary of a report. With --transactions every transaction is printed as one line of JSON;
+values of rows are keyed hashes unless --reveal is given, which needs the role revealer. The exit code
+is 6 when the report does not account for every transaction.`,
+		Example: "  regent report show orders-d1\n  regent report show orders-d1 --transactions | jq -r 'select(.class != \"SAFE\") | .gtid'",
+		Args:    takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := reference(kindReport, args[0])
+			if err != nil {
+				return err
+			}
+			if reveal && !transactions {
+				return usage("--reveal shows the values of transactions; it needs --transactions")
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			report, err := client.Report(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			if transactions {
+				err = c.copyPart(cmd.Context(), client, id, api.PartTransactions, reveal, c.out)
+			} else {
+				err = c.show(report, func(w io.Writer) error { return drawReport(w, report) })
+			}
+			return accounted(err, report)
+		},
+	}
+	cmd.Flags().BoolVar(&transactions, "transactions", false, "print every transaction as one line of JSON")
+	cmd.Flags().BoolVar(&reveal, "reveal", false, "show the values of rows; needs the role revealer")
+	return cmd
+}
+
+// accounted adds that a report is not complete.
+func accounted(err error, report api.Report) error {
+	if err != nil || report.Complete {
+		return err
+	}
+	return fmt.Errorf("report %s is %s: %w", report.ID, report.State, errIncomplete)
+}
+
+func (c *console) copyPart(ctx context.Context, client *api.Client, id string, part api.ReportPart, reveal bool, to io.Writer) error {
+	content, err := client.ReportPart(ctx, id, part, reveal)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, content)
+	if closeErr := content.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("report %s was not received to its end: %w; try again", id, err)
+	}
+	return nil
+}
+
+func drawReport(w io.Writer, r api.Report) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "report %s of cluster %s: %s, %s\n", r.ID, r.Cluster, r.State, map[bool]string{true: "complete", false: "INCOMPLETE"}[r.Complete])
+	fmt.Fprintf(&b, "  %s had %s that %s lacks", r.OldServer, plural(r.Transactions, "transaction", "transactions"), r.NewServer)
+	if r.From != nil && r.To != nil {
+		fmt.Fprintf(&b, ", from %s to %s", at(*r.From), at(*r.To))
+	}
+	b.WriteString("\n")
+	var lines []string
+	for _, class := range slices.Sorted(maps.Keys(r.ByClass)) {
+		lines = append(lines, fmt.Sprintf("%6d %s", r.ByClass[class], class))
+	}
+	section(&b, "classes", lines)
+	lines = nil
+	for _, s := range r.Servers {
+		lines = append(lines, s.Server+": "+s.ExtraGTIDs)
+	}
+	section(&b, "servers that hold them", lines)
+	if r.Undecodable > 0 {
+		fmt.Fprintf(&b, "  %s could not be decoded\n", plural(r.Undecodable, "transaction", "transactions"))
+	}
+	if r.Error != "" {
+		b.WriteString("  error: " + r.Error + "\n")
+	}
+	if r.AcknowledgedBy != "" {
+		fmt.Fprintf(&b, "  settled by %s: %s\n", r.AcknowledgedBy, r.Note)
+	}
+	if len(r.Summary) > 0 && !bytes.Equal(r.Summary, []byte("null")) {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, r.Summary, "  ", "  "); err != nil {
+			return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
+		}
+		b.WriteString("  summary: " + pretty.String() + "\n")
+	}
+	return printf(w, "%s", b.String())
+}
+
+func newReportExport(c *console) *cobra.Command {
+	var format, out string
+	var reveal bool
+	cmd := &cobra.Command{
+		Use:   "export ID",
+		Short: "Write a report to a file",
+		Long: `Write a report to a file that only its owner can read: every transaction as NDJSON, one page of HTML, or
+SQL that repeats the safe transactions and guards every statement. SQL, and --reveal, need the role
+revealer. The exit code is 6 when the report does not account for every transaction.`,
+		Example: "  regent report export orders-d1 --format html --out orders-d1.html",
+		Args:    takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := reference(kindReport, args[0])
+			if err != nil {
+				return err
+			}
+			part, err := partOf(format)
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				return usage("name the file with --out FILE, or - for standard output")
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			report, err := client.Report(cmd.Context(), id)
+			if err != nil {
+				return err
+			}
+			return accounted(c.export(cmd.Context(), client, id, part, reveal, out), report)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "ndjson", "ndjson, html or sql")
+	cmd.Flags().StringVar(&out, "out", "", "the file, or - for standard output")
+	cmd.Flags().BoolVar(&reveal, "reveal", false, "show the values of rows in ndjson; needs the role revealer")
+	return cmd
+}
+
+func partOf(format string) (api.ReportPart, error) {
+	switch format {
+	case "ndjson":
+		return api.PartTransactions, nil
+	case "html":
+		return api.PartHTML, nil
+	case "sql":
+		return api.PartSQL, nil
+	}
+	return "", usage("--format %s is unknown; use ndjson, html or sql", format)
+}
+
+// export writes a part to a file, which appears only when it is whole.
+func (c *console) export(ctx context.Context, client *api.Client, id string, part api.ReportPart, reveal bool, out string) error {
+	if out == "-" {
+		return c.copyPart(ctx, client, id, part, reveal, c.out)
+	}
+	file, err := os.CreateTemp(filepath.Dir(out), ".regent-export-*") // CreateTemp gives it mode 0600.
+	if err != nil {
+		return fmt.Errorf("write %s: %w; choose another --out", out, err)
+	}
+	err = c.copyPart(ctx, client, id, part, reveal, file)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), out)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name()) // It is not whole; the first error says why.
+		return fmt.Errorf("write %s: %w", out, err)
+	}
+	return c.show(map[string]string{"report": id, "file": out}, func(w io.Writer) error { return printf(w, "report %s is in %s\n", id, out) })
+}
+
+func newReportAck(c *console) *cobra.Command {
+	var note, token string
+	cmd := &cobra.Command{
+		Use:     "ack ID",
+		Short:   "Settle a report",
+		Long:    "Settle a report: what it lists is dealt with, and the note says how.",
+		Example: "  regent report ack orders-d1 --note \"7 orders entered again by hand, see the incident\"",
+		Args:    takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := reference(kindReport, args[0])
+			if err != nil {
+				return err
+			}
+			if note == "" {
+				return usage("say what was settled with --note TEXT")
+			}
+			client, err := c.client()
+			if err != nil {
+				return err
+			}
+			return c.change(cmd.Context(), client, token, api.AckReportChange(id, note))
+		},
+	}
+	cmd.Flags().StringVar(&note, "note", "", "what was settled; it is recorded")
+	confirmFlag(cmd, &token)
+	return cmd
+}
