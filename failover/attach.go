@@ -98,7 +98,7 @@ func (d *decider) stageOpen() {
 		d.finish(step)
 	case d.facts(r.Candidate) == nil && late:
 		d.replan(r.Candidate + " was lost while it was being opened")
-	case late && !d.enoughHold() && d.extraHolder() != "" && r.Attempt < attemptsForTail:
+	case late && (step == nil || step.Tries > 0) && d.extraHolder() != "" && r.Attempt < attemptsForTail:
 		d.replan(d.extraHolder() + " came back with transactions that nobody collected")
 	case step == nil || (step.Tries > 0 && step.Error != ""):
 		missing := d.unattached()
