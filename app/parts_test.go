@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,7 +17,9 @@ import (
 	"github.com/regentdb/regent/binlog"
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
 )
 
 func TestStagesStopInReverse(t *testing.T) {
@@ -117,23 +120,50 @@ func TestCommonIsWhatAllHoldersShareBesidesTheExtras(t *testing.T) {
 	}
 }
 
-func TestAcknowledgedIsKnownOnlyUnderThePromotionRule(t *testing.T) {
-	revoked := []failover.Evidence{{Server: "db1", Kind: failover.EvidenceAcksRevoked}}
+func TestAcknowledged(t *testing.T) {
+	server := func(name, region string) policy.ServerSpec { return policy.ServerSpec{Name: name, Region: region} }
 	cluster := fsm.Cluster{
-		State: failover.State{Servers: map[string]failover.Member{"db1": {UUID: uuidA}}},
+		Spec: policy.ClusterSpec{
+			Policy:  policy.DefaultPolicy(),
+			Servers: []policy.ServerSpec{server("east-db1", "east"), server("east-db2", "east"), server("east-db3", "east"), server("west-db1", "west")},
+		},
+		State: failover.State{Servers: map[string]failover.Member{"east-db1": {UUID: uuidA}}},
 		History: []failover.Event{
-			{Kind: "failover", Epoch: 2, Evidence: revoked},
-			{Kind: "override", Epoch: 3, Evidence: revoked},
-			{Kind: "failover", Epoch: 4, Evidence: revoked, Failed: true},
+			{Kind: "failover", Epoch: 2, Evidence: []failover.Evidence{{Server: "east-db1", Kind: failover.EvidenceAcksRevoked}}},
+			{Kind: "override", Epoch: 3},
 		},
 	}
-	for _, c := range []struct {
+	facts := func(uuid, executed string) *topology.Facts {
+		return &topology.Facts{UUID: uuid, Executed: set(t, executed)}
+	}
+	view := func(db2, db3 *topology.Facts) topology.View {
+		v := topology.Assemble(cluster.Spec.Identities(), nil, time.Second)
+		v.Servers[0].Facts = facts(uuidA, uuidA+":1-10")
+		v.Servers[1].Facts, v.Servers[2].Facts = db2, db3
+		v.Servers[3].Facts = facts(uuidB, uuidA+":1-10") // Elsewhere, so it acknowledges nothing.
+		return v
+	}
+	has, lacks := facts("c", uuidA+":1-10"), facts("d", uuidA+":1-9")
+	last := gtid.GTID{UUID: uuidA, Seq: 10}
+	for name, c := range map[string]struct {
 		epoch uint64
-		uuid  string
+		view  topology.View
+		tx    gtid.GTID
 		want  string
-	}{{2, uuidA, "no"}, {2, uuidB, "unknown"}, {3, uuidA, "unknown"}, {4, uuidA, "unknown"}} {
-		if got := acknowledged(&cluster, c.epoch)(gtid.GTID{UUID: c.uuid, Seq: 1}); got != c.want {
-			t.Errorf("epoch %d, %s: %s", c.epoch, c.uuid, got)
+	}{
+		"promotion rule":   {2, view(has, has), last, "no"},
+		"enough ackers":    {3, view(has, lacks), last, "yes"},
+		"one is not seen":  {3, view(lacks, nil), last, "unknown"},
+		"enough without":   {3, view(has, nil), last, "yes"},
+		"on no acker":      {3, view(lacks, lacks), last, "no"},
+		"stranger's write": {3, view(has, has), gtid.GTID{UUID: "eeeeeeee-71ca-11e1-9e33-c80aa9429562", Seq: 1}, "unknown"},
+	} {
+		if got := acknowledged(&cluster, c.view, c.epoch)(c.tx); got != c.want {
+			t.Errorf("%s: %s", name, got)
 		}
+	}
+	cluster.Spec.Policy.Durability = policy.DurabilityAsync
+	if got := acknowledged(&cluster, view(has, has), 2)(last); got != "unknown" {
+		t.Errorf("without acknowledgements: %s", got)
 	}
 }

@@ -79,7 +79,7 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 	}
 	s, err := binlog.Compare(ctx, binlog.CompareRequest{
 		ID: d.ID, Cluster: a.Cluster, OldServer: d.OldServer, Dir: dir, NewPrimary: primary, Enew: a.Target,
-		Acknowledged: acknowledged(&cluster, d.Epoch), Now: time.Now, Log: r.logger,
+		Acknowledged: acknowledged(&cluster, r.source.View(cluster.Spec), d.Epoch), Now: time.Now, Log: r.logger,
 	})
 	if err != nil {
 		return err
@@ -150,27 +150,4 @@ func common(servers []binlog.Source, extras gtid.Set) gtid.Set {
 		out = out.Intersect(held)
 	}
 	return out
-}
-
-// acknowledged tells of a transaction that only the old side has whether a client was told that it is
-// committed. Where the primary was replaced under the promotion rule, nothing that it had acknowledged is
-// missing on the new one; after an override nobody knows.
-func acknowledged(c *fsm.Cluster, epoch uint64) func(gtid.GTID) string {
-	revoked := map[string]bool{}
-	for _, e := range c.History {
-		if e.Epoch != epoch || e.Kind != string(failover.KindFailover) || e.Failed {
-			continue
-		}
-		for _, proof := range e.Evidence {
-			if proof.Kind == failover.EvidenceAcksRevoked {
-				revoked[c.State.Servers[proof.Server].UUID] = true
-			}
-		}
-	}
-	return func(g gtid.GTID) string {
-		if revoked[g.UUID] {
-			return "no"
-		}
-		return "unknown"
-	}
 }
