@@ -32,7 +32,7 @@ func Run(ctx context.Context, config Config) (Summary, error) {
 	if routerErr := routers.Wait(); err == nil {
 		err = routerErr
 	}
-	return summarize(config.Region, r.attempts), err
+	return summarize(config.Region, r.attempts, time.Now().UTC()), err
 }
 
 // run is the state that the writers of a run share.

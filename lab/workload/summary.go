@@ -33,7 +33,9 @@ type Summary struct {
 }
 
 // Summarize counts attempts: first each region's, sorted by name, and last all
-// of them together under the empty name, unless there is one region only.
+// of them together under the empty name, unless there is one region only. A
+// ledger does not tell how long writers went on looking for a server after
+// their last attempt, so that an open outage may have been longer.
 func Summarize(attempts []Attempt) []Summary {
 	regions := map[string][]Attempt{}
 	for _, a := range attempts {
@@ -41,16 +43,18 @@ func Summarize(attempts []Attempt) []Summary {
 	}
 	summaries := make([]Summary, 0, len(regions)+1)
 	for region, own := range regions {
-		summaries = append(summaries, summarize(region, own))
+		summaries = append(summaries, summarize(region, own, time.Time{}))
 	}
 	slices.SortFunc(summaries, func(a, b Summary) int { return cmp.Compare(a.Region, b.Region) })
 	if len(summaries) > 1 {
-		summaries = append(summaries, summarize("", attempts))
+		summaries = append(summaries, summarize("", attempts, time.Time{}))
 	}
 	return summaries
 }
 
-func summarize(region string, attempts []Attempt) Summary {
+// summarize counts attempts of writers that went on until the given time, or
+// until their last attempt where that is later.
+func summarize(region string, attempts []Attempt, until time.Time) Summary {
 	s := Summary{Region: region, Attempted: len(attempts), ByServer: map[string]int{}}
 	var acknowledgements []time.Time
 	for _, a := range attempts {
@@ -71,7 +75,10 @@ func summarize(region string, attempts []Attempt) Summary {
 			s.Unknown++
 		}
 	}
-	s.Outage = longestGap(acknowledgements, s.LastAt)
+	if until.Before(s.LastAt) {
+		until = s.LastAt
+	}
+	s.Outage = longestGap(acknowledgements, until)
 	return s
 }
 
