@@ -1,0 +1,109 @@
+package sim
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/regentdb/regent/gtid"
+)
+
+// commit is a transaction between the binary log and its client's answer.
+type commit struct {
+	gtid   gtid.GTID
+	upTo   int // length of the binary log with it
+	client *client
+	// cut tells that the client's connection is gone: nobody will learn how it went.
+	cut bool
+}
+
+// write runs a client's transaction.
+func (s *Server) write(c *client) {
+	if !s.writable() {
+		c.refused(s)
+		return
+	}
+	g := gtid.GTID{UUID: s.uuid, Seq: s.next}
+	s.next++
+	done := &commit{gtid: g, upTo: len(s.binlog) + 1, client: c}
+	c.pending = done
+	s.waiting = append(s.waiting, done)
+	s.append(g)
+	s.release()
+}
+
+// waits tells whether commits wait for acknowledgements now.
+func (s *Server) waits() bool {
+	if !s.on("rpl_semi_sync_source_enabled") {
+		return false
+	}
+	return s.on("rpl_semi_sync_source_wait_no_replica") || s.ackers() >= s.waitCount()
+}
+
+func (s *Server) waitCount() int {
+	n, err := strconv.Atoi(s.variables["rpl_semi_sync_source_wait_for_replica_count"])
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+// ackers counts the attached replicas that acknowledge.
+func (s *Server) ackers() int {
+	n := 0
+	for _, d := range s.dumps {
+		if d.acker {
+			n++
+		}
+	}
+	return n
+}
+
+// acknowledge takes a replica's word for the binary log up to a length.
+func (s *Server) acknowledge(replica string, upTo int) {
+	s.acked[replica] = max(s.acked[replica], upTo)
+	s.release()
+}
+
+// release finishes the commits that need to wait no longer, in order.
+func (s *Server) release() {
+	for len(s.waiting) > 0 {
+		c := s.waiting[0]
+		if s.waits() && s.acknowledgements(c.upTo) < s.waitCount() {
+			return
+		}
+		s.waiting = s.waiting[1:]
+		s.executed = s.executed.Add(c.gtid)
+		if !c.cut {
+			s.w.acknowledged(s, c)
+		}
+	}
+}
+
+func (s *Server) acknowledgements(upTo int) int {
+	n := 0
+	for _, have := range s.acked {
+		if have >= upTo {
+			n++
+		}
+	}
+	return n
+}
+
+// disconnectClients cuts the connections of applications: whoever waits learns nothing.
+func (s *Server) disconnectClients() {
+	for _, c := range s.waiting {
+		if !c.cut {
+			c.cut = true
+			c.client.broken(c)
+		}
+	}
+}
+
+// offline sets offline_mode: applications and replicas are cut off.
+func (s *Server) offline() {
+	s.set("offline_mode", "ON", false)
+	s.disconnectClients()
+	for _, d := range slices.Clone(s.dumps) {
+		d.close()
+	}
+}

@@ -1,0 +1,272 @@
+package sim
+
+import (
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/failover"
+)
+
+// Run plays the world of a seed: some time of faults, then everything is healed, and the world has to
+// come to rest.
+func Run(seed uint64) Verdict {
+	w := runWorld(seed)
+	return Verdict{
+		Seed: seed, Violations: w.violations, Transcript: strings.Join(w.lines, "\n"), Failovers: w.failovers, Acked: len(w.ledger), Elapsed: w.now,
+	}
+}
+
+func runWorld(seed uint64) *World {
+	w := New(seed)
+	ready := w.runUntil(20*time.Second, func() bool { word, _ := w.condition(); return word == failover.WordOK })
+	if !ready && len(w.violations) == 0 {
+		_, why := w.condition()
+		w.violate("start", "the cluster does not become ok: %s", why)
+	}
+	w.chaos(20*time.Second + time.Duration(w.rng.IntN(30))*time.Second)
+	w.heal()
+	w.converge()
+	return w
+}
+
+// chaos breaks and mends things for a while.
+func (w *World) chaos(d time.Duration) {
+	until := w.now + d
+	for w.now < until && len(w.violations) == 0 {
+		w.breakSomething()
+		pause := time.Duration(w.rng.IntN(300)) * time.Millisecond
+		switch w.rng.IntN(3) {
+		case 0:
+			pause = time.Duration(w.rng.IntN(3000)) * time.Millisecond
+		case 1:
+			pause = time.Duration(w.rng.IntN(8000)) * time.Millisecond
+		}
+		w.run(pause)
+	}
+}
+
+// breakSomething has one fault happen, most of which end by themselves after a while.
+func (w *World) breakSomething() {
+	s := w.servers[w.rng.IntN(len(w.servers))]
+	if w.rng.IntN(2) == 0 {
+		s = w.server(w.state().Primary)
+	}
+	if s == nil {
+		s = w.servers[0]
+	}
+	lasts := time.Duration(w.rng.IntN(10000)) * time.Millisecond
+	switch w.rng.IntN(12) {
+	case 0, 1, 2:
+		s.kill()
+		if w.rng.IntN(4) > 0 {
+			w.after(lasts, s.start)
+		}
+	case 3, 4:
+		s.pause()
+		w.after(lasts, s.resume)
+	case 5:
+		w.cutOff(w.net.inside(s.spec.Region), lasts)
+	case 6:
+		w.cutOff([]string{s.name()}, lasts)
+	case 7:
+		w.cutServers(s.spec.Region, lasts)
+	case 8:
+		w.oneWay(s.name(), lasts)
+	case 9:
+		w.moveLead()
+	case 10:
+		w.restartNode(w.nodes[w.rng.IntN(len(w.nodes))], lasts)
+	case 11:
+		for _, o := range w.servers {
+			if !o.up && w.rng.IntN(2) == 0 {
+				o.start()
+			}
+		}
+	}
+}
+
+// cutOff separates some endpoints from all others for a while.
+func (w *World) cutOff(inside []string, lasts time.Duration) {
+	w.part(inside, w.net.others(inside), true, lasts)
+}
+
+// cutServers separates the servers of a region from everything else, the node beside them included.
+func (w *World) cutServers(region string, lasts time.Duration) {
+	var inside []string
+	for _, s := range w.servers {
+		if s.spec.Region == region {
+			inside = append(inside, s.name())
+		}
+	}
+	for _, c := range w.clients {
+		if w.net.regions[c.name] == region {
+			inside = append(inside, c.name)
+		}
+	}
+	w.part(inside, w.net.others(inside), true, lasts)
+}
+
+// oneWay drops the packets from a server to some others.
+func (w *World) oneWay(name string, lasts time.Duration) {
+	var to []string
+	for _, e := range w.net.others([]string{name}) {
+		if w.rng.IntN(2) == 0 {
+			to = append(to, e)
+		}
+	}
+	w.part([]string{name}, to, false, lasts)
+}
+
+func (w *World) part(a, b []string, both bool, lasts time.Duration) {
+	w.logf("cut for %s: %s from %s", lasts, strings.Join(a, " "), strings.Join(b, " "))
+	w.net.cut(a, b)
+	if both {
+		w.net.cut(b, a)
+	}
+	w.linksChanged()
+	w.after(lasts, func() {
+		w.logf("heal: %s", strings.Join(a, " "))
+		w.net.mend(a, b)
+		if both {
+			w.net.mend(b, a)
+		}
+		w.linksChanged()
+	})
+}
+
+// moveLead makes another node the leader, as a transfer or a hiccup does.
+func (w *World) moveLead() {
+	if n := w.nodes[w.rng.IntN(len(w.nodes))]; w.group.majority(n) && w.group.leader != n {
+		w.group.lead(n)
+	}
+}
+
+func (w *World) restartNode(n *Node, lasts time.Duration) {
+	if !n.up {
+		return
+	}
+	w.logf("node %s dies", n.name)
+	n.stop()
+	if w.group.leader == n {
+		w.group.depose("its node died")
+	}
+	w.after(lasts, func() {
+		w.logf("node %s starts", n.name)
+		n.start()
+	})
+}
+
+// heal ends all faults that do not end by themselves.
+func (w *World) heal() {
+	w.run(10 * time.Second)
+	w.logf("everything is healed")
+	w.calm = true
+	for _, s := range w.servers {
+		s.resume()
+		s.start()
+	}
+	w.linksChanged()
+}
+
+// converge lets the world come to rest: reports are written, quarantined servers rebuilt by an
+// operator, and in the end every server is equal to the primary.
+func (w *World) converge() {
+	rested := w.runUntil(2*time.Minute, w.explained)
+	if len(w.violations) > 0 {
+		return
+	}
+	if !rested {
+		word, why := w.condition()
+		w.violate("convergence", "two minutes after everything was healed the cluster is %s: %s", word, why)
+		return
+	}
+	w.operate()
+	rested = w.runUntil(2*time.Minute, func() bool { word, _ := w.condition(); return word == failover.WordOK && failover.Settled(w.settled()) })
+	if !rested && len(w.violations) == 0 {
+		word, why := w.condition()
+		w.violate("convergence", "after every operator did what was asked the cluster is %s: %s", word, why)
+		return
+	}
+	for _, c := range w.clients {
+		c.stopped = true
+	}
+	w.run(clientTimeout)
+	w.runUntil(time.Minute, func() bool { return len(w.behind()) == 0 })
+	w.kept("in the end")
+	w.equal()
+}
+
+func (w *World) settled() *failover.State { s := w.state(); return &s }
+
+// explained tells whether the cluster rests: ok, or degraded by nothing but what waits for people.
+func (w *World) explained() bool {
+	word, _ := w.condition()
+	if word == failover.WordOK {
+		return true
+	}
+	s := w.state()
+	if word != failover.WordDegraded || s.Recovery != nil || s.Hold != nil || s.Unproven != "" {
+		return false
+	}
+	v := w.group.leader.view()
+	for _, srv := range w.servers {
+		q := s.Servers[srv.name()].Quarantine
+		f := v.Current(srv.name())
+		switch {
+		case f == nil:
+			return false
+		case q != nil:
+			if !w.reported(&s, q.Divergence) || !q.Fenced {
+				return false
+			}
+		case srv.name() == s.Primary:
+		case f.Source == nil || f.Source.Receiver != topologyOn || f.Source.Applier != topologyOn:
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) reported(s *failover.State, id string) bool {
+	for _, d := range s.Divergences {
+		if d.ID == id {
+			return d.State == failover.DivergenceOpen || d.State == failover.DivergenceSettled
+		}
+	}
+	return false
+}
+
+// operate gives the orders that the state of the cluster asks for.
+func (w *World) operate() {
+	s := w.state()
+	for _, d := range s.Divergences {
+		if d.State == failover.DivergenceOpen {
+			w.order(failover.Order{Kind: failover.OrderAckReport, Report: d.ID, Reason: "settled"})
+		}
+	}
+	for _, srv := range w.servers {
+		if s.Servers[srv.name()].Quarantine != nil {
+			w.order(failover.Order{Kind: failover.OrderClone, Server: srv.name(), From: s.Primary, Reason: "back"})
+		}
+	}
+}
+
+// behind lists the servers that do not hold what the primary holds, or hold more.
+func (w *World) behind() []*Server {
+	primary := w.server(w.state().Primary)
+	var out []*Server
+	for _, s := range w.servers {
+		if !s.executed.Equal(primary.executed) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// equal checks that all servers hold the same in the end.
+func (w *World) equal() {
+	primary := w.server(w.state().Primary)
+	for _, s := range w.behind() {
+		w.violate("convergence", "%s has %s beside %s of the primary %s", s.name(), w.short(s.executed), w.short(primary.executed), primary.name())
+	}
+}
