@@ -198,8 +198,17 @@ func (c *crew) report(ctx context.Context, term uint64, r failover.Result, took 
 	}
 	c.mu.Unlock()
 	notify(c.l.wake)
+	c.log(ctx, &r, took, news)
+}
+
+// log tells how an action ended. Of actions on servers the executor tells as well.
+func (c *crew) log(ctx context.Context, r *failover.Result, took time.Duration, news bool) {
 	level := slog.LevelDebug
-	if r.Err != "" && news {
+	switch {
+	case !onReport(&r.Action):
+	case r.Err == "":
+		level = slog.LevelInfo
+	case news:
 		level = slog.LevelWarn
 	}
 	c.l.c.cfg.Logger.Log(ctx, level, "action ended", "cluster", r.Action.Cluster, "server", r.Action.Server,
@@ -209,7 +218,7 @@ func (c *crew) report(ctx context.Context, term uint64, r failover.Result, took 
 // do hands an action to whoever can do it and completes the result.
 func (c *Controller) do(ctx context.Context, a failover.Action) failover.Result {
 	var actor Actor = c.cfg.Servers
-	if a.Kind == failover.ActCapture || a.Kind == failover.ActCompare {
+	if onReport(&a) {
 		actor = c.cfg.Reports
 	}
 	r := actor.Do(ctx, a)
@@ -220,13 +229,15 @@ func (c *Controller) do(ctx context.Context, a failover.Action) failover.Result 
 	return r
 }
 
+// onReport tells whether an action works on a report and not on a server.
+func onReport(a *failover.Action) bool {
+	return a.Divergence != nil && (a.Kind == failover.ActCapture || a.Kind == failover.ActCompare)
+}
+
 // lane names what an action occupies: its server, or the report that it works on.
 func lane(a *failover.Action) string {
-	if a.Kind == failover.ActCapture || a.Kind == failover.ActCompare {
-		if a.Divergence != nil {
-			return "report/" + a.Divergence.ID
-		}
-		return "report/"
+	if onReport(a) {
+		return "report/" + a.Divergence.ID
 	}
 	return "server/" + a.Server
 }
