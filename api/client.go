@@ -136,7 +136,7 @@ func (c *Client) standing(ctx context.Context, node *url.URL) standing {
 	if err != nil {
 		return s
 	}
-	closeQuietly(reply.Body)
+	defer closeQuietly(reply.Body)
 	age, err := time.ParseDuration(reply.Header.Get(HeaderAge))
 	leader := reply.Header.Get(HeaderLeader)
 	switch {

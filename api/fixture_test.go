@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"flag"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -119,7 +118,7 @@ func promoted(to string) func(*fsm.Cluster) {
 	}
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // unwrap opens the envelope of a forwarded answer.
 func unwrap(t *testing.T, answer *httptest.ResponseRecorder, r *http.Request) *httptest.ResponseRecorder {

@@ -56,7 +56,7 @@ func newPair(t *testing.T) pair {
 func TestWritesAreForwarded(t *testing.T) {
 	p := newPair(t)
 	body := `{"reason":"freeze"}`
-	token := preview(t, p.followerHandler, apitest.Operator, "/v1/clusters/orders/pause", body)
+	token := preview(t, p.followerHandler, "/v1/clusters/orders/pause", body)
 	answer := call(t, p.followerHandler, apitest.Operator, "POST", "/v1/clusters/orders/pause", confirming(t, body, token))
 	out := into[api.Outcome](t, answer, http.StatusOK)
 	if out.Cluster.State != "maintenance" || answer.Header().Get(api.HeaderNode) != "east-1" {

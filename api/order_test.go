@@ -18,10 +18,10 @@ import (
 
 const failoverPath = "/v1/clusters/orders/failover"
 
-// preview asks for a preview and returns its token.
-func preview(t *testing.T, h http.Handler, token, path, body string) string {
+// preview asks for a preview, as an operator, and returns its token.
+func preview(t *testing.T, h http.Handler, path, body string) string {
 	t.Helper()
-	offer := into[api.Offer](t, call(t, h, token, "POST", path, body), http.StatusOK)
+	offer := into[api.Offer](t, call(t, h, apitest.Operator, "POST", path, body), http.StatusOK)
 	if offer.Confirm == "" || offer.ExpiresAt == nil || len(offer.Preview) == 0 {
 		t.Fatalf("offer %+v", offer)
 	}
@@ -68,7 +68,7 @@ func TestConfirmedFailover(t *testing.T) {
 	w := apitest.New()
 	h := newServer(t, w).Handler()
 	body := `{"to":"east-db2"}`
-	token := preview(t, h, apitest.Operator, failoverPath, body)
+	token := preview(t, h, failoverPath, body)
 	w.Follows(promoted("east-db2"))
 	answer := call(t, h, apitest.Operator, "POST", failoverPath, confirming(t, body, token))
 	conforms(t, describe(t), "Outcome", answer.Body.Bytes())
@@ -114,7 +114,7 @@ func TestConfirmation(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := apitest.New()
 			h := newServer(t, w).Handler()
-			token := preview(t, h, apitest.Operator, failoverPath, body)
+			token := preview(t, h, failoverPath, body)
 			if tt.change != nil {
 				tt.change(w)
 			}
@@ -152,7 +152,7 @@ func TestConfirmation(t *testing.T) {
 // TestConfirmationOfAnotherProcess: a key lives as long as its process.
 func TestConfirmationOfAnotherProcess(t *testing.T) {
 	w := apitest.New()
-	token := preview(t, newServer(t, w).Handler(), apitest.Operator, failoverPath, "")
+	token := preview(t, newServer(t, w).Handler(), failoverPath, "")
 	fails(t, call(t, newServer(t, w).Handler(), apitest.Operator, "POST", failoverPath, confirming(t, "", token)), http.StatusConflict, api.CodeStale)
 }
 
@@ -199,7 +199,7 @@ func TestOrdersAreRefusedAndHeld(t *testing.T) {
 func TestHoldThatLasts(t *testing.T) {
 	w := apitest.New()
 	h := newServer(t, w).Handler()
-	token := preview(t, h, apitest.Operator, failoverPath, "")
+	token := preview(t, h, failoverPath, "")
 	w.Follows(func(c *fsm.Cluster) {
 		c.State.Hold = &failover.Hold{Since: apitest.Epoch().Add(time.Second), Reason: "east-db2 is the primary of epoch 4 and not open yet"}
 	})
@@ -277,7 +277,7 @@ func TestOtherOrders(t *testing.T) {
 				tt.prepare(w)
 			}
 			h := newServer(t, w).Handler()
-			token := preview(t, h, apitest.Operator, tt.path, tt.body)
+			token := preview(t, h, tt.path, tt.body)
 			if tt.follows != nil {
 				w.Follows(tt.follows)
 			}
@@ -293,7 +293,7 @@ func TestOtherOrders(t *testing.T) {
 func TestCloneThatFails(t *testing.T) {
 	w := apitest.New()
 	h := newServer(t, w).Handler()
-	token := preview(t, h, apitest.Operator, "/v1/servers/east-db2/clone", `{"from":"east-db3"}`)
+	token := preview(t, h, "/v1/servers/east-db2/clone", `{"from":"east-db3"}`)
 	w.Follows(func(c *fsm.Cluster) {
 		m := c.State.Servers["east-db2"]
 		m.Clone, m.Away = nil, true

@@ -26,16 +26,22 @@ type World struct {
 	group   api.GroupStatus
 	moved   chan struct{} // closed and replaced at every change
 	follows func(*fsm.Cluster)
-	parts   map[string]map[api.ReportPart]string
+	parts   map[file]string
 	peers   map[string]http.Handler
 	now     time.Time
+}
+
+// file names one part of a report.
+type file struct {
+	id   string
+	part api.ReportPart
 }
 
 // New returns the sample: a healthy cluster, seen by its leader cloud-1.
 func New() *World {
 	return &World{
 		state: sampleState(), view: sampleView(), group: sampleGroup(), moved: make(chan struct{}), now: Epoch(),
-		parts: map[string]map[api.ReportPart]string{}, peers: map[string]http.Handler{},
+		parts: map[file]string{}, peers: map[string]http.Handler{},
 	}
 }
 
@@ -113,12 +119,7 @@ func (w *World) Follows(apply func(*fsm.Cluster)) { w.change(func() { w.follows 
 
 // Write puts a part of a report on this node.
 func (w *World) Write(id string, part api.ReportPart, content string) {
-	w.change(func() {
-		if w.parts[id] == nil {
-			w.parts[id] = map[api.ReportPart]string{}
-		}
-		w.parts[id][part] = content
-	})
+	w.change(func() { w.parts[file{id, part}] = content })
 }
 
 // Connect makes another node's handler for forwarded requests reachable.
@@ -237,7 +238,7 @@ func (w *World) Declare(_ context.Context, specs fsm.PutSpecs) error {
 // Copy implements [api.Reports].
 func (w *World) Copy(_ context.Context, to io.Writer, id string, part api.ReportPart, reveal bool) error {
 	w.mu.Lock()
-	content, ok := w.parts[id][part]
+	content, ok := w.parts[file{id, part}]
 	w.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("%w: report %s is not compared yet", api.ErrNoReport, id)
