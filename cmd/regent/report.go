@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -164,14 +163,42 @@ func drawReport(w io.Writer, r api.Report) error {
 	if r.AcknowledgedBy != "" {
 		fmt.Fprintf(&b, "  settled by %s: %s\n", r.AcknowledgedBy, r.Note)
 	}
-	if len(r.Summary) > 0 && !bytes.Equal(r.Summary, []byte("null")) {
-		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, r.Summary, "  ", "  "); err != nil {
-			return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
-		}
-		b.WriteString("  summary: " + pretty.String() + "\n")
+	if err := summarize(&b, r.Summary); err != nil {
+		return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
 	}
 	return printf(w, "%s", b.String())
+}
+
+// shownSummary is what people read of a summary; scripts read all of it.
+type shownSummary struct {
+	Sentence   string   `json:"summary"`
+	Incomplete []string `json:"incomplete"`
+	Tables     []struct {
+		Schema  string         `json:"schema"`
+		Table   string         `json:"table"`
+		Rows    int            `json:"rows"`
+		ByClass map[string]int `json:"by_class"`
+	} `json:"tables"`
+}
+
+func summarize(b *strings.Builder, raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var s shownSummary
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	if s.Sentence != "" {
+		b.WriteString("  " + s.Sentence + "\n")
+	}
+	section(b, "incomplete because", s.Incomplete)
+	var lines []string
+	for _, t := range s.Tables {
+		lines = append(lines, fmt.Sprintf("%s.%s: %s (%s)", t.Schema, t.Table, plural(t.Rows, "row", "rows"), classWords(t.ByClass)))
+	}
+	section(b, "tables", lines)
+	return nil
 }
 
 func newReportExport(c *console) *cobra.Command {

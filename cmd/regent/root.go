@@ -49,6 +49,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 refused by policy or held, 4 not found,
 // group is a command that only holds others. A word that is none of them is a usage error.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()
