@@ -3,6 +3,8 @@ package failover
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/topology"
@@ -36,13 +38,13 @@ func (d *decider) keepAckers(fp *topology.Facts) {
 		if s.Name == d.s.Primary {
 			continue
 		}
-		if f != nil && f.StatusOn("rpl_semi_sync_replica_status") && fp.ReplicaAttached(f.UUID) {
+		if d.acknowledges(s.Name, f, fp) {
 			if !slices.Contains(d.s.Ackers, s.Name) {
 				d.growAckers(s.Name)
 			}
-			if slices.Contains(wanted, s.Name) {
+			if f != nil && slices.Contains(wanted, s.Name) {
 				attached++
-				d.caughtUp(s.Name, f)
+				d.caughtUp(s.Name, f, fp)
 			}
 		}
 		if slices.Contains(d.s.Ackers, s.Name) && d.mayShrink(s.Name, f, fp, wanted) {
@@ -51,6 +53,31 @@ func (d *decider) keepAckers(fp *topology.Facts) {
 	}
 	wait := d.waitWanted()
 	d.arm(fp, attached, wait)
+}
+
+// acknowledges tells whether the primary may take acknowledgements from the server. The primary's list
+// lags: it still names receivers that are gone; a server that answers knows better.
+func (d *decider) acknowledges(server string, f, fp *topology.Facts) bool {
+	if f != nil {
+		return f.StatusOn("rpl_semi_sync_replica_status") && fp.ReplicaAttached(f.UUID)
+	}
+	uuid := d.s.Servers[server].UUID
+	return slices.ContainsFunc(fp.Replicas, func(r topology.Attached) bool { return r.Acker && strings.EqualFold(r.UUID, uuid) })
+}
+
+// strangers lists the hosts that acknowledge to the primary and are no declared server.
+func (d *decider) strangers(fp *topology.Facts) []string {
+	var out []string
+	for _, r := range fp.Replicas {
+		declared := false
+		for _, m := range d.s.Servers {
+			declared = declared || strings.EqualFold(m.UUID, r.UUID)
+		}
+		if r.Acker && !declared {
+			out = append(out, r.Host)
+		}
+	}
+	return out
 }
 
 // arm turns waiting for acknowledgements on once enough ackers are attached, and records W.
@@ -62,71 +89,88 @@ func (d *decider) arm(fp *topology.Facts, attached, wait int) {
 	isArmed := wait > 0 && armed(fp, wait)
 	switch {
 	case isArmed && !d.s.Armed:
-		d.s.Armed, d.s.WaitCount = true, wait
+		// What was committed until now waited for nobody: it has to be proven first.
+		d.s.Armed, d.s.WaitCount, d.s.ProveUpTo = true, wait, fp.Executed
 	case isArmed:
 		d.s.WaitCount = min(d.s.WaitCount, wait)
-	case d.s.Armed && d.s.Unproven == "":
-		d.s.Unproven = d.s.Primary + " was seen without the semi-sync settings that regent had set"
-		d.s.ProveUpTo = fp.Executed
-		d.event(Event{Kind: "degraded", Decision: "acknowledged writes are not proven", Reason: d.s.Unproven})
+	case d.s.Armed:
+		d.unprovenBy(d.s.Primary + " was seen without the semi-sync settings that regent had set")
 	}
-	if n := fp.SemiSyncClients(); isArmed && n > len(d.s.Ackers) {
-		d.unprovenBy(fmt.Sprintf("%d servers acknowledge on %s, but only %d are known", n, d.s.Primary, len(d.s.Ackers)), fp)
+	if hosts := d.strangers(fp); isArmed && len(hosts) > 0 {
+		d.unprovenBy(fmt.Sprintf("%s acknowledges on %s and is no declared server", strings.Join(hosts, ", "), d.s.Primary))
 	}
 }
 
-func (d *decider) unprovenBy(why string, fp *topology.Facts) {
+// unprovenBy notes that commits may be acknowledged by nobody who counts. How much there is to prove is
+// read again when that has ended.
+func (d *decider) unprovenBy(why string) {
+	d.s.ProveUpTo = gtid.Set{}
 	if d.s.Unproven == "" {
-		d.s.Unproven, d.s.ProveUpTo = why, fp.Executed
+		d.s.Unproven = why
 		d.event(Event{Kind: "degraded", Decision: "acknowledged writes are not proven", Reason: why})
 	}
 }
 
-// prove lifts Unproven when the settings hold and every acker has what was written without them.
+// prove lifts Unproven when the settings hold and so many ackers have what was written without them
+// that one of those is in every T.
 func (d *decider) prove(fp *topology.Facts) {
-	if d.s.Unproven == "" || !d.s.Armed || !armed(fp, d.waitWanted()) || len(d.s.Ackers) == 0 {
-		return
-	}
-	if fp.SemiSyncClients() > len(d.s.Ackers) {
+	if d.s.Unproven == "" || !d.s.Armed || !armed(fp, d.waitWanted()) || len(d.s.Ackers) == 0 || len(d.strangers(fp)) > 0 {
 		return
 	}
 	if d.s.ProveUpTo.IsEmpty() {
 		d.s.ProveUpTo = fp.Executed
 	}
-	for _, name := range d.s.Ackers {
-		f := d.facts(name)
-		if f == nil || !f.Received().Contains(d.s.ProveUpTo) {
-			return
-		}
+	if d.holding(d.s.Ackers, d.s.ProveUpTo) < max(d.s.WaitCount, 1) {
+		return
 	}
-	d.event(Event{Kind: "armed", Decision: "acknowledged writes are kept", Reason: "every acker holds what was written before the settings were proven"})
+	d.event(Event{Kind: "armed", Decision: "acknowledged writes are kept", Reason: "enough ackers hold what was written before the settings were proven"})
 	d.s.Unproven, d.s.ProveUpTo = "", gtid.Set{}
 }
 
-// caughtUp remembers the boot in which an acker was seen acknowledging: only what it received in
-// that boot, or can prove to have kept, counts for it later.
-func (d *decider) caughtUp(server string, f *topology.Facts) {
-	if m := d.s.Servers[server]; !topology.SameBoot(m.CaughtUpBoot, f.BootedAt) && f.Received().Contains(d.s.Baseline) {
-		d.member(server, func(m *Member) { m.CaughtUpBoot = f.BootedAt })
+// holding counts the servers that answer and hold all of a set.
+func (d *decider) holding(servers []string, set gtid.Set) int {
+	n := 0
+	for _, name := range servers {
+		if f := d.facts(name); f != nil && f.Received().Contains(set) {
+			n++
+		}
+	}
+	return n
+}
+
+// caughtUp remembers the boot in which an acker was seen to hold all that the primary had: only what it
+// received in that boot, or can prove to have kept, counts for it later. The primary must have been
+// asked after the boot was first seen, so that its answer covers what the acker acknowledged before.
+func (d *decider) caughtUp(server string, f, fp *topology.Facts) {
+	m := d.s.Servers[server]
+	switch {
+	case topology.SameBoot(m.CaughtUpBoot, f.BootedAt):
+	case !topology.SameBoot(m.SeenBoot, f.BootedAt) || m.SeenTerm != d.in.Term:
+		d.member(server, func(m *Member) { m.SeenBoot, m.SeenAt, m.SeenTerm = f.BootedAt, d.in.Now, d.in.Term })
+	case d.askedSince(d.s.Primary, m.SeenAt) && f.Received().Contains(fp.Executed.Union(d.s.Baseline)):
+		d.member(server, func(m *Member) { m.CaughtUpBoot, m.SeenBoot, m.SeenAt, m.SeenTerm = f.BootedAt, 0, time.Time{}, 0 })
 	}
 }
 
-// mayShrink tells whether an acker can leave the set: the live primary shows it gone, and it cannot
-// come back by itself, because its process is dead and boots without replication, or because it was
-// read back as acknowledging no more. A silent acker stays: its receiver may still be connected.
+// mayShrink tells whether an acker can leave the set: the live primary shows it gone, it cannot come
+// back by itself, because its process is dead and boots without replication, or because it was read
+// back as acknowledging no more, and the others hold what it may have acknowledged alone. A silent
+// acker stays: its receiver may still be connected.
 func (d *decider) mayShrink(server string, f, fp *topology.Facts, wanted []string) bool {
+	others := slices.DeleteFunc(slices.Clone(d.s.Ackers), func(n string) bool { return n == server })
 	m := d.s.Servers[server]
-	if fp.ReplicaAttached(m.UUID) {
-		if slices.Contains(wanted, server) || f == nil {
-			return false
-		}
-		return !f.On("rpl_semi_sync_replica_enabled") && !f.StatusOn("rpl_semi_sync_replica_status")
-	}
-	if f != nil {
-		return !slices.Contains(wanted, server) && !f.On("rpl_semi_sync_replica_enabled")
+	switch {
+	case d.holding(others, fp.Executed) < max(d.waitWanted(), 1):
+		return false
+	case f != nil && m.Quarantine != nil:
+		return f.BootsReadOnly() && (f.Source == nil || f.Source.Receiver == topology.ThreadOff)
+	case f != nil:
+		return !slices.Contains(wanted, server) && !f.On("rpl_semi_sync_replica_enabled") && !f.StatusOn("rpl_semi_sync_replica_status")
+	case fp.ReplicaAttached(m.UUID):
+		return false
 	}
 	sv := d.in.View.Find(server)
-	if sv == nil || sv.Facts == nil || !sv.Facts.BootsReadOnly() || len(d.s.Ackers)-1 < d.waitWanted() {
+	if sv == nil || sv.Facts == nil || !sv.Facts.BootsReadOnly() {
 		return false
 	}
 	refused := 0

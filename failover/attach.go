@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/regentdb/regent/topology"
 )
 
 // attemptsForTail bounds how often a recovery begins again to collect what returning servers hold.
@@ -171,16 +174,29 @@ func (d *decider) drainWriters(servers []string) {
 		if f == nil || (f.ReadOnly() && !f.On("offline_mode")) {
 			continue
 		}
-		if step := r.step(ActQuarantine, name); step == nil || (step.State == StepDone && d.answeredSince(name, step)) {
-			d.intend(ActQuarantine, name)
+		if step := r.step(ActQuarantine, name); step == nil || step.State == StepDone {
+			if d.askedSince(name, r.lastStep(name)) {
+				d.intend(ActQuarantine, name)
+			}
 		}
 	}
 }
 
-// answeredSince tells whether the server's facts are newer than the end of a step on it.
-func (d *decider) answeredSince(server string, step *Step) bool {
+// lastStep is when the last step on a server ended, the zero time when none did.
+func (r *Recovery) lastStep(server string) time.Time {
+	var last time.Time
+	for _, s := range r.Steps {
+		if s.Server == server && s.EndedAt.After(last) {
+			last = s.EndedAt
+		}
+	}
+	return last
+}
+
+// askedSince tells whether the server was asked for its facts after a moment on this leader's clock.
+func (d *decider) askedSince(server string, moment time.Time) bool {
 	sv := d.in.View.Find(server)
-	return sv != nil && sv.Facts != nil && sv.Age < d.in.Now.Sub(step.EndedAt)
+	return sv != nil && sv.Facts != nil && d.in.Now.Sub(moment) > sv.Asked+reportGrace
 }
 
 // attachLatecomers points servers of the candidate's region that came back, and hold nothing extra,
@@ -192,7 +208,11 @@ func (d *decider) attachLatecomers() {
 	}
 	for _, name := range d.ackersWanted(r.Candidate) {
 		f := d.facts(name)
-		if f == nil || r.step(ActFollow, name) != nil || !f.ReadOnly() || !r.Target.Contains(f.Received()) {
+		if f == nil || !f.ReadOnly() || !r.Target.Contains(f.Received()) {
+			continue
+		}
+		if step := r.step(ActFollow, name); step != nil {
+			d.followAgain(step, f)
 			continue
 		}
 		r.Ackers = append(slices.Clone(r.Ackers), name)
@@ -203,5 +223,15 @@ func (d *decider) attachLatecomers() {
 			r.WaitCount = min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers))
 		}
 		d.intend(ActFollow, name)
+	}
+}
+
+// followAgain takes up a step whose effect did not last: the server was rebooted, or drained, since.
+func (d *decider) followAgain(step *Step, f *topology.Facts) {
+	r := d.s.Recovery
+	candidate := d.in.View.Find(r.Candidate)
+	follows := f.Source != nil && f.Source.Receiver != topology.ThreadOff && candidate != nil && f.Source.Address() == candidate.Address
+	if step.State == StepDone && !follows && d.askedSince(step.Server, r.lastStep(step.Server)) {
+		step.State, step.Tries = StepPending, step.Tries+1
 	}
 }

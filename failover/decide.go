@@ -20,6 +20,7 @@ const (
 	settleDelay     = 2 * time.Second        // between the first quarantine and the capture
 	absentDelay     = 30 * time.Second       // a capture waits so long for a holder that is gone again
 	unseenGrace     = time.Second            // beyond hang_after before an unseen primary is a hold
+	reportGrace     = 250 * time.Millisecond // what a report may take from node to node, which no clock measures
 )
 
 // Decide answers what follows from what is agreed and what is seen. Same inputs, same decision.

@@ -52,6 +52,11 @@ type Member struct {
 	// CaughtUpBoot is the boot (Facts.BootedAt) in which the server was last seen receiving from
 	// the primary of the epoch as an acker.
 	CaughtUpBoot int64 `json:"caught_up_boot,omitempty"`
+	// SeenBoot is a newer boot in which the server was seen as an acker, first at SeenAt by the
+	// leader of SeenTerm; what it acknowledged before may still be missing on it.
+	SeenBoot int64     `json:"seen_boot,omitempty"`
+	SeenAt   time.Time `json:"seen_at,omitzero"`
+	SeenTerm uint64    `json:"seen_term,omitempty"`
 	// Quarantine is set while the server holds, or may hold, transactions the primary lacks.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Clone      *CloneJob   `json:"clone,omitempty"`

@@ -222,7 +222,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 		return
 	}
 	if d.s.OpenBoot != 0 && topology.SameBoot(d.s.OpenBoot, fp.BootedAt) {
-		if d.in.Now.Sub(d.s.OpenedAt) <= d.in.View.Find(d.s.Primary).Age {
+		if !d.askedSince(d.s.Primary, d.s.OpenedAt) {
 			d.say("%s was opened; waiting for an answer newer than that", d.s.Primary)
 			return
 		}

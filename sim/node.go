@@ -75,7 +75,7 @@ func (n *Node) probe(r *record) {
 	r.probing++
 	mine, s := r.probing, r.server
 	there := n.w.net.delay(n.name, s.name())
-	answered := false
+	answered, began := false, n.w.now
 	n.later(there, func() {
 		if !n.w.net.delivers(n.name, s.name()) {
 			return
@@ -86,7 +86,12 @@ func (n *Node) probe(r *record) {
 		}
 		s.run(func() {
 			f := s.facts()
-			n.later(there, func() { n.heardOf(r, mine, &answered, topology.ReachOK, f) })
+			n.later(there, func() {
+				if !answered && r.probing == mine {
+					r.sight.Began, r.sight.Ended = began, n.w.now
+				}
+				n.heardOf(r, mine, &answered, topology.ReachOK, f)
+			})
 		})
 	})
 	n.later(probeTimeout, func() { n.heardOf(r, mine, &answered, topology.ReachSilent, nil) })

@@ -129,9 +129,22 @@ func (s *Server) kill() {
 	s.w.serverGone(s)
 }
 
+// bootsApart is the least number of seconds between two boots: a server needs some to start and to
+// recover, and boots within the rounding of its clock cannot be told apart.
+const bootsApart = 3
+
 // start boots the server with what it has persisted.
 func (s *Server) start() {
 	if s.up {
+		return
+	}
+	if soon := s.bootedAt + bootsApart - s.w.wall().Unix(); soon > 0 {
+		process := s.process
+		s.w.after(time.Duration(soon)*time.Second, func() {
+			if s.process == process {
+				s.start()
+			}
+		})
 		return
 	}
 	s.up, s.process = true, s.process+1

@@ -27,6 +27,9 @@ type ServerView struct {
 	Facts *Facts
 	Age   time.Duration
 	By    string // the node that got it
+	// Asked is the age of the question that Facts answers, as far as its node's clock can tell:
+	// they are not older than that, but for the way of the report.
+	Asked time.Duration
 }
 
 // View is one cluster as one node sees it at one moment.
@@ -64,6 +67,7 @@ func assembleServer(s Server, reports []Received, fresh time.Duration) ServerVie
 			aged := agedSight(r, sight)
 			if sight.Facts != nil && (sv.Facts == nil || aged.LastAnswer < sv.Age) {
 				sv.Facts, sv.Age, sv.By = sight.Facts, aged.LastAnswer, r.Report.Node
+				sv.Asked = aged.LastAnswer + max(sight.Ended-sight.Began, 0)
 			}
 			if r.Age <= fresh {
 				sv.Sights = append(sv.Sights, aged)
