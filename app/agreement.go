@@ -124,3 +124,8 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	}
 }
+
+// lead hands the leadership to another node.
+func (a *agreement) lead(ctx context.Context, node string) error {
+	return asLeader(a.node.TransferLeadership(ctx, node))
+}

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +76,7 @@ type Upstream struct {
 }
 
 // Address is host:port of the source.
-func (u *Upstream) Address() string { return u.Host + ":" + strconv.Itoa(u.Port) }
+func (u *Upstream) Address() string { return net.JoinHostPort(u.Host, strconv.Itoa(u.Port)) }
 
 // Attached is a replica connected to a source.
 type Attached struct {
