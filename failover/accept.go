@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/topology"
@@ -50,7 +51,7 @@ func (d *decider) accept(p *Preview, o Order) error {
 		return d.acceptClone(p, o)
 	case OrderAck:
 		p.Summary = "end the cooldown of " + d.in.Spec.Name
-		d.s.CooldownUntil = d.s.CooldownUntil.Add(-d.s.CooldownUntil.Sub(d.in.Now))
+		d.s.CooldownUntil = time.Time{}
 		d.event(Event{Kind: "ack", By: o.By, Decision: "recovery acknowledged", Reason: o.Reason})
 		return nil
 	case OrderRelease:

@@ -85,10 +85,6 @@ func (r *Recovery) held(kind ActionKind, server string) bool {
 // until then the cluster holds and says who is missing.
 func (d *decider) stageOpen() {
 	r := d.s.Recovery
-	if o := d.s.Override; r.Kind == KindOverride && o != nil && d.in.Now.After(o.Expires) {
-		d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, r.Candidate)
-		return
-	}
 	d.retry(ActFollow)
 	d.retry(ActOpen)
 	d.drainWriters(d.ackersWanted(r.Candidate))

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,12 @@ func (d *decider) brake() string {
 	return ""
 }
 
+// groups are the writers whose acknowledgements must be revoked: with a recovery that an order takes
+// over, all of that recovery's.
 func (d *decider) groups() []AckGroup {
+	if r := d.s.Recovery; r != nil {
+		return slices.Clone(r.Groups)
+	}
 	if !d.semiSync() {
 		return nil
 	}
@@ -146,11 +152,23 @@ func (d *decider) processDead(server string) (*Evidence, string) {
 func (d *decider) openRecovery(r *Recovery) {
 	d.s.Counter++
 	r.ID = fmt.Sprintf("%s-r%d", d.s.Cluster, d.s.Counter)
-	r.Old, r.Term, r.StartedAt, r.StageAt = d.s.Primary, d.in.Term, d.in.Now, d.in.Now
+	r.Old, r.Term, r.StartedAt, r.StageAt = d.replaced(), d.in.Term, d.in.Now, d.in.Now
+	if before := d.s.Recovery; before != nil {
+		r.Prepared, r.Proven = before.Prepared, before.Proven
+	}
 	d.s.Recovery, d.s.Hold, d.s.Isolated = r, nil, ""
 	r.Stage = StageRevoke
 	d.revokeAll()
 	d.say("%s: stopping receivers before promoting", r.Reason)
+}
+
+// replaced is the primary that a recovery replaces: the current one, unless a recovery is open and has
+// named its candidate primary of an epoch already.
+func (d *decider) replaced() string {
+	if r := d.s.Recovery; r != nil {
+		return r.Old
+	}
+	return d.s.Primary
 }
 
 func eligibleNames(verdicts []policy.Verdict) []string {

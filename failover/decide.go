@@ -54,27 +54,41 @@ type decider struct {
 	reason  string
 }
 
-// observed keeps of a decision only what may be recorded without touching anything.
+// observed keeps of a decision only what may be recorded without touching anything. A recovery that was
+// open before the mode changed stays as it is, so that nothing of it is forgotten.
 func (d *decider) observed(before State) Decision {
 	next := clone(before)
-	next.Cluster, next.Epoch, next.Primary = d.s.Cluster, max(d.s.Epoch, before.Epoch), before.Primary
+	next.Cluster, next.Counter = d.s.Cluster, d.s.Counter
 	if before.Epoch == 0 {
 		next = d.s
 	}
+	if before.Recovery != nil {
+		return Decision{Next: clone(before), Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
+	}
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
 	reason := d.reason
-	if r := d.s.Recovery; r != nil && before.Recovery == nil {
-		next.Hold = d.newHold("mode is observe: would act: "+r.Reason, nil)
+	if r := d.s.Recovery; r != nil {
+		next.Hold = d.newHold("mode is observe: would act: "+stable(r.Reason), nil)
 		reason = next.Hold.Reason
 		if before.Hold == nil || before.Hold.Reason != reason {
 			d.event(Event{Kind: "observed", Decision: "nothing was touched", Reason: reason, Candidates: r.Verdicts})
+			next.Counter = d.s.Counter
 		}
 	}
 	if before.Hold != nil && next.Hold != nil && before.Hold.Reason == next.Hold.Reason {
 		next.Hold = before.Hold
 	}
 	next.Recovery = nil
-	return Decision{Next: next, Events: d.events, Reason: reason}
+	events := slices.DeleteFunc(d.events, func(e Event) bool { return !observable(e.Kind) })
+	if len(events) == 0 {
+		next.Counter = before.Counter
+	}
+	return Decision{Next: next, Events: events, Reason: reason}
+}
+
+// observable tells whether an event is about what is seen, and not about something that was done.
+func observable(kind string) bool {
+	return slices.Contains([]string{"adopt", "hold", "refusal", "release", "observed"}, kind)
 }
 
 func (d *decider) say(format string, args ...any) { d.reason = fmt.Sprintf(format, args...) }

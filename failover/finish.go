@@ -36,21 +36,24 @@ func (d *decider) finish(opened *Step) {
 	})
 }
 
-// abort undoes the claims of a recovery that is no longer wanted: stopped receivers start again.
+// abort undoes the claims of a recovery that is no longer wanted: stopped receivers start again. The
+// steps that undo are a pass of their own, so that nothing of the one before is asked for any more.
 func (d *decider) abort(why string) {
 	r := d.s.Recovery
 	d.advance(StageAbort)
-	d.s.Hold = nil
+	d.s.Hold, r.Target = nil, gtid.Set{}
 	var undo []string
 	for _, s := range r.Steps {
 		if s.Name == ActRevoke && s.Attempt == r.Attempt && !slices.Contains(undo, s.Server) {
 			undo = append(undo, s.Server)
 		}
 	}
+	fenced := r.step(ActFence, r.Old) != nil
+	r.Attempt++
 	for _, name := range undo {
 		d.intend(ActFollow, name)
 	}
-	if r.step(ActFence, r.Old) != nil {
+	if fenced {
 		d.intend(ActOpen, r.Old)
 	}
 	r.Reason = why
@@ -72,6 +75,9 @@ func (d *decider) stageAbort() {
 		return
 	}
 	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts, Failed: true})
+	if r.step(ActOpen, r.Old) != nil {
+		d.s.OpenBoot = 0 // regent made it read-only: where it still is, it is opened again
+	}
 	d.s.Recovery, d.s.Override = nil, nil
 }
 

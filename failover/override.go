@@ -12,6 +12,10 @@ import (
 // rules, or across regions by an override that names the divergence it accepts.
 func (d *decider) acceptFailover(p *Preview, o Order) error {
 	q := d.question()
+	q.Primary = d.replaced()
+	if d.s.Recovery != nil {
+		q.Prepared = d.s.Recovery.Prepared
+	}
 	if o.Override {
 		q.AcceptRegion = o.Server
 	}
@@ -46,9 +50,9 @@ func (d *decider) orderable(o Order) error {
 		return refused("cluster %s is paused by %s; `regent resume %s` ends that", d.in.Spec.Name, d.s.Paused.By, d.in.Spec.Name)
 	case o.Server != "" && !known:
 		return fmt.Errorf("%w: server %s in cluster %s", ErrUnknownObject, o.Server, d.in.Spec.Name)
-	case o.Server == d.s.Primary:
+	case o.Server == d.replaced() && o.Server != "":
 		return refused("%s is the primary already", o.Server)
-	case d.s.Recovery != nil && d.s.Recovery.Stage != StageRevoke:
+	case d.s.Recovery != nil && d.s.Recovery.Stage != StageRevoke && !d.renewable(o):
 		return refused("recovery %s is under way (%s towards %s)", d.s.Recovery.ID, d.s.Recovery.Stage, d.s.Recovery.Candidate)
 	case o.Override && o.Server == "":
 		return fmt.Errorf("%w: --override-region needs --to SERVER", ErrBadOrder)
@@ -110,11 +114,46 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 		p.Evidence = append(p.Evidence, *e)
 	}
 	d.s.Override = &Override{ID: o.ID, Target: o.Server, Region: true, Reason: o.Reason, By: o.By, At: o.At, Expires: d.in.Now.Add(o.TTL)}
+	renewed := d.s.Recovery != nil && d.s.Recovery.Stage == StageOpen
 	d.event(Event{Kind: "override", By: o.By, Decision: "promotion of " + o.Server + " outside the home region permitted once", Reason: o.Reason, Candidates: p.Candidates})
+	if renewed {
+		d.s.Hold = nil
+		return nil
+	}
 	d.startOrdered(Recovery{
 		Kind: KindOverride, Reason: "override by " + o.By + ": " + o.Reason + " (" + diag.Reason + ")", Groups: d.groups(), Loss: p.PossibleLoss,
 	}, o)
 	return nil
+}
+
+// overrideExpired ends what an override that has expired had begun. Once the new epoch stands there is
+// nothing to undo: its primary stays closed until somebody orders it again.
+func (d *decider) overrideExpired() bool {
+	r, o := d.s.Recovery, d.s.Override
+	if r.Kind != KindOverride || o == nil || !d.in.Now.After(o.Expires) {
+		return false
+	}
+	switch r.Stage {
+	case StageAbort:
+		return false
+	case StageRevoke, StageCatchUp, StageAttach:
+		d.abort("the override " + o.ID + " has expired")
+		d.emitPending()
+		return true
+	case StageOpen:
+	}
+	if step := r.step(ActOpen, r.Candidate); step != nil && step.State == StepDone {
+		return false
+	}
+	d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, r.Candidate)
+	return true
+}
+
+// renewable tells whether an order gives an expired override of the open recovery another time.
+func (d *decider) renewable(o Order) bool {
+	r, old := d.s.Recovery, d.s.Override
+	return r != nil && r.Kind == KindOverride && r.Stage == StageOpen && o.Override && o.Server == r.Candidate &&
+		old != nil && d.in.Now.After(old.Expires)
 }
 
 // startOrdered opens the recovery; the actions follow with the next decision, after the commit.

@@ -23,6 +23,9 @@ func (d *decider) plan() {
 		step := r.step(ActRevoke, name)
 		return step == nil || step.State != StepDone || (r.Ordered != "" && name != r.Ordered)
 	})
+	if len(ranked) == 0 && d.pending(ActRevoke) && d.in.Now.Sub(r.StageAt) <= shortDeadline {
+		return
+	}
 	if len(ranked) == 0 {
 		d.hold("refusal", r.Verdicts, []string{"an eligible server"}, "%s; no server may be promoted: %s", stable(r.Reason), rejections(r.Verdicts))
 		return

@@ -16,8 +16,12 @@ func (d *decider) recover() {
 	if r.Term != d.in.Term {
 		// Deadlines of another leader's clock mean nothing here.
 		r.Term, r.StageAt = d.in.Term, d.in.Now
+		d.checkAgain(func(s Step) bool { return r.Stage == StageRevoke })
 	}
 	d.say("%s: %s", r.ID, r.Stage)
+	if d.overrideExpired() {
+		return
+	}
 	switch r.Stage {
 	case StageRevoke:
 		d.stageRevoke()
@@ -31,6 +35,26 @@ func (d *decider) recover() {
 		d.stageAbort()
 	}
 	d.emitPending()
+}
+
+// checkAgain asks again for revokes that are done, where that may not hold any more.
+func (d *decider) checkAgain(doubt func(Step) bool) {
+	r := d.s.Recovery
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.Name == ActRevoke && s.State == StepDone && s.Attempt == r.Attempt && doubt(*s) {
+			s.State, s.Tries = StepPending, s.Tries+1
+		}
+	}
+}
+
+// undone tells whether a server whose receiver was stopped receives again, or was booted since.
+func (d *decider) undone(s Step) bool {
+	f := d.facts(s.Server)
+	if f == nil || !d.askedSince(s.Server, s.EndedAt) {
+		return false
+	}
+	return !topology.SameBoot(s.Boot, f.BootedAt) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
 }
 
 // revokeAll intends a revoke on every server that answers and is not the old primary, and on an
@@ -120,8 +144,9 @@ func (d *decider) stageRevoke() {
 		}
 	}
 	d.retry(ActRevoke)
+	d.checkAgain(d.undone)
 	d.revokeLatecomers()
-	missing := shortfall(r.Groups, d.counted, d.writerFenced)
+	missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.openCandidates()...)
 	if len(missing) > 0 && r.Kind != KindOverride {
 		if d.in.Now.Sub(r.StageAt) > shortDeadline {
 			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
@@ -140,7 +165,7 @@ func (d *decider) counted(server string) (bool, string) {
 	switch {
 	case step == nil:
 		return false, "is not reachable"
-	case step.State == StepFailed || (step.State == StepPending && step.Tries > 0):
+	case step.State == StepFailed || (step.State == StepPending && step.Error != ""):
 		return false, "cannot be stopped: " + step.Error
 	case step.State == StepPending:
 		return false, "has not stopped receiving yet"
@@ -152,6 +177,21 @@ func (d *decider) counted(server string) (bool, string) {
 func (d *decider) writerFenced(writer string) bool {
 	step := d.s.Recovery.step(ActRevoke, writer)
 	return step != nil && step.State == StepDone && step.Fenced
+}
+
+// openCandidates lists, where no acknowledgements can be revoked, the candidates whose opening was begun
+// and that may take writes.
+func (d *decider) openCandidates() []string {
+	if d.semiSync() {
+		return nil
+	}
+	var out []string
+	for _, g := range d.s.Recovery.Groups {
+		if e, why := d.processDead(g.Writer); e == nil && !d.writerFenced(g.Writer) {
+			out = append(out, g.Writer+" may be open: "+why)
+		}
+	}
+	return out
 }
 
 // oldIsBack tells whether the old primary answers again before anybody was chosen.
