@@ -29,7 +29,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
-	st := &stream{out: flushing{w}, source: s.cfg.Source, shown: map[string]string{}, last: map[string]string{}}
+	st := &stream{out: flushing{w}, source: s.cfg.Source, now: s.cfg.Now, shown: map[string]string{}, last: map[string]string{}}
 	if err := st.begin(r); err != nil {
 		return nil // The caller went away; nobody is left to be told.
 	}
@@ -41,6 +41,7 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request) error {
 type stream struct {
 	out    io.Writer
 	source Source
+	now    func() time.Time
 	shown  map[string]string // cluster -> its status as last sent
 	last   map[string]string // cluster -> ID of its last event that was sent, or was there before
 }
@@ -106,7 +107,7 @@ func (st *stream) sendCluster(name string, c *fsm.Cluster) error {
 		st.last[name] = e.ID
 	}
 	view := st.source.View(c.Spec)
-	status := clusterStatus(c, &view)
+	status := clusterStatus(c, &view, st.now())
 	key := fmt.Sprintf("%s\x00%s\x00%s\x00%d", status.State, status.Reason, status.Primary, status.Epoch)
 	if st.shown[name] == key {
 		return nil

@@ -76,7 +76,8 @@ func TestConfirmedFailover(t *testing.T) {
 	if out.Outcome != "done" || out.Cluster.Primary != "east-db2" || out.Cluster.Epoch != 4 || out.Reason != "east-db2 replaced east-db1" || len(out.Events) != 1 {
 		t.Errorf("outcome %+v", out)
 	}
-	fails(t, call(t, h, apitest.Operator, "POST", failoverPath, confirming(t, body, token)), http.StatusUnprocessableEntity, api.CodeRefused)
+	// The same token again: what it confirmed is done, and would be refused now.
+	fails(t, call(t, h, apitest.Operator, "POST", failoverPath, confirming(t, body, token)), http.StatusConflict, api.CodeStale)
 }
 
 // TestConfirmation presents one token in other circumstances.

@@ -120,6 +120,9 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request, o failover.Order,
 	c, _ := callerOf(r.Context())
 	o.By, o.At, o.ID = c.Name, s.cfg.Now().UTC(), newOrderID()
 	preview, err := s.cfg.Orders.Preview(r.Context(), o)
+	if token != "" && errors.Is(err, failover.ErrRefused) {
+		return failure(CodeStale, "the cluster is no longer as the preview showed it, and nothing was done: %s", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -170,7 +173,7 @@ func (s *Server) carryOut(w http.ResponseWriter, r *http.Request, o failover.Ord
 		return fmt.Errorf("api: wait for %s of %s: %w", o.Kind, o.Cluster, err)
 	}
 	view := s.cfg.Source.View(after.Spec)
-	status := clusterStatus(&after, &view)
+	status := clusterStatus(&after, &view, s.cfg.Now())
 	out := Outcome{Outcome: "done", Cluster: &status, Events: historyOf(eventsAfter(after.History, lastEvent(&before)))}
 	code, reason := p.outcome(after)
 	out.Reason = reason

@@ -45,11 +45,11 @@ func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) error {
-	return s.ok(w, r, statusOf(s.cfg.Source))
+	return s.ok(w, r, statusOf(s.cfg.Source, s.cfg.Now()))
 }
 
 func (s *Server) getClusters(w http.ResponseWriter, r *http.Request) error {
-	return s.ok(w, r, statusOf(s.cfg.Source).Clusters)
+	return s.ok(w, r, statusOf(s.cfg.Source, s.cfg.Now()).Clusters)
 }
 
 func (s *Server) getTopology(w http.ResponseWriter, r *http.Request) error {
@@ -57,7 +57,7 @@ func (s *Server) getTopology(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.ok(w, r, topologyOf(&c, s.cfg.Source.View(c.Spec)))
+	return s.ok(w, r, topologyOf(&c, s.cfg.Source.View(c.Spec), s.cfg.Now()))
 }
 
 // getHistory answers the events of a cluster, oldest first: all that are kept, or the newest limit.

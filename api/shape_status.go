@@ -10,7 +10,7 @@ import (
 )
 
 // statusOf shapes the whole group.
-func statusOf(src Source) Status {
+func statusOf(src Source, now time.Time) Status {
 	group, state := src.Group(), src.State()
 	status := Status{Leader: group.Leader, Nodes: []NodeStatus{}, Clusters: []ClusterStatus{}}
 	for _, n := range group.Nodes {
@@ -19,7 +19,7 @@ func statusOf(src Source) Status {
 	for _, name := range state.Names() {
 		c := state.Clusters[name]
 		view := src.View(c.Spec)
-		status.Clusters = append(status.Clusters, clusterStatus(&c, &view))
+		status.Clusters = append(status.Clusters, clusterStatus(&c, &view, now))
 	}
 	return status
 }
@@ -33,13 +33,15 @@ func nodeStatus(n GroupNode) NodeStatus {
 	return s
 }
 
-func clusterStatus(c *fsm.Cluster, view *topology.View) ClusterStatus {
+func clusterStatus(c *fsm.Cluster, view *topology.View, now time.Time) ClusterStatus {
 	word, reason := failover.Condition(&c.Spec, &c.State, view)
 	s := ClusterStatus{
 		Cluster: c.Spec.Name, State: string(word), Reason: reason, Primary: c.State.Primary, Epoch: c.State.Epoch,
 		HomeRegion: c.Spec.HomeRegion, Mode: c.Spec.Mode, Hold: c.State.Hold, Paused: c.State.Paused,
 	}
-	s.CooldownUntil = optional(c.State.CooldownUntil)
+	if c.State.CooldownUntil.After(now) {
+		s.CooldownUntil = optional(c.State.CooldownUntil)
+	}
 	return s
 }
 

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
@@ -17,8 +19,8 @@ const (
 )
 
 // topologyOf shapes one cluster with every declared server.
-func topologyOf(c *fsm.Cluster, view topology.View) Topology {
-	t := Topology{ClusterStatus: clusterStatus(c, &view), Servers: []ServerStatus{}}
+func topologyOf(c *fsm.Cluster, view topology.View, now time.Time) Topology {
+	t := Topology{ClusterStatus: clusterStatus(c, &view, now), Servers: []ServerStatus{}}
 	quarantined := map[string]string{}
 	for name, m := range c.State.Servers {
 		if m.Quarantine != nil {

@@ -133,7 +133,7 @@ func (e *examination) durability(p policy.Policy) {
 	if _, seen := e.facts.Variables["rpl_semi_sync_source_enabled"]; !seen {
 		e.add(severityError, "the semi-sync plugins are not loaded", "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'; INSTALL PLUGIN rpl_semi_sync_replica SONAME 'semisync_replica.so'")
 	}
-	for _, s := range failover.Differences(e.facts, failover.Required(p, failover.Role{WaitCount: p.SemiSync.Required})) {
+	for _, s := range failover.Differences(e.facts, failover.Required(p, failover.Role{Primary: e.facts.Writable(), Armed: e.facts.Writable(), WaitCount: p.SemiSync.Required})) {
 		if strings.HasPrefix(s.Name, "rpl_semi_sync") {
 			e.add(severityNote, s.Name+" is not "+s.Value+" yet", "nothing: regent sets it when the cluster is adopted")
 		}
