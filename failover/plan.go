@@ -88,6 +88,9 @@ func (d *decider) addEvidence() {
 		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "super_read_only=ON returned and both variables were read back"})
 	}
 	for _, g := range r.Groups {
+		if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) != nil {
+			continue // said above
+		}
 		if d.writerFenced(g.Writer) {
 			r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
 			continue

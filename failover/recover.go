@@ -148,7 +148,9 @@ func (d *decider) stageRevoke() {
 	d.revokeLatecomers()
 	missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.openCandidates()...)
 	if len(missing) > 0 && r.Kind != KindOverride {
-		if d.in.Now.Sub(r.StageAt) > shortDeadline {
+		if late := d.in.Now.Sub(r.StageAt) > shortDeadline; late && r.By != "" && len(r.Groups) <= 1 && d.facts(r.Old) != nil {
+			d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
+		} else if late {
 			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
 		}
 		return
@@ -175,7 +177,11 @@ func (d *decider) counted(server string) (bool, string) {
 
 // writerFenced tells whether an earlier writer was read back as read-only in this attempt.
 func (d *decider) writerFenced(writer string) bool {
-	step := d.s.Recovery.step(ActRevoke, writer)
+	r := d.s.Recovery
+	if fence := r.step(ActFence, r.Old); fence != nil && writer == r.Old && fence.State == StepDone {
+		return true
+	}
+	step := r.step(ActRevoke, writer)
 	return step != nil && step.State == StepDone && step.Fenced
 }
 

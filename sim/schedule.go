@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/gtid"
 )
 
 // Run plays the world of a seed: some time of faults, then everything is healed, and the world has to
@@ -55,7 +56,7 @@ func (w *World) breakSomething() {
 		s = w.servers[0]
 	}
 	lasts := time.Duration(w.rng.IntN(10000)) * time.Millisecond
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(16) {
 	case 0, 1, 2:
 		s.kill()
 		if w.rng.IntN(4) > 0 {
@@ -82,6 +83,88 @@ func (w *World) breakSomething() {
 				o.start()
 			}
 		}
+	case 12:
+		w.restartAckerThenKill()
+	case 13, 14:
+		w.orderSomething()
+	case 15:
+		w.meddle(s)
+	}
+}
+
+// restartAckerThenKill loses the primary right after an acker came back.
+func (w *World) restartAckerThenKill() {
+	primary := w.server(w.state().Primary)
+	for _, name := range w.state().Ackers {
+		s := w.server(name)
+		s.kill()
+		s.bootedAt -= bootsApart
+		s.start()
+		w.after(time.Duration(w.rng.IntN(1500))*time.Millisecond, func() {
+			primary.kill()
+			w.after(time.Duration(w.rng.IntN(6000))*time.Millisecond, primary.start)
+		})
+		return
+	}
+}
+
+// orderSomething is an operator at work, who may be wrong.
+func (w *World) orderSomething() {
+	s := w.state()
+	target := w.servers[w.rng.IntN(len(w.servers))].name()
+	o := failover.Order{Reason: "try"}
+	switch w.rng.IntN(6) {
+	case 0, 1:
+		o.Kind, o.Server = failover.OrderFailover, target
+	case 2:
+		o.Kind = failover.OrderFailover
+	case 3:
+		o.Kind, o.Server, o.From = failover.OrderClone, target, s.Primary
+	case 4:
+		o.Kind = failover.OrderPause
+		w.after(time.Duration(w.rng.IntN(5000))*time.Millisecond, func() { w.tell(failover.Order{Kind: failover.OrderResume}) })
+	case 5:
+		o.Kind = failover.OrderRelease
+	}
+	w.tell(o)
+}
+
+// tell gives an order whose refusal is fine.
+func (w *World) tell(o failover.Order) {
+	if err := w.order(o); err != nil {
+		w.logf("the order is refused: %v", err)
+	}
+}
+
+// meddle changes a server behind regent's back.
+func (w *World) meddle(s *Server) {
+	if !s.answers() {
+		return
+	}
+	switch w.rng.IntN(4) {
+	case 0:
+		w.logf("somebody stops the receiver of %s", s.name())
+		if s.channel != nil {
+			s.channel.stopReceiver()
+		}
+	case 1:
+		if s.spec.Region != w.spec.HomeRegion && s.channel != nil {
+			w.logf("somebody has %s acknowledge", s.name())
+			s.set("rpl_semi_sync_replica_enabled", "ON", true)
+			s.channel.stopReceiver()
+			s.channel.startReceiver()
+		}
+	case 2:
+		w.logf("somebody writes on %s", s.name())
+		if s.channel != nil {
+			g := gtid.GTID{UUID: s.uuid, Seq: s.next}
+			s.next++
+			s.executed = s.executed.Add(g)
+			s.append(g)
+		}
+	case 3:
+		w.logf("somebody resets persisted variables of %s", s.name())
+		s.persisted = map[string]string{}
 	}
 }
 
@@ -166,6 +249,9 @@ func (w *World) heal() {
 		s.start()
 	}
 	w.linksChanged()
+	if w.state().Paused != nil {
+		w.tell(failover.Order{Kind: failover.OrderResume})
+	}
 }
 
 // converge lets the world come to rest: reports are written, quarantined servers rebuilt by an

@@ -21,6 +21,9 @@ type session struct {
 	ended   bool
 }
 
+// deadPeer is after how long keepalives end a connection whose other end is silent.
+const deadPeer = 30 * time.Second
+
 var (
 	errNoAnswer = errors.New("no answer")
 	errRefusedC = errors.New("connection refused")
@@ -35,7 +38,7 @@ func (w *World) carryOut(l *loop, a failover.Action) {
 	}
 	x := &session{w: w, l: l, a: a, s: w.server(a.Server), began: w.now}
 	w.logf("  %s on %s begins (%s)", a.Kind, a.Server, a.ID)
-	w.after(a.Deadline+time.Second, func() { x.end(errNoAnswer, nil) })
+	w.after(min(a.Deadline, deadPeer)+time.Second, func() { x.end(errNoAnswer, nil) })
 	if w.fault() {
 		w.after(50*time.Millisecond, func() { x.end(errFault, nil) })
 		return
@@ -106,7 +109,7 @@ func (x *session) end(err error, s *Server) {
 	if err == nil && (x.w.fault() || !x.w.net.delivers(x.s.name(), x.l.node.name)) {
 		// It took effect and nobody learns it before the deadline.
 		r.Err, r.Facts = fmt.Sprintf("%s %s: %v", x.a.Kind, x.a.Server, errNoAnswer), nil
-		back = max(x.a.Deadline-(x.w.now-x.began), back)
+		back = max(min(x.a.Deadline, deadPeer)-(x.w.now-x.began), back)
 	}
 	x.w.after(back, answer)
 }
