@@ -41,7 +41,7 @@ func (s *Server) postLeader(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.cfg.Logger.InfoContext(r.Context(), "leadership handed over", "to", body.Node, "by", c.Name, "reason", body.Reason)
-	return s.ok(w, r, Outcome{Outcome: "done", Reason: body.Node + " was told to take over"})
+	return s.ok(w, r, Outcome{Outcome: "done", Reason: body.Node + " was told to take over", Events: []HistoryEntry{}})
 }
 
 // mayLead tells why a node cannot take over now, if it cannot.

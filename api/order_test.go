@@ -340,3 +340,21 @@ func TestBadRequests(t *testing.T) {
 		})
 	}
 }
+
+func TestHandOver(t *testing.T) {
+	const path = "/v1/leader"
+	w := apitest.New()
+	h := newServer(t, w).Handler()
+	fails(t, call(t, h, apitest.Operator, "POST", path, `{"node":"east-9"}`), http.StatusNotFound, api.CodeNotFound)
+	fails(t, call(t, h, apitest.Operator, "POST", path, `{"node":"cloud-1"}`), http.StatusUnprocessableEntity, api.CodeRefused)
+	fails(t, call(t, h, apitest.Operator, "POST", path, `{"node":"west-1"}`), http.StatusUnprocessableEntity, api.CodeRefused)
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Recovery = &failover.Recovery{ID: "orders-r5"} })
+	fails(t, call(t, h, apitest.Operator, "POST", path, `{"node":"east-1"}`), http.StatusUnprocessableEntity, api.CodeRefused)
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Recovery = nil })
+	body := `{"node":"east-1"}`
+	token := preview(t, h, path, body)
+	into[api.Outcome](t, call(t, h, apitest.Operator, "POST", path, confirming(t, body, token)), http.StatusOK)
+	if got := w.Group().Leader; got != "east-1" {
+		t.Errorf("%s leads", got)
+	}
+}

@@ -48,7 +48,7 @@ func New() *World {
 // Config is a server's configuration over the world, with one token for each combination of roles
 // that Token knows.
 func (w *World) Config() api.Config {
-	return api.Config{Source: w, Orders: w, Reports: w, Peers: w, Tokens: Tokens(), Now: w.Now}
+	return api.Config{Source: w, Orders: w, Reports: w, Peers: w, Lead: w.lead, Tokens: Tokens(), Now: w.Now}
 }
 
 // Now is the world's clock, which only Pass moves.
@@ -232,6 +232,12 @@ func (w *World) Declare(_ context.Context, specs fsm.PutSpecs) error {
 		return failed
 	}
 	w.change(func() { w.state = machine.State() })
+	return nil
+}
+
+// lead has another node lead.
+func (w *World) lead(_ context.Context, node string) error {
+	w.Regroup(func(g *api.GroupStatus) { g.Leader = node })
 	return nil
 }
 

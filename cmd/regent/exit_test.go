@@ -67,6 +67,7 @@ func TestExitCodes(t *testing.T) {
 		{"no leader", func(s *shell) { s.world.Regroup(func(g *api.GroupStatus) { g.Leader = "" }) }, "failover orders", codeError, "no leader"},
 		{"refused by policy", nil, "failover orders --to west-db1", codeRefused, "--override-region"},
 		{"an unknown cluster", nil, "topology payments", codeNotFound, "payments"},
+		{"an unknown node", nil, "leader east-9", codeNotFound, "east-9"},
 		{"an unknown server", nil, "clone east-db9 --from east-db1", codeNotFound, "east-db9"},
 		{"an unknown report", nil, "report show orders-d9", codeNotFound, "orders-d9"},
 		{"a stale confirmation", nil, "failover orders --confirm AAAA", codeStale, "preview"},
