@@ -15,7 +15,10 @@ func (d *decider) watch() {
 	diag := topology.Diagnose(&d.in.View, topology.Question{
 		Primary: d.s.Primary, Ackers: d.witnesses(), HangAfter: d.hangAfter(),
 	})
-	if diag.Condition != topology.RegionIsolated && d.s.Isolated != "" {
+	secluded, cut := topology.Secluded(&d.in.View, d.region(d.s.Primary))
+	if diag.Condition == topology.PrimaryHealthy && cut {
+		d.isolated(topology.Diagnosis{Condition: topology.RegionIsolated, Reason: secluded})
+	} else if diag.Condition != topology.RegionIsolated && d.s.Isolated != "" {
 		d.event(Event{Kind: "release", Decision: "isolation ended", Reason: diag.Reason})
 		d.s.Isolated = ""
 	}
@@ -235,6 +238,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 			d.keepReplica(s, f, fp)
 		}
 	}
+	d.settle(fp)
 	holders, missing := d.holders(fp.Executed)
 	wait := d.waitWanted()
 	if len(holders) < wait {

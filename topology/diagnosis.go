@@ -106,6 +106,31 @@ func diagnoseIsolation(v *View, p *ServerView) (Diagnosis, bool) {
 	return Diagnosis{RegionIsolated, reason + ": a partition, not a dead host", witnesses}, true
 }
 
+// Secluded tells that a region's servers, though a node of their own region reaches them, are all
+// silent to every node elsewhere: the others could not see a second writer there, nor could theirs
+// be seen.
+func Secluded(v *View, region string) (reason string, ok bool) {
+	var outside []string
+	servers := 0
+	for i := range v.Servers {
+		s := &v.Servers[i]
+		if s.Region != region {
+			continue
+		}
+		servers++
+		outside = s.nodes(func(n NodeSight) bool { return n.Region != region })
+		silent := s.nodes(func(n NodeSight) bool { return n.Region != region && n.Reach == ReachSilent })
+		if len(outside) == 0 || len(silent) != len(outside) {
+			return "", false
+		}
+	}
+	if servers < 2 {
+		return "", false
+	}
+	return fmt.Sprintf("all %d servers of region %s are silent to %s, though a node there reaches them: a partition",
+		servers, region, strings.Join(outside, ", ")), true
+}
+
 // lostBy splits the reachable ackers into those that lost the primary, by a dropped or starved
 // receiver, and those that still hold it.
 func (q *Question) lostBy(v *View) (lost, held []string) {

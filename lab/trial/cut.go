@@ -70,7 +70,7 @@ func (w *World) cutAll(ctx context.Context, targets []string) error {
 		request := lab.CutRequest{Target: t}
 		if len(targets) > 1 {
 			// Single servers keep each other; they are cut from what is outside their region.
-			for _, far := range []string{"west", "cloud", "east-1"} {
+			for _, far := range []string{"west", "cloud"} {
 				request.From = far
 				if err := w.Lab.Cut(ctx, request); err != nil {
 					return err

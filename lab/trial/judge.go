@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 	"github.com/regentdb/regent/lab/workload"
 )
 
-// JudgeLedger compares a server's rows with the ledger: every acknowledged write must be there, and
-// nothing that nobody asked for.
+// JudgeLedger compares a server's rows with the ledgers of this trial and all before it: every
+// acknowledged write must be there, and nothing that nobody asked for. The attempts then belong to
+// the past of later trials.
 func (w *World) JudgeLedger(ctx context.Context, server string, attempts []workload.Attempt) error {
 	db, err := w.DB(server)
 	if err != nil {
@@ -24,8 +26,10 @@ func (w *World) JudgeLedger(ctx context.Context, server string, attempts []workl
 	if err != nil {
 		return err
 	}
-	findings := workload.Check(attempts, rows)
+	all := slices.Concat(w.past, attempts)
+	findings := workload.Check(all, rows)
 	if len(findings) == 0 {
+		w.past = all
 		return nil
 	}
 	f := findings[0]

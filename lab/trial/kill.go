@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/regentdb/regent/api"
@@ -31,11 +32,11 @@ type Loss struct {
 // LosePrimary takes the primary away under load and judges what followed: a server of the home region
 // takes over, every acknowledged write is there, and no other region ever acknowledges one.
 func (w *World) LosePrimary(ctx context.Context, fault Fault, seed uint64) (Loss, error) {
-	status, err := w.API.Status(ctx)
+	before, err := w.healthy(ctx)
 	if err != nil {
 		return Loss{}, err
 	}
-	before, err := w.healthy(ctx)
+	status, err := w.API.Status(ctx)
 	if err != nil {
 		return Loss{}, err
 	}
@@ -54,13 +55,13 @@ func (w *World) LosePrimary(ctx context.Context, fault Fault, seed uint64) (Loss
 	return loss, w.judgeLoss(ctx, &loss, before, attempts)
 }
 
-// healthy answers the status, or what is wrong.
+// healthy answers the status of a cluster that is ok, or becomes so soon: a node that has just taken
+// over may still be catching up with what was agreed.
 func (w *World) healthy(ctx context.Context) (api.ClusterStatus, error) {
-	c, err := w.State(ctx)
-	if err == nil && c.State != "ok" {
-		err = judged("the lab is not healthy before the trial: %s, %s", c.State, c.Reason)
+	if err := w.AwaitOK(ctx, 10*time.Second); err != nil {
+		return api.ClusterStatus{}, fmt.Errorf("before the trial: %w", err)
 	}
-	return c, err
+	return w.State(ctx)
 }
 
 func (w *World) takeAway(ctx context.Context, loss *Loss, writers *Writers, before api.ClusterStatus) ([]workload.Attempt, error) {

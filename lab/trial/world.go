@@ -12,6 +12,7 @@ import (
 
 	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/lab"
+	"github.com/regentdb/regent/lab/workload"
 )
 
 // ErrJudged says that a trial ran and its outcome is not what it must be.
@@ -31,8 +32,10 @@ type World struct {
 	API     *api.Client
 	Exe     string // the regent binary, which the writers run
 	Cluster string
-	access  lab.Access
-	status  lab.Status
+	// past are the attempts of earlier trials, as far as they were not lost in a settled split.
+	past   []workload.Attempt
+	access lab.Access
+	status lab.Status
 }
 
 // Open answers the world of the lab in a directory.

@@ -2,7 +2,10 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -22,6 +25,9 @@ type Writers struct {
 func (w *World) StartWriters(ctx context.Context, ledger string, options lab.WriteOptions, first bool) (*Writers, error) {
 	options.Ledger = filepath.Join(w.Lab.Dir(), ledger)
 	options.Duration = 0
+	if err := os.Remove(options.Ledger); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("trial: %w", err)
+	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ws := &Writers{Ledger: options.Ledger, stop: stop, done: make(chan error, 1)}
 	go func() {
