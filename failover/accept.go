@@ -120,7 +120,7 @@ func (d *decider) acceptClone(p *Preview, o Order) error {
 		return fmt.Errorf("%w: donor %s in cluster %s; name one of its servers with --from", ErrUnknownObject, o.From, d.in.Spec.Name)
 	case o.Server == d.s.Primary || o.Server == o.From:
 		return refused("%s cannot be rebuilt: it is the primary or its own donor", o.Server)
-	case d.s.Recovery != nil:
+	case d.s.Recovery != nil && d.s.Recovery.Stage != StageOpen:
 		return refused("a recovery is under way; wait until it ends")
 	case d.facts(o.Server) == nil:
 		return refused("%s is not reachable: start it first", o.Server)

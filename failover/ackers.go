@@ -187,9 +187,12 @@ func (d *decider) mayShrink(server string, f, fp *topology.Facts, wanted []strin
 
 // holders splits the ackers into those that hold all of a set and those that do not, with a word why.
 func (d *decider) holders(set gtid.Set) (holders, missing []string) {
-	for _, name := range d.ackersWanted(d.s.Primary) {
+	for _, name := range d.in.Spec.InRegion(d.region(d.s.Primary)) {
 		f := d.facts(name)
 		switch {
+		case name == d.s.Primary:
+		case d.s.Servers[name].Quarantine != nil:
+			missing = append(missing, name+" (quarantined)")
 		case f == nil:
 			missing = append(missing, name+" (not reachable)")
 		case !f.Received().Contains(set):

@@ -88,6 +88,7 @@ func (d *decider) stageOpen() {
 	d.retry(ActFollow)
 	d.retry(ActOpen)
 	d.drainWriters(d.ackersWanted(r.Candidate))
+	d.keepQuarantines()
 	d.attachLatecomers()
 	d.openCandidate()
 	step := r.step(ActOpen, r.Candidate)
@@ -103,6 +104,22 @@ func (d *decider) stageOpen() {
 		missing := d.unattached()
 		d.hold("hold", nil, missing, "%s is the primary of epoch %d and not open yet: %s", r.Candidate, d.s.Epoch, openProblem(step, r.WaitCount, missing))
 	}
+}
+
+// keepQuarantines has reports and rebuilds go on while a primary waits for its ackers: they may be what
+// it waits for.
+func (d *decider) keepQuarantines() {
+	fc := d.facts(d.s.Recovery.Candidate)
+	if fc == nil {
+		return
+	}
+	for _, s := range d.in.Spec.Servers {
+		m := d.s.Servers[s.Name]
+		if f := d.facts(s.Name); f != nil && s.Name != d.s.Primary && (m.Quarantine != nil || m.Clone != nil) {
+			d.keepReplica(s, f, fc)
+		}
+	}
+	d.settle(fc)
 }
 
 // openCandidate intends the opening once enough ackers hold the target.

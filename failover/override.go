@@ -113,8 +113,8 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 	if e, _ := d.processDead(d.s.Primary); e != nil {
 		p.Evidence = append(p.Evidence, *e)
 	}
+	renewed := d.renewable(o)
 	d.s.Override = &Override{ID: o.ID, Target: o.Server, Region: true, Reason: o.Reason, By: o.By, At: o.At, Expires: d.in.Now.Add(o.TTL)}
-	renewed := d.s.Recovery != nil && d.s.Recovery.Stage == StageOpen
 	d.event(Event{Kind: "override", By: o.By, Decision: "promotion of " + o.Server + " outside the home region permitted once", Reason: o.Reason, Candidates: p.Candidates})
 	if renewed {
 		d.s.Hold = nil
@@ -149,10 +149,11 @@ func (d *decider) overrideExpired() bool {
 	return true
 }
 
-// renewable tells whether an order gives an expired override of the open recovery another time.
+// renewable tells whether an order gives an expired override of the open recovery another time, or
+// takes that recovery over to promote a server at home.
 func (d *decider) renewable(o Order) bool {
 	r, old := d.s.Recovery, d.s.Override
-	return r != nil && r.Kind == KindOverride && r.Stage == StageOpen && o.Override && o.Server == r.Candidate &&
+	return r != nil && r.Kind == KindOverride && r.Stage == StageOpen && (!o.Override || o.Server == r.Candidate) &&
 		old != nil && d.in.Now.After(old.Expires)
 }
 
