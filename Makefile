@@ -67,6 +67,22 @@ fuzz: ## every fuzz target for a moment; FUZZTIME=3s
 .PHONY: integration
 integration: ## end to end on real MySQL servers, in network namespaces
 	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT)
+	go test -tags integration -p 1 ./binlog ./mysql ./executor -count=1 -timeout $(INTEGRATION_TIMEOUT)
+
+# The long series, each on demand: how often is RUNS, and CUT is how long a region is cut off.
+RUNS ?= 20
+CUT  ?= 43s
+SERIES = go test -tags integration ./integration -count=1 -v -timeout 3h -runs $(RUNS) -cut $(CUT) -run
+
+.PHONY: series-kill series-pause series-cut series-split
+series-kill: ## RUNS kills of the primary under load, the leader in each region in turn
+	$(SERIES) 'TestKillPrimary$$'
+series-pause: ## RUNS hung primaries under load
+	$(SERIES) 'TestPausePrimary$$'
+series-cut: ## RUNS cuts of the home region, and of its servers alone, for CUT each
+	$(SERIES) 'TestCutRegion$$|TestCutServers$$'
+series-split: ## RUNS forced splits, each judged against the ledger and settled
+	$(SERIES) 'TestSplit$$'
 
 .PHONY: lab
 lab: build ## a lab that stays up: two regions, five servers, three nodes

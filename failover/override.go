@@ -99,14 +99,17 @@ func orAny(s string) string {
 // acceptOverride is the one exception to I1 and I2: it says what will diverge, and it is used up by
 // the recovery that it opens.
 func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) error {
-	p.PossibleLoss = d.estimateLoss()
+	p.PossibleLoss = -1 // a primary that nobody sees may go on writing
+	if d.facts(d.s.Primary) != nil {
+		p.PossibleLoss = d.estimateLoss()
+	}
 	p.Summary = fmt.Sprintf("promote %s in region %s though the home region is %s", o.Server, d.region(o.Server), d.in.Spec.HomeRegion)
 	p.Changes = []string{"stop the receivers of every server that answers, collect what they hold, open " + o.Server + " in a new epoch"}
 	if d.facts(d.s.Primary) == nil {
 		p.Risks = append(
 			p.Risks,
 			d.s.Primary+" cannot be seen and may go on taking writes: both sides then hold writes that the other lacks",
-			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(p.PossibleLoss)),
+			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(d.estimateLoss())),
 		)
 	}
 	p.Evidence = append(p.Evidence, Evidence{Server: d.s.Primary, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
