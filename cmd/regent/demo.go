@@ -35,7 +35,7 @@ status is 1 if one does not hold. It needs root, or a kernel that allows user na
 	}
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "directory of the lab (default: a temporary one)")
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 0, "seed of the workload (default: another one each time)")
-	cmd.Flags().DurationVar(&o.Cut, "cut", 15*time.Second, "how long the region is cut off; the incident's cut took 43s")
+	cmd.Flags().DurationVar(&o.Cut, "cut", 43*time.Second, "how long the region is cut off the first time")
 	cmd.Flags().BoolVar(&o.Keep, "keep", false, "leave the lab up afterwards")
 	return cmd
 }

@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	s.head("Every claim above was checked against the writers' ledger and the servers. It took %s.", time.Since(s.began).Round(time.Second))
+	s.head("Every claim marked [checked] was held against the writers' ledger and the servers. It took %s.", time.Since(s.began).Round(time.Second))
 	return nil
 }
 

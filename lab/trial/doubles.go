@@ -201,42 +201,52 @@ func (w *World) KillNodes(ctx context.Context, seed uint64) (time.Duration, erro
 
 func (w *World) killNodes(ctx context.Context, before api.ClusterStatus) error {
 	for _, n := range w.status.Nodes {
-		if err := w.Lab.Kill(ctx, n.ID); err != nil {
-			return err
-		}
-		err := Await(ctx, 10*time.Second, "a leader without "+n.ID, func(ctx context.Context) (bool, string) {
-			s, err := w.API.Status(ctx)
-			if err != nil {
-				return false, err.Error()
-			}
-			return s.Leader != "" && s.Leader != n.ID, "leader " + s.Leader
-		})
-		if err != nil {
-			return err
-		}
-		if err := w.Lab.Start(ctx, n.ID); err != nil {
-			return err
-		}
-		if err := w.AwaitOK(ctx, 30*time.Second); err != nil {
+		if err := w.killNode(ctx, n.ID); err != nil {
 			return err
 		}
 	}
-	for _, n := range w.status.Nodes {
-		if err := w.Lab.Kill(ctx, n.ID); err != nil {
-			return err
-		}
+	if err := w.eachNode(ctx, w.Lab.Kill); err != nil {
+		return err
 	}
 	if err := Rest(ctx, 5*time.Second); err != nil {
 		return err
 	}
-	for _, n := range w.status.Nodes {
-		if err := w.Lab.Start(ctx, n.ID); err != nil {
-			return err
-		}
+	if err := w.eachNode(ctx, w.Lab.Start); err != nil {
+		return err
 	}
 	return w.AwaitState(ctx, 30*time.Second, "the same primary after all nodes died", func(c api.ClusterStatus) bool {
 		return c.State == "ok" && c.Primary == before.Primary && c.Epoch == before.Epoch
 	})
+}
+
+// killNode kills a node, sees another lead, and starts it again.
+func (w *World) killNode(ctx context.Context, id string) error {
+	if err := w.Lab.Kill(ctx, id); err != nil {
+		return err
+	}
+	err := Await(ctx, 10*time.Second, "a leader without "+id, func(ctx context.Context) (bool, string) {
+		s, err := w.API.Status(ctx)
+		if err != nil {
+			return false, err.Error()
+		}
+		return s.Leader != "" && s.Leader != id, "leader " + s.Leader
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.Lab.Start(ctx, id); err != nil {
+		return err
+	}
+	return w.AwaitOK(ctx, 30*time.Second)
+}
+
+func (w *World) eachNode(ctx context.Context, do func(context.Context, string) error) error {
+	for _, n := range w.status.Nodes {
+		if err := do(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Storage says where the lab's data lies.

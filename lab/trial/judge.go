@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/lab/workload"
 )
@@ -127,21 +126,6 @@ func (w *World) refusal(ctx context.Context, since time.Time) (map[string]string
 			if !c.Eligible {
 				out[c.Server] = c.Reason
 			}
-		}
-	}
-	return out, nil
-}
-
-// events answers the history entries of a kind since a moment.
-func (w *World) events(ctx context.Context, kind string, since time.Time) ([]api.HistoryEntry, error) {
-	history, err := w.API.History(ctx, w.Cluster, 200)
-	if err != nil {
-		return nil, err
-	}
-	var out []api.HistoryEntry
-	for _, e := range history {
-		if e.Kind == kind && !e.At.Before(since) {
-			out = append(out, e)
 		}
 	}
 	return out, nil

@@ -187,7 +187,7 @@ func (w *World) sides(s *Split, attempts []workload.Attempt, cut time.Time) (hom
 		case a.Server == s.New && a.Acknowledged:
 			away++
 		case a.Outcome == workload.Refused || w.Region(a.Server) == w.Region(s.New):
-		case a.Acknowledged && a.StartedAt.After(cut):
+		case a.Acknowledged && a.StartedAt.After(cut) && len(changesOf(a)) > 0:
 			home.acknowledged = append(home.acknowledged, a)
 			home.possible = append(home.possible, a)
 		case a.EndedAt.After(around):
