@@ -86,6 +86,7 @@ func (r *Recovery) held(kind ActionKind, server string) bool {
 func (d *decider) stageOpen() {
 	r := d.s.Recovery
 	d.retry(ActFollow)
+	d.retry(ActPrepare)
 	d.retry(ActOpen)
 	d.drainWriters(d.ackersWanted(r.Candidate))
 	d.keepQuarantines()
@@ -125,7 +126,8 @@ func (d *decider) keepQuarantines() {
 // openCandidate intends the opening once enough ackers hold the target.
 func (d *decider) openCandidate() {
 	r := d.s.Recovery
-	if r.step(ActOpen, r.Candidate) == nil && d.enoughHold() {
+	prepare := r.step(ActPrepare, r.Candidate)
+	if r.step(ActOpen, r.Candidate) == nil && d.enoughHold() && prepare != nil && prepare.State == StepDone {
 		d.intend(ActOpen, r.Candidate)
 	}
 }
@@ -232,8 +234,10 @@ func (d *decider) attachLatecomers() {
 		slices.Sort(r.Ackers)
 		last := &r.Groups[len(r.Groups)-1]
 		last.Ackers = r.Ackers
-		if r.Kind == KindOverride {
-			r.WaitCount = min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers))
+		if wait := min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers)); r.Kind == KindOverride && wait != r.WaitCount {
+			// It was prepared to wait for fewer.
+			r.WaitCount = wait
+			d.intend(ActPrepare, r.Candidate)
 		}
 		d.intend(ActFollow, name)
 	}

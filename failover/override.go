@@ -136,19 +136,18 @@ func (d *decider) overrideExpired() bool {
 	if r.Kind != KindOverride || o == nil || !d.in.Now.After(o.Expires) {
 		return false
 	}
-	switch r.Stage {
-	case StageAbort:
+	switch {
+	case r.Stage == StageAbort:
 		return false
-	case StageRevoke, StageCatchUp, StageAttach:
+	case !d.named():
 		d.abort("the override " + o.ID + " has expired")
 		d.emitPending()
 		return true
-	case StageOpen:
 	}
 	if step := r.step(ActOpen, r.Candidate); step != nil && step.State == StepDone {
 		return false
 	}
-	d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, r.Candidate)
+	d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, o.Target)
 	return true
 }
 
@@ -156,8 +155,8 @@ func (d *decider) overrideExpired() bool {
 // takes that recovery over to promote a server at home.
 func (d *decider) renewable(o Order) bool {
 	r, old := d.s.Recovery, d.s.Override
-	return r != nil && r.Kind == KindOverride && r.Stage == StageOpen && (!o.Override || o.Server == r.Candidate) &&
-		old != nil && d.in.Now.After(old.Expires)
+	return r != nil && r.Kind == KindOverride && d.named() && old != nil && d.in.Now.After(old.Expires) &&
+		(!o.Override || o.Server == old.Target)
 }
 
 // startOrdered opens the recovery; the actions follow with the next decision, after the commit.

@@ -61,7 +61,7 @@ func (d *decider) undone(s Step) bool {
 // ordered failover first fences the primary.
 func (d *decider) revokeAll() {
 	r := d.s.Recovery
-	if r.By != "" && d.facts(r.Old) != nil && len(r.Groups) <= 1 {
+	if r.By != "" && d.facts(r.Old) != nil && !d.named() {
 		// The primary is fenced before its ackers stop: a commit that waits for them would block it.
 		d.intend(ActFence, r.Old)
 		d.emitPending()
@@ -148,7 +148,7 @@ func (d *decider) stageRevoke() {
 	d.revokeLatecomers()
 	missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.openCandidates()...)
 	if len(missing) > 0 && r.Kind != KindOverride {
-		if late := d.in.Now.Sub(r.StageAt) > shortDeadline; late && r.By != "" && len(r.Groups) <= 1 && d.facts(r.Old) != nil {
+		if late := d.in.Now.Sub(r.StageAt) > shortDeadline; late && r.By != "" && !d.named() && d.facts(r.Old) != nil {
 			d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
 		} else if late {
 			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
@@ -200,10 +200,14 @@ func (d *decider) openCandidates() []string {
 	return out
 }
 
+// named tells whether the open recovery has named its candidate primary of an epoch: what it began then
+// can be finished, and not undone.
+func (d *decider) named() bool { return d.s.Primary != d.s.Recovery.Old }
+
 // oldIsBack tells whether the old primary answers again before anybody was chosen.
 func (d *decider) oldIsBack() bool {
 	r := d.s.Recovery
-	if r.By != "" || len(r.Groups) > 1 {
+	if r.By != "" || d.named() {
 		return false
 	}
 	diag := topology.Diagnose(&d.in.View, topology.Question{Primary: r.Old, Ackers: d.witnesses(), HangAfter: d.hangAfter()})
@@ -219,7 +223,7 @@ func (d *decider) oldIsBack() bool {
 func (d *decider) revokeLatecomers() {
 	r := d.s.Recovery
 	for _, s := range d.in.Spec.Servers {
-		writer := s.Name == r.Old && len(r.Groups) <= 1
+		writer := s.Name == r.Old && !d.named()
 		if writer || d.facts(s.Name) == nil || d.s.Servers[s.Name].Quarantine != nil {
 			continue
 		}

@@ -12,7 +12,7 @@ import (
 // acknowledgement that was on its way before the receivers stopped may end an old wait.
 func (w *World) acknowledged(s *Server, c *commit) {
 	if s != w.writer && !w.writer.logged.ContainsGTID(c.gtid) {
-		if !w.forked {
+		if !w.forked[s.name()] {
 			w.violate("I1", "%s acknowledges %s after %s was opened", s.name(), w.short(gtid.Of(c.gtid)), w.writer.name())
 		}
 		w.forgiven = w.forgiven.Add(c.gtid)
@@ -27,8 +27,9 @@ func (w *World) opened(s *Server) {
 	if s.spec.Region != w.spec.HomeRegion && !override && w.writer != s {
 		w.violate("I2", "%s in region %s is opened without an override", s.name(), s.spec.Region)
 	}
+	delete(w.forked, s.name())
 	if override {
-		w.forked = true
+		w.forked[w.writer.name()] = true
 		for _, a := range w.ledger {
 			if !s.executed.ContainsGTID(a.gtid) {
 				w.forgiven = w.forgiven.Add(a.gtid)

@@ -113,7 +113,10 @@ func (w *World) orderSomething() {
 	s := w.state()
 	target := w.servers[w.rng.IntN(len(w.servers))].name()
 	o := failover.Order{Reason: "try"}
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(8) {
+	case 6, 7:
+		o.Kind, o.Server, o.Override = failover.OrderFailover, w.servers[3+w.rng.IntN(2)].name(), true
+		o.TTL = time.Duration(w.rng.IntN(20)) * time.Second
 	case 0, 1:
 		o.Kind, o.Server = failover.OrderFailover, target
 	case 2:
@@ -254,23 +257,28 @@ func (w *World) heal() {
 	}
 }
 
-// converge lets the world come to rest: reports are written, quarantined servers rebuilt by an
-// operator, and in the end every server is equal to the primary.
+// converge lets the world come to rest: by itself as far as it can without people, and then, with an
+// operator who does what is asked, completely.
 func (w *World) converge() {
-	rested := w.runUntil(2*time.Minute, w.explained)
-	if len(w.violations) > 0 {
+	if !w.runUntil(2*time.Minute, w.explained) {
+		word, why := w.condition()
+		w.unless("convergence", "two minutes after everything was healed the cluster is %s: %s", word, why)
 		return
 	}
-	if !rested {
-		word, why := w.condition()
-		w.violate("convergence", "two minutes after everything was healed the cluster is %s: %s", word, why)
-		return
+	rested := func() bool {
+		word, _ := w.condition()
+		s := w.state()
+		return word == failover.WordOK && failover.Settled(&s)
 	}
-	w.operate()
-	rested = w.runUntil(2*time.Minute, func() bool { word, _ := w.condition(); return word == failover.WordOK && failover.Settled(w.settled()) })
-	if !rested && len(w.violations) == 0 {
+	for range 30 {
+		if w.runUntil(10*time.Second, rested) {
+			break
+		}
+		w.operate()
+	}
+	if !rested() {
 		word, why := w.condition()
-		w.violate("convergence", "after every operator did what was asked the cluster is %s: %s", word, why)
+		w.unless("convergence", "an operator did what was asked, and the cluster is %s: %s", word, why)
 		return
 	}
 	for _, c := range w.clients {
@@ -282,19 +290,27 @@ func (w *World) converge() {
 	w.equal()
 }
 
-func (w *World) settled() *failover.State { s := w.state(); return &s }
+// unless notes a violation where there is none yet.
+func (w *World) unless(what, format string, args ...any) {
+	if len(w.violations) == 0 {
+		w.violate(what, format, args...)
+	}
+}
 
-// explained tells whether the cluster rests: ok, or degraded by nothing but what waits for people.
+// explained tells whether the cluster rests: it is ok, or all that it lacks is what people are asked for,
+// which is to rebuild reported servers and to order an expired override again.
 func (w *World) explained() bool {
 	word, _ := w.condition()
-	if word == failover.WordOK {
-		return true
-	}
 	s := w.state()
-	if word != failover.WordDegraded || s.Recovery != nil || s.Hold != nil || s.Unproven != "" {
+	expired := s.Override != nil && s.Recovery != nil && w.wall().After(s.Override.Expires)
+	switch {
+	case word == failover.WordOK, word == failover.WordHold && expired:
+		return true
+	case word == failover.WordRecovering, word == failover.WordSplitBrain, w.group.leader == nil:
 		return false
 	}
 	v := w.group.leader.view()
+	apart := 0
 	for _, srv := range w.servers {
 		q := s.Servers[srv.name()].Quarantine
 		f := v.Current(srv.name())
@@ -302,15 +318,16 @@ func (w *World) explained() bool {
 		case f == nil:
 			return false
 		case q != nil:
+			apart++
 			if !w.reported(&s, q.Divergence) || !q.Fenced {
 				return false
 			}
-		case srv.name() == s.Primary:
+		case srv.name() == s.Primary || s.Hold != nil:
 		case f.Source == nil || f.Source.Receiver != topologyOn || f.Source.Applier != topologyOn:
 			return false
 		}
 	}
-	return true
+	return (apart > 0 || len(s.Divergences) > 0) && (s.Hold == nil || len(s.Hold.Missing) > 0)
 }
 
 func (w *World) reported(s *failover.State, id string) bool {
@@ -327,13 +344,16 @@ func (w *World) operate() {
 	s := w.state()
 	for _, d := range s.Divergences {
 		if d.State == failover.DivergenceOpen {
-			w.order(failover.Order{Kind: failover.OrderAckReport, Report: d.ID, Reason: "settled"})
+			w.tell(failover.Order{Kind: failover.OrderAckReport, Report: d.ID, Reason: "settled"})
 		}
 	}
 	for _, srv := range w.servers {
-		if s.Servers[srv.name()].Quarantine != nil {
-			w.order(failover.Order{Kind: failover.OrderClone, Server: srv.name(), From: s.Primary, Reason: "back"})
+		if m := s.Servers[srv.name()]; m.Quarantine != nil && m.Clone == nil {
+			w.tell(failover.Order{Kind: failover.OrderClone, Server: srv.name(), From: s.Primary, Reason: "back"})
 		}
+	}
+	if s.Override != nil && w.wall().After(s.Override.Expires) {
+		w.tell(failover.Order{Kind: failover.OrderFailover, Server: s.Override.Target, Override: true, Reason: "again", TTL: time.Minute})
 	}
 }
 

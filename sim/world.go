@@ -29,8 +29,10 @@ type World struct {
 	// chaos is over: nothing is broken any more.
 	calm bool
 
-	writer    *Server // the server that was opened last
-	forked    bool    // an override accepted that an earlier primary goes on
+	writer *Server // the server that was opened last
+	// forked are the earlier primaries of which an override accepted that they go on; forgiven is
+	// what is lost by that.
+	forked    map[string]bool
 	forgiven  gtid.Set
 	failovers int
 
@@ -40,7 +42,7 @@ type World struct {
 
 // New builds the world of a seed: three regions, five servers, three nodes, clients in two regions.
 func New(seed uint64) *World {
-	w := &World{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), net: newNetwork()} //nolint:gosec // a seed must say everything
+	w := &World{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), net: newNetwork(), forked: map[string]bool{}} //nolint:gosec // a seed must say everything
 	w.group = newGroup(w)
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
 	w.spec.Policy.Cooldown = 0
