@@ -48,8 +48,8 @@ func (d *decider) stageAttach() {
 		return
 	}
 	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1)})
+	d.member(d.s.Primary, func(m *Member) { m.Former, m.Away = d.s.Epoch, true })
 	d.s.Epoch++
-	d.member(r.Old, func(m *Member) { m.Former, m.Away = d.s.Epoch-1, true })
 	d.s.Primary = r.Candidate
 	d.advance(StageOpen)
 	d.openCandidate()

@@ -75,17 +75,23 @@ func (s *stage) syncAll() {
 	}
 }
 
-// set changes variables of a running server, persist the persisted ones: "set SERVER name=value…".
+// set changes variables of a running server, persist the persisted ones, configure both, and status what
+// it tells of itself: "set SERVER name=value…".
 func (s *stage) set() {
-	target := s.subject().variables
-	if s.fields[0] == "persist" {
-		target = s.subject().persisted
-	}
+	targets := map[string][]map[string]string{
+		"set": {s.subject().variables}, "persist": {s.subject().persisted}, "status": {s.subject().status},
+		"configure": {s.subject().variables, s.subject().persisted},
+	}[s.fields[0]]
 	for _, pair := range s.fields[2:] {
 		name, value, _ := strings.Cut(pair, "=")
-		target[name] = value
+		for _, t := range targets {
+			t[name] = value
+		}
 	}
 }
+
+// stranger attaches a server that nobody declared to a source, as an acker, or takes it away.
+func (s *stage) stranger() { s.subject().stranger = s.arg(2) }
 
 // configureServer changes what a command cannot do by variables: "server SERVER key=value…".
 func (s *stage) configureServer() {

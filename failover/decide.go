@@ -131,7 +131,11 @@ func (d *decider) hold(kind string, verdicts []policy.Verdict, missing []string,
 		since = d.s.Hold.Since
 	}
 	d.s.Hold = &Hold{Since: since, Reason: reason, Missing: missing}
-	d.event(Event{Kind: kind, Decision: "nothing was touched", Reason: reason, Candidates: verdicts})
+	decision := "nothing was touched"
+	if d.s.Recovery != nil {
+		decision = "the recovery waits"
+	}
+	d.event(Event{Kind: kind, Decision: decision, Reason: reason, Candidates: verdicts})
 }
 
 // unhold ends a hold that the world has resolved.

@@ -27,7 +27,7 @@ func (d *decider) plan() {
 		return
 	}
 	if len(ranked) == 0 {
-		d.hold("refusal", r.Verdicts, []string{"an eligible server"}, "%s; no server may be promoted: %s", stable(r.Reason), rejections(r.Verdicts))
+		d.hold("refusal", r.Verdicts, []string{"an eligible server"}, "%s; no server may be promoted: %s", stable(r.Reason), d.obstacles())
 		return
 	}
 	d.s.Hold = nil
@@ -41,6 +41,18 @@ func (d *decider) plan() {
 		return
 	}
 	d.intend(ActCatchUp, r.Candidate)
+}
+
+// obstacles puts into one sentence why no server can be the candidate.
+func (d *decider) obstacles() string {
+	r := d.s.Recovery
+	parts := []string{rejections(r.Verdicts)}
+	for _, name := range eligibleNames(r.Verdicts) {
+		if _, why := d.counted(name); r.Ordered == "" || r.Ordered == name {
+			parts = append(parts, name+" "+why)
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // donors lists who can give the candidate what it lacks, the fullest first.
@@ -88,14 +100,10 @@ func (d *decider) addEvidence() {
 		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "super_read_only=ON returned and both variables were read back"})
 	}
 	for _, g := range r.Groups {
-		if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) != nil {
-			continue // said above
-		}
-		if d.writerFenced(g.Writer) {
+		if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) == nil {
 			r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
-			continue
 		}
-		if len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
+		if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
 			continue
 		}
 		var stopped []string

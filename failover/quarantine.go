@@ -38,6 +38,8 @@ func (d *decider) divergence(server string) *Divergence {
 			if d.s.Servers[server].Former != 0 {
 				div.OldServer = server
 			}
+			// The report is written anew, so that it lists this server too.
+			div.State = DivergenceCapturing
 			return div
 		}
 	}

@@ -193,8 +193,8 @@ func (d *decider) openCandidates() []string {
 	}
 	var out []string
 	for _, g := range d.s.Recovery.Groups {
-		if e, why := d.processDead(g.Writer); e == nil && !d.writerFenced(g.Writer) {
-			out = append(out, g.Writer+" may be open: "+why)
+		if e, _ := d.processDead(g.Writer); e == nil && !d.writerFenced(g.Writer) {
+			out = append(out, g.Writer+" may be open")
 		}
 	}
 	return out

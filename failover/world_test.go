@@ -28,6 +28,8 @@ type server struct {
 	boot               int64
 	variables          map[string]string
 	persisted          map[string]string
+	status             map[string]string // overrides what follows from the rest
+	stranger           string            // host of an attached acker that nobody declared
 	executed, received gtid.Set
 	next               uint64
 	source             string // name; empty: no channel
@@ -97,7 +99,7 @@ func (w *world) declare(name, region string, i int) {
 			"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
 			"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1",
 		},
-		persisted: map[string]string{}, seenBy: map[string]*sight{}, failures: map[failover.ActionKind]string{},
+		persisted: map[string]string{}, status: map[string]string{}, seenBy: map[string]*sight{}, failures: map[failover.ActionKind]string{},
 		source: "east-db1", receiver: true,
 	}
 	if i == 1 {
@@ -204,7 +206,12 @@ func (w *world) facts(s *server) *topology.Facts {
 			}
 		}
 	}
+	if s.stranger != "" {
+		f.Replicas = append(f.Replicas, topology.Attached{UUID: "99999999-0000-0000-0000-000000000000", Host: s.stranger, Acker: true})
+		clients++
+	}
 	f.Status["rpl_semi_sync_source_clients"] = fmt.Sprint(clients)
+	maps.Copy(f.Status, s.status)
 	if s.source == "" {
 		return f
 	}
