@@ -142,12 +142,15 @@ func (w *World) bringBack(ctx context.Context, servers ...string) error {
 			return err
 		}
 	}
-	return w.Heal(ctx)
+	_, err := w.Heal(ctx)
+	return err
 }
 
-// Heal settles every report as it opens, until the lab is ok.
-func (w *World) Heal(ctx context.Context) error {
-	return Await(ctx, 2*time.Minute, "a healthy lab", func(ctx context.Context) (bool, string) {
+// Heal settles every report as it opens, until the lab is ok, and answers those reports. A report that
+// another returning server has just joined is settled once it is open again.
+func (w *World) Heal(ctx context.Context) ([]api.ReportEntry, error) {
+	var settled []api.ReportEntry
+	err := Await(ctx, 2*time.Minute, "a healthy lab", func(ctx context.Context) (bool, string) {
 		c, err := w.State(ctx)
 		if err != nil {
 			return false, err.Error()
@@ -163,9 +166,11 @@ func (w *World) Heal(ctx context.Context) error {
 			if err := w.Settle(ctx, r); err != nil {
 				return false, err.Error()
 			}
+			settled = append(settled, r)
 		}
 		return false, c.State + ": " + c.Reason
 	})
+	return settled, err
 }
 
 // KillNodes kills each node and starts it again, and then all of them at once, while writers write. It

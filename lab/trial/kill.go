@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regentdb/regent/api"
@@ -123,24 +124,11 @@ func (w *World) Recover(ctx context.Context, loss *Loss) error {
 			return err
 		}
 	}
-	err := w.AwaitState(ctx, time.Minute, "the return of "+loss.Old, func(c api.ClusterStatus) bool {
-		reports, err := w.openReports(ctx)
-		return c.State == "ok" || (err == nil && len(reports) > 0)
-	})
-	if err != nil {
-		return err
+	settled, err := w.Heal(ctx)
+	for _, r := range settled {
+		loss.Quarantined = loss.Quarantined || slices.ContainsFunc(r.Servers, func(s api.ReportServer) bool { return s.Server == loss.Old })
 	}
-	reports, err := w.openReports(ctx)
-	if err != nil {
-		return err
-	}
-	loss.Quarantined = len(reports) > 0
-	for _, r := range reports {
-		if err := w.Settle(ctx, r); err != nil {
-			return err
-		}
-	}
-	return w.AwaitOK(ctx, time.Minute)
+	return err
 }
 
 func (w *World) openReports(ctx context.Context) ([]api.ReportEntry, error) {
@@ -157,10 +145,17 @@ func (w *World) openReports(ctx context.Context) ([]api.ReportEntry, error) {
 	return open, nil
 }
 
-// Settle rebuilds every server of a report from a clean one of its own region where there is one, and
-// acknowledges the report.
+// Settle rebuilds every quarantined server of a report from a clean one of its own region where there
+// is one, and acknowledges the report.
 func (w *World) Settle(ctx context.Context, report api.ReportEntry) error {
-	for _, s := range report.Servers {
+	topology, err := w.API.Topology(ctx, w.Cluster)
+	if err != nil {
+		return err
+	}
+	for _, s := range topology.Servers {
+		if s.Role != "quarantined" || !slices.ContainsFunc(report.Servers, func(r api.ReportServer) bool { return r.Server == s.Server }) {
+			continue
+		}
 		donor, err := w.donor(ctx, s.Server)
 		if err != nil {
 			return err
