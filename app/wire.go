@@ -78,7 +78,9 @@ func (l leading) Term() (uint64, bool) {
 	return lead.Term, lead.Leads
 }
 
-func (l leading) Verify(ctx context.Context) error { return l.log.VerifyLeader(ctx) }
+func (l leading) Verify(ctx context.Context, since time.Time) error {
+	return l.log.verifySince(ctx, since)
+}
 
 // resolve finds a declared server of a cluster.
 func (a *agreement) resolve(cluster, server string) (topology.Server, bool) {

@@ -28,10 +28,12 @@ type crew struct {
 	lanes map[string]string
 	inbox []failover.Result
 	ended map[string]ending // by action, of those that are still wanted
+	// warmAt is when the session of a server is looked after next.
+	warmAt map[string]time.Time
 }
 
 func newCrew(l *loop) crew {
-	return crew{l: l, lanes: map[string]string{}, ended: map[string]ending{}}
+	return crew{l: l, lanes: map[string]string{}, ended: map[string]ending{}, warmAt: map[string]time.Time{}}
 }
 
 // serve follows the leadership and tells whether this node leads. Another term ends all actions of
@@ -57,6 +59,7 @@ func (c *crew) release() {
 	}
 	c.inbox, c.leash, c.let, c.term, c.held = nil, nil, nil, 0, false
 	clear(c.ended)
+	clear(c.warmAt)
 }
 
 // dismiss ends all actions for good.

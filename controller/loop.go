@@ -73,7 +73,8 @@ func (l *loop) decide(ctx context.Context, g *errgroup.Group, term uint64) error
 	}
 	l.crew.hold(ctx, cluster.State.Recovery)
 	results := l.crew.outcomes()
-	d := l.c.cfg.Rules.Decide(cluster.State, l.c.input(&state, &cluster, term, results))
+	in := l.c.input(&state, &cluster, term, results)
+	d := l.c.cfg.Rules.Decide(cluster.State, in)
 	if l.canWait(&cluster.State, &d, results) {
 		return nil
 	}
@@ -84,6 +85,9 @@ func (l *loop) decide(ctx context.Context, g *errgroup.Group, term uint64) error
 	l.waiting = time.Time{}
 	l.crew.settle(len(results))
 	l.say(ctx, d.Reason)
+	if cluster.State.Epoch > 0 && cluster.State.Recovery == nil {
+		l.crew.warm(ctx, g, &cluster.Spec, &in.View)
+	}
 	return l.act(ctx, g, &cluster.Spec, d.Actions, committed)
 }
 

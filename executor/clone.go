@@ -44,7 +44,7 @@ func (e *Executor) cloned(ctx context.Context, a failover.Action, left func() ti
 	}
 	defer fresh.Close()
 	term, _ := e.config.Leadership.Term()
-	if err := e.verify(ctx, term); err != nil {
+	if err := e.verify(ctx, term, time.Now()); err != nil {
 		return nil, err
 	}
 	facts, err := fresh.Observe(ctx)

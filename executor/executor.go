@@ -28,8 +28,9 @@ var (
 type Leadership interface {
 	// Term is the term in which this node leads, ok is false when it does not.
 	Term() (term uint64, ok bool)
-	// Verify asks the quorum whether this node still leads.
-	Verify(ctx context.Context) error
+	// Verify proves that this node led at some moment after since, by the quorum: asked now, or by
+	// a commit of this term that began after since and is fresh.
+	Verify(ctx context.Context, since time.Time) error
 }
 
 // Config is what an executor works with. All fields but Log are required.
@@ -60,6 +61,7 @@ type seat struct {
 	token   chan struct{}
 	session Session
 	term    uint64
+	locked  time.Time // when the session was given its lock
 }
 
 // New answers an executor without any connection.
@@ -136,7 +138,7 @@ func (e *Executor) locked(ctx context.Context, l lane, f func(Session) error) er
 	if err := e.occupy(ctx, l, s); err != nil {
 		return err
 	}
-	if err := e.verify(ctx, s.term); err != nil {
+	if err := e.verify(ctx, s.term, s.locked); err != nil {
 		s.leave()
 		return err
 	}
@@ -166,13 +168,14 @@ func (e *Executor) occupy(ctx context.Context, l lane, s *seat) error {
 	if err != nil {
 		return fmt.Errorf("take the lock: %w", err)
 	}
-	s.session, s.term = session, term
+	s.session, s.term, s.locked = session, term, time.Now()
 	return nil
 }
 
-// verify asks the quorum, and makes sure that the answer is about the term the lock was taken in.
-func (e *Executor) verify(ctx context.Context, term uint64) error {
-	if err := e.config.Leadership.Verify(ctx); err != nil {
+// verify has leadership proven with the lock held, and makes sure that the proof is about the term
+// the lock was taken in.
+func (e *Executor) verify(ctx context.Context, term uint64, locked time.Time) error {
+	if err := e.config.Leadership.Verify(ctx, locked); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotLeader, err)
 	}
 	if now, leading := e.config.Leadership.Term(); !leading || now != term {

@@ -233,7 +233,7 @@ type leader struct {
 
 func (l *leader) Term() (uint64, bool) { return l.term, l.leading }
 
-func (l *leader) Verify(context.Context) error {
+func (l *leader) Verify(context.Context, time.Time) error {
 	l.journal.add("verify")
 	if l.next != 0 {
 		l.term = l.next
