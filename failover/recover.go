@@ -16,7 +16,7 @@ func (d *decider) recover() {
 	if r.Term != d.in.Term {
 		// Deadlines of another leader's clock mean nothing here.
 		r.Term, r.StageAt = d.in.Term, d.in.Now
-		d.checkAgain(func(s Step) bool { return r.Stage == StageRevoke })
+		d.checkAgain(func(Step) bool { return r.Stage == StageRevoke })
 	}
 	d.say("%s: %s", r.ID, r.Stage)
 	if d.overrideExpired() {

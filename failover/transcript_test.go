@@ -47,7 +47,7 @@ func TestTranscripts(t *testing.T) {
 func play(t *testing.T, story string) string {
 	t.Helper()
 	s := &stage{t: t, world: newWorld()}
-	s.world.look()
+	s.look()
 	var out strings.Builder
 	for i, block := range strings.Split(strings.Trim(story, "\n"), "\n\n") {
 		if i > 0 {

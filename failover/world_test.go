@@ -35,7 +35,7 @@ type server struct {
 	source             string // name; empty: no channel
 	receiver           bool   // wanted
 	applierError       string
-	lostSource, hungAt time.Time // since when the source is silent, zero: it is not
+	lostSource         time.Time // since when the source is silent, zero: it is not
 	receiverConnecting bool
 	seenBy             map[string]*sight
 	failures           map[failover.ActionKind]string
@@ -99,9 +99,10 @@ func (w *world) declare(name, region string, i int) {
 			"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
 			"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1",
 		},
-		persisted: map[string]string{}, status: map[string]string{}, seenBy: map[string]*sight{}, failures: map[failover.ActionKind]string{},
+		persisted: map[string]string{}, status: map[string]string{}, seenBy: map[string]*sight{},
 		source: "east-db1", receiver: true,
 	}
+	s.failures = make(map[failover.ActionKind]string)
 	if i == 1 {
 		s.source = ""
 		s.variables["read_only"], s.variables["super_read_only"] = "OFF", "OFF"

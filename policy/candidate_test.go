@@ -140,7 +140,7 @@ func TestValidate(t *testing.T) {
 		"odd promotion":    {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Promotion = "must" }, "clusters[0].servers[1].promotion", "prefer, neutral, avoid or never"},
 		"a server twice":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Name = "db1" }, "clusters[0].servers[1].name", "already declared at clusters[0].servers[0].name"},
 		"an address twice": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Address = "db1:3306" }, "clusters[0].servers[1].address", "already declared"},
-		"a cluster twice": {func(c *policy.ClusterSpec, s *policy.Specs) {
+		"a cluster twice": {func(_ *policy.ClusterSpec, s *policy.Specs) {
 			s.Clusters = append(s.Clusters, policy.ClusterSpec{Name: "orders"})
 		}, "clusters[1].name", "declared twice"},
 		"a name with spaces": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Name = "the orders" }, "clusters[0].name", "1 to 63 letters"},

@@ -125,7 +125,8 @@ func (w *World) state() failover.State { return w.group.cluster().State }
 // run lets time pass.
 func (w *World) run(d time.Duration) {
 	until := w.now + d
-	for len(w.violations) == 0 && w.step(until) {
+	for more := true; more && len(w.violations) == 0; {
+		more = w.step(until)
 	}
 }
 

@@ -48,7 +48,8 @@ func replica(receiver topology.ThreadState, silentFor time.Duration) topology.Fa
 // view assembles the sights of two servers in east and two in west; gone nodes are known and silent.
 func view(db1, db2 seen, gone ...string) topology.View {
 	servers := []topology.Server{
-		{Name: "db1", Address: "a:1", Region: "east", Site: "e"}, {Name: "db2", Address: "a:2", Region: "east", Site: "e"},
+		{Name: "db1", Address: "a:1", Region: "east", Site: "e"},
+		{Name: "db2", Address: "a:2", Region: "east", Site: "e"},
 		{Name: "w1", Address: "a:3", Region: "west", Site: "w"},
 	}
 	var reports []topology.Received
