@@ -30,11 +30,7 @@ func (w *World) opened(s *Server) {
 	delete(w.forked, s.name())
 	if override {
 		w.forked[w.writer.name()] = true
-		for _, a := range w.ledger {
-			if !s.executed.ContainsGTID(a.gtid) {
-				w.forgiven = w.forgiven.Add(a.gtid)
-			}
-		}
+		w.forgiven = w.forgiven.Union(w.writer.executed.Subtract(s.executed))
 	}
 	w.logf("%s is open in epoch %d", s.name(), st.Epoch)
 	w.writer = s

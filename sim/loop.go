@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/regentdb/regent/failover"
@@ -164,6 +165,9 @@ func lane(a *failover.Action) string {
 
 // same compares a state with the agreed one by their encoding, which is what the log would keep.
 func (l *loop) same(c *fsm.Cluster, next *failover.State) bool {
+	if reflect.DeepEqual(&c.State, next) {
+		return true
+	}
 	if l.encoded == nil || l.version != c.Version {
 		b, err := json.Marshal(c.State)
 		l.g.w.must(err)

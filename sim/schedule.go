@@ -24,7 +24,7 @@ func runWorld(seed uint64) *World {
 		_, why := w.condition()
 		w.violate("start", "the cluster does not become ok: %s", why)
 	}
-	w.chaos(20*time.Second + time.Duration(w.rng.IntN(30))*time.Second)
+	w.chaos(15*time.Second + time.Duration(w.rng.IntN(20))*time.Second)
 	w.heal()
 	w.converge()
 	return w
