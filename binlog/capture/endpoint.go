@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -84,7 +85,7 @@ func (s *session) value(query string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("capture: %s: %s: %w", s.server, query, err)
 	}
-	return text, nil
+	return strings.Clone(text), nil // the library hands out its buffer, which it uses again
 }
 
 // set reads a variable that holds a GTID set.
