@@ -48,12 +48,33 @@ func (w *World) LosePrimary(ctx context.Context, fault Fault, seed uint64) (Loss
 	if err != nil {
 		return loss, err
 	}
-	attempts, err := w.takeAway(ctx, &loss, writers, before)
+	kept, err := w.keepers(ctx, fault, options)
 	if err != nil {
 		_, _ = writers.Stop()
 		return loss, err
 	}
-	return loss, w.judgeLoss(ctx, &loss, before, attempts)
+	attempts, err := w.takeAway(ctx, &loss, writers, before)
+	if err != nil {
+		_, _ = writers.Stop()
+		_, _ = kept.Stop()
+		return loss, err
+	}
+	stubborn, err := kept.Stop()
+	if err != nil {
+		return loss, err
+	}
+	return loss, w.judgeLoss(ctx, &loss, before, attempts, stubborn)
+}
+
+// keepers are writers that never leave their connection: a primary that wakes up again must not
+// acknowledge to them what the new primary lacks. For a killed one there are none.
+func (w *World) keepers(ctx context.Context, fault Fault, options lab.WriteOptions) (*Writers, error) {
+	if fault != Pause {
+		return nil, nil
+	}
+	options.KeepConnections, options.Connections, options.Rate = true, 4, 40
+	options.Seed++
+	return w.StartWriters(ctx, "kept.ndjson", options, true)
 }
 
 // healthy answers the status of a cluster that is ok, or becomes so soon: a node that has just taken
@@ -98,7 +119,7 @@ func (w *World) takeAway(ctx context.Context, loss *Loss, writers *Writers, befo
 	return writers.Stop()
 }
 
-func (w *World) judgeLoss(ctx context.Context, loss *Loss, before api.ClusterStatus, attempts []workload.Attempt) error {
+func (w *World) judgeLoss(ctx context.Context, loss *Loss, before api.ClusterStatus, attempts, stubborn []workload.Attempt) error {
 	for _, s := range workload.Summarize(attempts) {
 		loss.Outage, loss.Writes = s.Outage.Duration(), s.Acknowledged
 		if s.Outage.Open {
@@ -113,7 +134,7 @@ func (w *World) judgeLoss(ctx context.Context, loss *Loss, before api.ClusterSta
 			return err
 		}
 	}
-	return w.JudgeLedger(ctx, loss.New, attempts)
+	return w.JudgeLedger(ctx, loss.New, slices.Concat(attempts, stubborn))
 }
 
 // Recover brings the lab back to health after a loss: the old primary starts again, and where it holds

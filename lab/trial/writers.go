@@ -56,8 +56,11 @@ func (w *World) StartWriters(ctx context.Context, ledger string, options lab.Wri
 	return ws, nil
 }
 
-// Stop ends the writers and answers every attempt.
+// Stop ends the writers and answers every attempt; no writers have made none.
 func (ws *Writers) Stop() ([]workload.Attempt, error) {
+	if ws == nil {
+		return nil, nil
+	}
 	ws.stop()
 	if err := <-ws.done; err != nil {
 		return nil, err
