@@ -60,14 +60,18 @@ func (d *decider) abort(why string) {
 	d.say("%s: %s; starting its receivers again", r.ID, why)
 }
 
-// stageAbort waits until every claim is verified undone.
+// undoTries is how often an abort tries to undo a step before it leaves that to the keeping of the
+// cluster, which sees more: an acker that is missing, or a server that must be quarantined.
+const undoTries = 2
+
+// stageAbort waits until every claim is verified undone, or handed over.
 func (d *decider) stageAbort() {
 	r := d.s.Recovery
 	d.retry(ActFollow)
 	d.retry(ActOpen)
 	var open []string
 	for _, s := range r.Steps {
-		if (s.Name == ActFollow || s.Name == ActOpen) && s.Attempt == r.Attempt && s.State != StepDone && d.facts(s.Server) != nil {
+		if s.Attempt == r.Attempt && s.State != StepDone && s.Tries < undoTries && d.facts(s.Server) != nil {
 			open = append(open, s.Server)
 		}
 	}

@@ -104,6 +104,9 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 		p.PossibleLoss = d.estimateLoss()
 	}
 	p.Summary = fmt.Sprintf("promote %s in region %s though the home region is %s", o.Server, d.region(o.Server), d.in.Spec.HomeRegion)
+	if d.region(o.Server) == d.in.Spec.HomeRegion {
+		p.Summary = fmt.Sprintf("promote %s on the word of %s, without evidence that %s writes no more", o.Server, o.By, d.s.Primary)
+	}
 	p.Changes = []string{"stop the receivers of every server that answers, collect what they hold, open " + o.Server + " in a new epoch"}
 	if d.facts(d.s.Primary) == nil {
 		p.Risks = append(
