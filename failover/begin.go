@@ -154,7 +154,7 @@ func (d *decider) openRecovery(r *Recovery) {
 	r.ID = fmt.Sprintf("%s-r%d", d.s.Cluster, d.s.Counter)
 	r.Old, r.Term, r.StartedAt, r.StageAt = d.replaced(), d.in.Term, d.in.Now, d.in.Now
 	if before := d.s.Recovery; before != nil {
-		r.Prepared, r.Proven = before.Prepared, before.Proven
+		r.Prepared, r.Proven, r.Fencing = before.Prepared, before.Proven, before.Fencing
 	}
 	d.s.Recovery, d.s.Hold, d.s.Isolated = r, nil, ""
 	r.Stage = StageRevoke

@@ -48,12 +48,11 @@ func (d *decider) abort(why string) {
 			undo = append(undo, s.Server)
 		}
 	}
-	fenced := r.step(ActFence, r.Old) != nil
 	r.Attempt++
 	for _, name := range undo {
 		d.intend(ActFollow, name)
 	}
-	if fenced {
+	if r.Fencing {
 		d.intend(ActOpen, r.Old)
 	}
 	r.Reason = why
@@ -79,7 +78,7 @@ func (d *decider) stageAbort() {
 		return
 	}
 	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts, Failed: true})
-	if r.step(ActOpen, r.Old) != nil {
+	if r.Fencing {
 		d.s.OpenBoot = 0 // regent made it read-only: where it still is, it is opened again
 	}
 	d.s.Recovery, d.s.Override = nil, nil

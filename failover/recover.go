@@ -63,6 +63,7 @@ func (d *decider) revokeAll() {
 	r := d.s.Recovery
 	if r.By != "" && d.facts(r.Old) != nil && !d.named() {
 		// The primary is fenced before its ackers stop: a commit that waits for them would block it.
+		r.Fencing = true
 		d.intend(ActFence, r.Old)
 		d.emitPending()
 		return

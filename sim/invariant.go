@@ -53,6 +53,7 @@ func (w *World) committed(c fsm.Command, err error) {
 	if err != nil || c.Advance == nil {
 		return
 	}
+	w.beSpiteful(c.Advance.Next.Recovery)
 	for _, e := range c.Advance.Events {
 		w.logf("event %s: %s: %s", e.Kind, e.Decision, e.Reason)
 		if (e.Kind == string(failover.KindFailover) || e.Kind == string(failover.KindOverride)) && e.Lost != nil && !e.Failed {

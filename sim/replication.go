@@ -128,7 +128,7 @@ func (d *stream) pump() {
 	upTo := len(d.source.binlog)
 	d.busy = true
 	w := d.source.w
-	w.after(w.net.delay(d.source.name(), d.replica.name()), func() { d.deliver(upTo) })
+	w.after(w.net.delay(d.source.name(), d.replica.name())+d.replica.late, func() { d.deliver(upTo) })
 }
 
 // deliver hands a batch to the replica, or keeps it for when packets flow again.

@@ -33,9 +33,10 @@ type Server struct {
 	dumps   []*stream      // replicas attached, in order of attachment
 
 	channel *channel
-	backlog []func() // what arrived while the process was paused
-	lock    *session // who holds the advisory lock
-	slow    time.Duration
+	backlog []func()      // what arrived while the process was paused
+	lock    *session      // who holds the advisory lock
+	slow    time.Duration // what applying one transaction takes more than usual
+	late    time.Duration // what receiving takes more than usual
 }
 
 // defaults are the variables of a server that regent has not seen yet.

@@ -26,6 +26,9 @@ type World struct {
 	ledger  []ack
 	// faults is the share of actions that a fault hits, in percent.
 	faults int
+	// spite is the share of stages of a recovery in which something more breaks, in percent.
+	spite int
+	stage failover.Stage
 	// chaos is over: nothing is broken any more.
 	calm bool
 
@@ -46,7 +49,12 @@ func New(seed uint64) *World {
 	w.group = newGroup(w)
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
 	w.spec.Policy.Cooldown = 0
-	for i, name := range []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"} {
+	names := []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"}
+	if w.rng.IntN(3) == 0 {
+		names = append(names, "east-db4")
+		w.spec.Policy.SemiSync.Required = 1 + w.rng.IntN(2)
+	}
+	for i, name := range names {
 		region, _, _ := strings.Cut(name, "-")
 		spec := policy.ServerSpec{
 			Name: name, Address: fmt.Sprintf("10.1.0.%d:3306", 11+i), Region: region, Site: region + "-a",
@@ -82,6 +90,18 @@ func (w *World) vary() {
 	}
 	if w.rng.IntN(2) == 0 {
 		w.faults = w.rng.IntN(8)
+	}
+	if w.rng.IntN(2) == 0 {
+		w.spite = w.rng.IntN(40)
+	}
+	if w.rng.IntN(4) == 0 {
+		// Acknowledged transactions hang on one acker, and that one loses its relay log.
+		w.servers[1].slow, w.servers[2].late = 20*time.Millisecond, time.Second
+		for _, s := range w.servers {
+			s.variables["relay_log_recovery"] = "ON"
+		}
+	} else if w.rng.IntN(2) == 0 {
+		w.servers[1+w.rng.IntN(2)].late = time.Duration(w.rng.IntN(600)) * time.Millisecond
 	}
 }
 
