@@ -120,11 +120,9 @@ func (w *World) takeAway(ctx context.Context, loss *Loss, writers *Writers, befo
 }
 
 func (w *World) judgeLoss(ctx context.Context, loss *Loss, before api.ClusterStatus, attempts, stubborn []workload.Attempt) error {
-	for _, s := range workload.Summarize(attempts) {
-		loss.Outage, loss.Writes = s.Outage.Duration(), s.Acknowledged
-		if s.Outage.Open {
-			return judged("no write was acknowledged after the loss of %s", before.Primary)
-		}
+	var open bool
+	if loss.Outage, loss.Writes, open = outageOf(before.Primary, attempts); open {
+		return judged("no write was acknowledged after the loss of %s", before.Primary)
 	}
 	if w.Region(loss.New) != before.HomeRegion {
 		return judged("%s in region %s became primary, outside the home region %s", loss.New, w.Region(loss.New), before.HomeRegion)
@@ -135,6 +133,24 @@ func (w *World) judgeLoss(ctx context.Context, loss *Loss, before api.ClusterSta
 		}
 	}
 	return w.JudgeLedger(ctx, loss.New, slices.Concat(attempts, stubborn))
+}
+
+// outageOf is the time from the last write that the old primary acknowledged to the first that another
+// server did, and the number of all acknowledged writes. It is open when there is none of the latter.
+func outageOf(old string, attempts []workload.Attempt) (outage time.Duration, writes int, open bool) {
+	var last, first time.Time
+	for _, a := range attempts {
+		switch {
+		case !a.Acknowledged:
+			continue
+		case a.Server == old && a.EndedAt.After(last):
+			last = a.EndedAt
+		case a.Server != old && (first.IsZero() || a.EndedAt.Before(first)):
+			first = a.EndedAt
+		}
+		writes++
+	}
+	return first.Sub(last), writes, first.IsZero()
 }
 
 // Recover brings the lab back to health after a loss: the old primary starts again, and where it holds
