@@ -92,14 +92,14 @@ func (w *World) breakSomething() {
 	}
 }
 
-// restartAckerThenKill loses the primary right after an acker came back.
+// restartAckerThenKill loses the primary right after an acker was lost, or came back.
 func (w *World) restartAckerThenKill() {
 	primary := w.server(w.state().Primary)
 	for _, name := range w.state().Ackers {
 		s := w.server(name)
 		s.kill()
 		s.bootedAt -= bootsApart
-		s.start()
+		w.after(time.Duration(w.rng.IntN(2)*w.rng.IntN(4000))*time.Millisecond, s.start)
 		w.after(time.Duration(w.rng.IntN(1500))*time.Millisecond, func() {
 			primary.kill()
 			w.after(time.Duration(w.rng.IntN(6000))*time.Millisecond, primary.start)
