@@ -88,7 +88,7 @@ func (d *decider) stageOpen() {
 	d.retry(ActFollow)
 	d.retry(ActPrepare)
 	d.retry(ActOpen)
-	d.drainWriters(d.ackersWanted(r.Candidate))
+	d.drainWriters(d.others())
 	d.keepQuarantines()
 	d.attachLatecomers()
 	d.openCandidate()
@@ -177,6 +177,17 @@ func (d *decider) extraHolder() string {
 		}
 	}
 	return ""
+}
+
+// others lists the servers beside the candidate that are not quarantined.
+func (d *decider) others() []string {
+	var out []string
+	for _, s := range d.in.Spec.Servers {
+		if s.Name != d.s.Recovery.Candidate && d.s.Servers[s.Name].Quarantine == nil {
+			out = append(out, s.Name)
+		}
+	}
+	return out
 }
 
 // drainWriters makes earlier primaries among the servers read-only for good, since only then they can

@@ -27,7 +27,7 @@ func (d *decider) finish(opened *Step) {
 		}
 	}
 	d.s.CooldownUntil = d.in.Now.Add(time.Duration(d.in.Spec.Policy.Cooldown))
-	d.s.Hold, d.s.Recovery, d.s.Override = nil, nil, nil
+	d.s.Hold, d.s.Recovery, d.s.Override, d.s.Offline = nil, nil, nil, false
 	loss := r.Loss
 	d.say("%s is the primary: %s", r.Candidate, r.Reason)
 	d.event(Event{
@@ -53,6 +53,8 @@ func (d *decider) abort(why string) {
 		d.intend(ActFollow, name)
 	}
 	if r.Fencing {
+		d.s.Offline = true
+		d.online(d.facts(r.Old))
 		d.intend(ActOpen, r.Old)
 	}
 	r.Reason = why
@@ -66,6 +68,7 @@ const undoTries = 2
 // stageAbort waits until every claim is verified undone, or handed over.
 func (d *decider) stageAbort() {
 	r := d.s.Recovery
+	d.online(d.facts(r.Old))
 	d.retry(ActFollow)
 	d.retry(ActOpen)
 	var open []string

@@ -82,11 +82,37 @@ func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) err
 	if !d.semiSync() && d.facts(d.s.Primary) == nil {
 		return refused("%s cannot be made read-only: it is not reachable", d.s.Primary)
 	}
+	if why := d.lacksAckers(p, o); why != "" {
+		return refused("%s", why)
+	}
 	p.Summary = fmt.Sprintf("replace %s by %s inside region %s", d.s.Primary, orAny(o.Server), d.in.Spec.HomeRegion)
 	p.Changes = []string{"make " + d.s.Primary + " read-only if it answers", "stop every receiver, collect every transaction, open the new primary"}
 	p.PossibleLoss = 0
 	d.startOrdered(Recovery{Kind: KindFailover, Reason: "ordered by " + o.By + ": " + orAny(o.Reason) + " (" + diag.Reason + ")", Groups: groups}, o)
 	return nil
+}
+
+// lacksAckers says why no candidate would have enough ackers to open, or "". A primary that serves is not
+// given up for one that cannot.
+func (d *decider) lacksAckers(p *Preview, o Order) string {
+	required := d.in.Spec.Policy.SemiSync.Required
+	why := ""
+	for _, name := range eligibleNames(p.Candidates) {
+		ackers := 0
+		for _, acker := range d.ackersWanted(name) {
+			if d.facts(acker) != nil {
+				ackers++
+			}
+		}
+		switch {
+		case o.Server != "" && o.Server != name:
+		case !d.semiSync() || ackers >= required || d.facts(d.replaced()) == nil:
+			return ""
+		default:
+			why = fmt.Sprintf("%s would have %d of the %d ackers that it needs to open; start or rebuild servers of its region first", name, ackers, required)
+		}
+	}
+	return why
 }
 
 func orAny(s string) string {

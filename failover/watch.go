@@ -88,6 +88,7 @@ func stable(reason string) string {
 
 // keep brings every server to where it belongs while the primary is well. fp are its facts.
 func (d *decider) keep(fp *topology.Facts) {
+	d.online(fp)
 	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.BootedAt)
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
@@ -103,6 +104,17 @@ func (d *decider) keep(fp *topology.Facts) {
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "")
 	}
 	d.settle(fp)
+}
+
+// online lets applications and replicas reach the primary again after a fence that was given up.
+func (d *decider) online(fp *topology.Facts) {
+	switch {
+	case !d.s.Offline || fp == nil:
+	case fp.On("offline_mode"):
+		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: []Setting{{Name: "offline_mode", Value: "OFF", Transient: true}}}, "/online")
+	case d.s.Recovery == nil:
+		d.s.Offline = false
+	}
 }
 
 // steadyBoot keeps a boot time that differs only by rounding, so that waiting writes nothing.
@@ -233,6 +245,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 		return
 	}
 	d.say("%s booted read-only and is the primary of epoch %d: opening it", d.s.Primary, d.s.Epoch)
+	d.online(fp)
 	for _, s := range d.in.Spec.Servers {
 		if f := d.facts(s.Name); f != nil && s.Name != d.s.Primary {
 			d.keepReplica(s, f, fp)

@@ -98,7 +98,6 @@ func (w *World) restartAckerThenKill() {
 	for _, name := range w.state().Ackers {
 		s := w.server(name)
 		s.kill()
-		s.bootedAt -= bootsApart
 		w.after(time.Duration(w.rng.IntN(2)*w.rng.IntN(4000))*time.Millisecond, s.start)
 		w.after(time.Duration(w.rng.IntN(1500))*time.Millisecond, func() {
 			primary.kill()
