@@ -40,7 +40,8 @@ func (s *stage) cutCommand() { s.cut(s.arg(1), s.arg(2)) }
 func (s *stage) heal() { clear(s.cuts) }
 
 // write has a server execute n transactions: "write SERVER N [to NAMES…]". Without "to" every
-// attached replica gets them; "to" alone gives them to nobody.
+// attached replica gets them; "to" alone gives them to nobody. With "relay" they are received and not
+// applied.
 func (s *stage) write() {
 	src := s.subject()
 	n, err := strconv.Atoi(s.arg(2))
@@ -58,7 +59,11 @@ func (s *stage) write() {
 		case r.source != src.Name:
 		case s.arg(3) == "" || slices.Contains(s.fields[3:], r.Name):
 			s.settleThreads()
+			executed := r.executed
 			s.replicate(r)
+			if s.fields[0] == "relay" {
+				r.executed = executed
+			}
 		}
 	}
 }

@@ -41,6 +41,18 @@ func (d *decider) plan() {
 		return
 	}
 	d.intend(ActCatchUp, r.Candidate)
+	d.applyOnDonors()
+}
+
+// applyOnDonors has donors execute what they only received: until then they cannot pass it on, and one
+// that was booted does not apply by itself.
+func (d *decider) applyOnDonors() {
+	r := d.s.Recovery
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.Donors, r.TailFrom)))) {
+		if step := r.step(ActRevoke, name); step != nil && step.State == StepDone && !step.Executed.Contains(step.Received) {
+			d.intend(ActCatchUp, name)
+		}
+	}
 }
 
 // obstacles puts into one sentence why no server can be the candidate.

@@ -104,6 +104,11 @@ func (d *decider) actionFor(s Step) Action {
 	case ActFence:
 		a.Deadline = fenceDeadline
 	case ActCatchUp:
+		if s.Server != r.Candidate {
+			own := r.step(ActRevoke, s.Server)
+			a.Target, a.Deadline = own.Executed.Union(own.Received), catchUpDeadline
+			return a
+		}
 		a.Target, a.Donors, a.Deadline = r.Target, r.Donors, catchUpDeadline
 		if !r.Tail.IsEmpty() {
 			a.Target, a.Donors = r.Target.Union(r.Tail), r.TailFrom
