@@ -19,6 +19,11 @@ func (d *decider) attach() {
 	if !slices.Contains(r.Prepared, r.Candidate) {
 		r.Prepared = append(slices.Clone(r.Prepared), r.Candidate)
 	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Name == ActCatchUp && s.State == StepPending {
+			s.State, s.Error = StepFailed, "the candidate needs it no more"
+		}
+	}
 	d.intend(ActPrepare, r.Candidate)
 	for _, name := range r.Ackers {
 		d.intend(ActFollow, name)

@@ -32,6 +32,7 @@ func (d *decider) plan() {
 	}
 	d.s.Hold = nil
 	r.Candidate, r.Target, r.Tail, r.TailFrom = ranked[0], c.union, c.tail, c.from
+	r.TailFrom = slices.DeleteFunc(slices.Clone(r.TailFrom), func(name string) bool { return name == r.Candidate })
 	r.Donors = d.donors(c)
 	d.planAckers()
 	d.addEvidence()
@@ -49,7 +50,7 @@ func (d *decider) plan() {
 func (d *decider) applyOnDonors() {
 	r := d.s.Recovery
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.Donors, r.TailFrom)))) {
-		if step := r.step(ActRevoke, name); step != nil && step.State == StepDone && !step.Executed.Contains(step.Received) {
+		if step := r.step(ActRevoke, name); name != r.Candidate && step != nil && step.State == StepDone && !step.Executed.Contains(step.Received) {
 			d.intend(ActCatchUp, name)
 		}
 	}

@@ -48,13 +48,15 @@ func (d *decider) checkAgain(doubt func(Step) bool) {
 	}
 }
 
-// undone tells whether a server whose receiver was stopped receives again, or was booted since.
+// undone tells whether a server whose receiver was stopped receives again, or was booted since, or is an
+// earlier writer that was drained only after that.
 func (d *decider) undone(s Step) bool {
 	f := d.facts(s.Server)
 	if f == nil || !d.askedSince(s.Server, s.EndedAt) {
 		return false
 	}
-	return !topology.SameBoot(s.Boot, f.BootedAt) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
+	fencedNow := !s.Fenced && d.fencedWriter(s.Server, f)
+	return fencedNow || !topology.SameBoot(s.Boot, f.BootedAt) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
 }
 
 // revokeAll intends a revoke on every server that answers and is not the old primary, and on an

@@ -150,7 +150,9 @@ func (w *World) meddle(s *Server) {
 			s.channel.stopReceiver()
 		}
 	case 1:
-		if s.spec.Region != w.spec.HomeRegion && s.channel != nil {
+		// Nobody is expected to start receivers that a recovery has stopped: acknowledgements that
+		// begin behind its back cannot be revoked.
+		if s.spec.Region != w.spec.HomeRegion && s.channel != nil && w.state().Recovery == nil {
 			w.logf("somebody has %s acknowledge", s.name())
 			s.set("rpl_semi_sync_replica_enabled", "ON", true)
 			s.channel.stopReceiver()
