@@ -96,6 +96,7 @@ func (d *decider) stageOpen() {
 	d.drainWriters(d.others())
 	d.keepQuarantines()
 	d.attachLatecomers()
+	d.prepareAgain()
 	d.openCandidate()
 	step := r.step(ActOpen, r.Candidate)
 	late := d.in.Now.Sub(r.StageAt) > shortDeadline
@@ -126,6 +127,19 @@ func (d *decider) keepQuarantines() {
 		}
 	}
 	d.settle(fc)
+}
+
+// prepareAgain arms a candidate that was booted since, or changed, and has lost settings that it opens with.
+func (d *decider) prepareAgain() {
+	r := d.s.Recovery
+	f, step := d.facts(r.Candidate), r.step(ActPrepare, r.Candidate)
+	if f == nil || !f.ReadOnly() || step == nil || step.State != StepDone || !d.askedSince(r.Candidate, r.lastStep(r.Candidate)) {
+		return
+	}
+	role := Role{Primary: true, Armed: r.WaitCount > 0, WaitCount: r.WaitCount}
+	if len(Differences(f, Required(d.in.Spec.Policy, role))) > 0 {
+		d.intend(ActPrepare, r.Candidate)
+	}
 }
 
 // openCandidate intends the opening once enough ackers hold the target.

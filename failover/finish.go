@@ -20,7 +20,10 @@ func (d *decider) finish(opened *Step) {
 		d.s.Unproven = "no server of region " + d.region(r.Candidate) + " acknowledges"
 	}
 	d.s.Baseline, d.s.OpenBoot, d.s.OpenedAt = opened.Executed.Union(r.Target), opened.Boot, d.in.Now
-	d.member(r.Candidate, func(m *Member) { m.Former, m.Away, m.Quarantine = 0, false, nil })
+	if job := d.s.Servers[r.Candidate].Clone; job != nil {
+		d.event(Event{Kind: "clone", By: job.By, Decision: "the order to rebuild " + r.Candidate + " has ended", Reason: "it is the primary now", Failed: true})
+	}
+	d.member(r.Candidate, func(m *Member) { m.Former, m.Away, m.Quarantine, m.Clone = 0, false, nil, nil })
 	for _, s := range d.in.Spec.Servers {
 		if s.Name != r.Candidate {
 			d.member(s.Name, func(m *Member) { m.Away = true })
