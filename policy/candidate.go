@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/regentdb/regent/topology"
@@ -138,7 +139,10 @@ func Rank(q Question, holdsAll func(server string) bool) []string {
 	}
 	wish := func(name string) int {
 		s, _ := q.Spec.Find(name)
-		return slices.Index([]Promotion{PromotionPrefer, PromotionNeutral, PromotionAvoid}, s.Promotion)
+		if i := slices.Index([]Promotion{PromotionPrefer, PromotionNeutral, PromotionAvoid}, s.Promotion); i >= 0 {
+			return i
+		}
+		return math.MaxInt // a wish that is not understood comes last
 	}
 	behind := func(name string) int {
 		if holdsAll(name) {
