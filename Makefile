@@ -12,7 +12,7 @@ export CGO_ENABLED := 0
 
 # How much of each kind of test. A night run raises them: make sim SEEDS=100000
 SEEDS    ?= 200
-FUZZTIME ?= 3s
+FUZZTIME ?= 10000x
 INTEGRATION_TIMEOUT ?= 15m
 
 # Tools live in the user's cache, one directory per exact version, so that clones share them and two versions never mix.
@@ -61,7 +61,7 @@ sim: ## seeded runs of the simulator; SEEDS=200
 	go test ./sim/... -run Seeds -seeds=$(SEEDS)
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for a moment; FUZZTIME=3s
+fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 .PHONY: integration
