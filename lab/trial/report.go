@@ -102,7 +102,7 @@ func judgeInvented(id string, found map[change]int, home side) error {
 	}
 	for c, n := range found {
 		if n > asked[c] {
-			return judged("report %s lists the %s of %s %d times; it was asked for %d times on that side", id, c.op, c.key, n, asked[c])
+			return judged("report %s lists the %s of %s by attempt %q %d times; it was asked for %d times on that side", id, c.op, c.key, c.attempt, n, asked[c])
 		}
 	}
 	return nil

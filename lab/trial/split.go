@@ -194,6 +194,13 @@ func (w *World) sides(s *Split, attempts []workload.Attempt, cut time.Time) (hom
 			home.possible = append(home.possible, a)
 		}
 	}
+	// What a client gave up on in an earlier cut may still commit in this one: its socket, closed
+	// long ago, goes on sending the statement until the server takes it.
+	for _, a := range w.past {
+		if a.Outcome == workload.Unknown && w.Region(a.Server) != w.Region(s.New) {
+			home.possible = append(home.possible, a)
+		}
+	}
 	return home, away
 }
 
