@@ -119,12 +119,12 @@ func (s *Session) point(b *batch, up upstream) {
 		change += ", SOURCE_AUTO_POSITION = 1"
 	case now.AutoPosition:
 		s.stopReceiver(s.startApplier(b))
-		b.require("everything received is executed, or the applier runs", "GTID_SUBSET("+receivedSet+", @@GLOBAL.gtid_executed) OR "+
+		b.require("everything received is executed, or the applier runs", executedReceived+" OR "+
 			"(SELECT service_state = 'ON' FROM performance_schema.replication_applier_status WHERE "+channel+")")
 	default:
 		// Auto position can only be turned on with both threads stopped.
 		s.stopReceiver(b)
-		b.require("everything received is executed", "GTID_SUBSET("+receivedSet+", @@GLOBAL.gtid_executed)")
+		b.require("everything received is executed", executedReceived)
 		b.effect("stop replication", s.say("STOP REPLICA"))
 		change += ", SOURCE_AUTO_POSITION = 1"
 	}
@@ -139,9 +139,18 @@ func (s *Session) BecomeSource(ctx context.Context, target gtid.Set, persist, pe
 	b.require("the server is read-only", "@@GLOBAL.super_read_only AND @@GLOBAL.read_only")
 	s.stopReceiver(b)
 	b.require("it has executed everything that was collected", "GTID_SUBSET("+quote(target.String())+", @@GLOBAL.gtid_executed)")
-	b.require("it has executed everything that it received", "GTID_SUBSET(IFNULL("+receivedSet+", ''), @@GLOBAL.gtid_executed)")
-	b.effect("stop replication", s.say("STOP REPLICA"))
-	b.effect("remove the replication channel", s.say("RESET REPLICA ALL"))
+	b.require("it has executed everything that it received", executedReceived)
+	s.removeChannel(b)
 	b.add(s.assignments(persist, persistOnly, transient))
-	return s.run(ctx, b)
+	got, err := s.stopReplication(ctx, b.add(factsBatch(s.server.options)))
+	if err != nil {
+		return s.last.facts, err
+	}
+	return s.learn(got)
+}
+
+// removeChannel ends replication and forgets where it came from, with all relay logs.
+func (s *Session) removeChannel(b *batch) {
+	betweenTransactions(b).effect("stop replication", s.say("STOP REPLICA"))
+	b.effect("remove the replication channel", s.say("RESET REPLICA ALL"))
 }

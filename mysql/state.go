@@ -161,13 +161,17 @@ func (n *numbers) upstream(r row, received string) *topology.Upstream {
 	return u
 }
 
-// lag is the age of what is being applied; 0 when all is applied and the receiver runs, else unknown.
+// lag is the age of what is being applied; 0 when all is applied and the receiver runs, else unknown. What
+// is half applied on a server that receives nothing will never be whole, and its age says nothing.
 func (n *numbers) lag(r row, u *topology.Upstream) *float64 {
 	var lag float64
+	receiving, applied := u.Receiver == topology.ThreadOn, r["applied"] == "1"
 	switch {
+	case applied && !receiving:
+		return nil
 	case r["applying_for"] != "":
 		lag = max(0, n.float(r["applying_for"])/1e6)
-	case u.Receiver != topology.ThreadOn || r["applied"] != "1":
+	case !receiving || !applied:
 		return nil
 	}
 	return &lag
