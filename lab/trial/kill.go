@@ -183,25 +183,47 @@ func (w *World) openReports(ctx context.Context) ([]api.ReportEntry, error) {
 }
 
 // Settle rebuilds every quarantined server of a report from a clean one of its own region where there
-// is one, and acknowledges the report.
+// is one, and acknowledges the report. A server that comes back meanwhile may join the report.
 func (w *World) Settle(ctx context.Context, report api.ReportEntry) error {
-	topology, err := w.API.Topology(ctx, w.Cluster)
-	if err != nil {
-		return err
-	}
-	for _, s := range topology.Servers {
-		if s.Role != "quarantined" || !slices.ContainsFunc(report.Servers, func(r api.ReportServer) bool { return r.Server == s.Server }) {
-			continue
-		}
-		donor, err := w.donor(ctx, s.Server)
+	rebuilt := map[string]bool{}
+	for {
+		server, err := w.toRebuild(ctx, report.ID, rebuilt)
 		if err != nil {
 			return err
 		}
-		if err := w.Do(ctx, api.CloneChange(s.Server, donor, "rebuild after report "+report.ID)); err != nil {
+		if server == "" {
+			return w.Do(ctx, api.AckReportChange(report.ID, "looked at by the trial"))
+		}
+		donor, err := w.donor(ctx, server)
+		if err != nil {
 			return err
 		}
+		if err := w.Do(ctx, api.CloneChange(server, donor, "rebuild after report "+report.ID)); err != nil {
+			return err
+		}
+		rebuilt[server] = true
 	}
-	return w.Do(ctx, api.AckReportChange(report.ID, "looked at by the trial"))
+}
+
+// toRebuild is a quarantined server of a report that was not rebuilt yet, or "".
+func (w *World) toRebuild(ctx context.Context, report string, rebuilt map[string]bool) (string, error) {
+	open, err := w.openReports(ctx)
+	if err != nil {
+		return "", err
+	}
+	topology, err := w.API.Topology(ctx, w.Cluster)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range open {
+		for _, s := range topology.Servers {
+			listed := slices.ContainsFunc(r.Servers, func(l api.ReportServer) bool { return l.Server == s.Server })
+			if r.ID == report && listed && s.Role == "quarantined" && !rebuilt[s.Server] {
+				return s.Server, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // donor finds a clean server for a rebuild: a replica of the same region, else the primary of that
