@@ -241,16 +241,28 @@ func TestForwardResetsWhereNothingListens(t *testing.T) {
 
 func TestStartRunsInsideTheHost(t *testing.T) {
 	f := lab(t)
+	if out := inside(t, f, "w2", "/proc/self/net/fib_trie"); !strings.Contains(out, "10.9.2.2") || strings.Contains(out, "10.9.2.1\n") {
+		t.Errorf("the process saw these addresses:\n%s", out)
+	}
+}
+
+func TestDeadConnectionsAreNoticedSoon(t *testing.T) {
+	if got := strings.TrimSpace(inside(t, lab(t), "w2", "/proc/sys/net/ipv4/tcp_keepalive_time")); got != "5" {
+		t.Errorf("the first keepalive is sent after %s s", got)
+	}
+}
+
+// inside reads a file of the kernel inside a host.
+func inside(t *testing.T, f *fabric.Fabric, host, path string) string {
+	t.Helper()
 	var out strings.Builder
-	cmd := exec.CommandContext(t.Context(), "cat", "/proc/self/net/fib_trie")
+	cmd := exec.CommandContext(t.Context(), "cat", path)
 	cmd.Stdout = &out
-	if err := f.Start("w2", cmd); err != nil {
+	if err := f.Start(host, cmd); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "10.9.2.2") || strings.Contains(out.String(), "10.9.2.1\n") {
-		t.Errorf("the process saw these addresses:\n%s", out.String())
-	}
+	return out.String()
 }

@@ -91,6 +91,9 @@ func (h *host) furnish(m medium) (err error) {
 	if h.netns, err = os.Open(ownNamespace); err != nil {
 		return fmt.Errorf("open the network namespace: %w", err)
 	}
+	if err := keepAlive(); err != nil {
+		return err
+	}
 	if h.port, err = m.open(interfaceName); err != nil {
 		return fmt.Errorf("join it by a %s: %w", m.name, err)
 	}
