@@ -144,11 +144,16 @@ func (d *decider) holding(servers []string, set gtid.Set) int {
 func (d *decider) caughtUp(server string, f, fp *topology.Facts) {
 	m := d.s.Servers[server]
 	switch {
-	case topology.SameBoot(m.CaughtUpBoot, f.BootedAt):
-	case !topology.SameBoot(m.SeenBoot, f.BootedAt) || m.SeenTerm != d.in.Term:
-		d.member(server, func(m *Member) { m.SeenBoot, m.SeenAt, m.SeenTerm = f.BootedAt, d.in.Now, d.in.Term })
+	case m.CaughtUpBoot.Same(f.Boot):
+		if boot := steadyBoot(m.CaughtUpBoot, f.Boot); boot != m.CaughtUpBoot {
+			d.member(server, func(m *Member) { m.CaughtUpBoot = boot })
+		}
+	case !m.SeenBoot.Same(f.Boot) || m.SeenTerm != d.in.Term:
+		d.member(server, func(m *Member) { m.SeenBoot, m.SeenAt, m.SeenTerm = f.Boot, d.in.Now, d.in.Term })
 	case d.askedSince(d.s.Primary, m.SeenAt) && f.Received().Contains(fp.Executed.Union(d.s.Baseline)):
-		d.member(server, func(m *Member) { m.CaughtUpBoot, m.SeenBoot, m.SeenAt, m.SeenTerm = f.BootedAt, 0, time.Time{}, 0 })
+		d.member(server, func(m *Member) {
+			m.CaughtUpBoot, m.SeenBoot, m.SeenAt, m.SeenTerm = f.Boot, topology.Boot{}, time.Time{}, 0
+		})
 	}
 }
 

@@ -159,6 +159,7 @@ func (w *world) clone(s *server, a failover.Action) error {
 	}
 	s.executed, s.received, s.source, s.receiver = donor.executed, gtid.Set{}, "", false
 	s.boot += 100
+	s.process++
 	return nil
 }
 
@@ -166,6 +167,7 @@ func (w *world) clone(s *server, a failover.Action) error {
 func (s *server) bootAgain() {
 	s.up, s.hung = true, false
 	s.boot += 100
+	s.process++
 	for name, value := range s.persisted {
 		s.variables[name] = value
 	}

@@ -85,7 +85,7 @@ func (d *decider) stageAbort() {
 	}
 	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts, Failed: true})
 	if r.Fencing {
-		d.s.OpenBoot = 0 // regent made it read-only: where it still is, it is opened again
+		d.s.OpenBoot = topology.Boot{} // regent made it read-only: where it still is, it is opened again
 	}
 	d.s.Recovery, d.s.Override = nil, nil
 }
@@ -129,7 +129,7 @@ func (d *decider) absorbStep(res Result) {
 	if res.Facts == nil {
 		return
 	}
-	step.Executed, step.Boot = res.Facts.Executed, res.Facts.BootedAt
+	step.Executed, step.Boot = res.Facts.Executed, res.Facts.Boot
 	step.Received = gtid.Set{}
 	if res.Facts.Source != nil {
 		step.Received = res.Facts.Source.Received
@@ -156,7 +156,7 @@ func (d *decider) absorbStep(res Result) {
 // all that it ever acknowledged on its disk.
 func (d *decider) fencedWriter(server string, f *topology.Facts) bool {
 	writer := slices.ContainsFunc(d.s.Recovery.Groups, func(g AckGroup) bool { return g.Writer == server })
-	durable := topology.SameBoot(d.s.OpenBoot, f.BootedAt) || (f.Variables["sync_binlog"] == "1" && f.Variables["innodb_flush_log_at_trx_commit"] == "1")
+	durable := d.s.OpenBoot.Same(f.Boot) || (f.Variables["sync_binlog"] == "1" && f.Variables["innodb_flush_log_at_trx_commit"] == "1")
 	return writer && durable && f.ReadOnly() && !commitsWait(f)
 }
 
@@ -165,7 +165,7 @@ func (d *decider) absorbOpen(res Result) {
 	if res.Action.Kind != ActOpen || res.Err != "" || res.Facts == nil || res.Action.Server != d.s.Primary {
 		return
 	}
-	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.BootedAt, res.Facts.Executed, d.in.Now
+	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.Boot, res.Facts.Executed, d.in.Now
 	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: "it is the primary of the epoch and its ackers hold everything it has"})
 }
 

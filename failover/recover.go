@@ -56,7 +56,7 @@ func (d *decider) undone(s Step) bool {
 		return false
 	}
 	fencedNow := !s.Fenced && d.fencedWriter(s.Server, f)
-	return fencedNow || !topology.SameBoot(s.Boot, f.BootedAt) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
+	return fencedNow || !s.Boot.Same(f.Boot) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
 }
 
 // revokeAll intends a revoke on every server that answers and is not the old primary, and on an

@@ -5,6 +5,7 @@ import (
 
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
 )
 
 // State is what the group has agreed about one cluster. Its zero value is a cluster just declared.
@@ -28,7 +29,7 @@ type State struct {
 	// ProveUpTo is what every acker must hold before Unproven is lifted.
 	ProveUpTo gtid.Set `json:"prove_up_to,omitzero"`
 	// OpenBoot is the boot of the primary in which it was last opened or seen writable.
-	OpenBoot int64 `json:"open_boot,omitempty"`
+	OpenBoot topology.Boot `json:"open_boot,omitzero"`
 	// OpenedAt is when that was known, on the clock of the leader then: older answers say nothing
 	// about an open primary.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
@@ -52,14 +53,14 @@ type State struct {
 // Member is what is agreed about one server.
 type Member struct {
 	UUID string `json:"uuid,omitempty"`
-	// CaughtUpBoot is the boot (Facts.BootedAt) in which the server was last seen receiving from
+	// CaughtUpBoot is the boot in which the server was last seen receiving from
 	// the primary of the epoch as an acker.
-	CaughtUpBoot int64 `json:"caught_up_boot,omitempty"`
+	CaughtUpBoot topology.Boot `json:"caught_up_boot,omitzero"`
 	// SeenBoot is a newer boot in which the server was seen as an acker, first at SeenAt by the
 	// leader of SeenTerm; what it acknowledged before may still be missing on it.
-	SeenBoot int64     `json:"seen_boot,omitempty"`
-	SeenAt   time.Time `json:"seen_at,omitzero"`
-	SeenTerm uint64    `json:"seen_term,omitempty"`
+	SeenBoot topology.Boot `json:"seen_boot,omitzero"`
+	SeenAt   time.Time     `json:"seen_at,omitzero"`
+	SeenTerm uint64        `json:"seen_term,omitempty"`
 	// Quarantine is set while the server holds, or may hold, transactions the primary lacks.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Clone      *CloneJob   `json:"clone,omitempty"`
@@ -222,9 +223,9 @@ type Step struct {
 	Tries     int        `json:"tries,omitempty"`
 	// Executed and Received are what the server held right after a revoke, read with the
 	// receiver stopped; Boot is the boot they were read in.
-	Executed gtid.Set `json:"executed,omitzero"`
-	Received gtid.Set `json:"received,omitzero"`
-	Boot     int64    `json:"boot,omitempty"`
+	Executed gtid.Set      `json:"executed,omitzero"`
+	Received gtid.Set      `json:"received,omitzero"`
+	Boot     topology.Boot `json:"boot,omitzero"`
 	// Fenced tells that the server, a writer before, was read back as read-only with the sets.
 	Fenced bool `json:"fenced,omitempty"`
 	// Counts tells that the server's sets may prove an acknowledgement (member of T).

@@ -89,7 +89,7 @@ func stable(reason string) string {
 // keep brings every server to where it belongs while the primary is well. fp are its facts.
 func (d *decider) keep(fp *topology.Facts) {
 	d.online(fp)
-	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.BootedAt)
+	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.Boot)
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
 		if f == nil || s.Name == d.s.Primary {
@@ -117,9 +117,10 @@ func (d *decider) online(fp *topology.Facts) {
 	}
 }
 
-// steadyBoot keeps a boot time that differs only by rounding, so that waiting writes nothing.
-func steadyBoot(known, seen int64) int64 {
-	if known != 0 && topology.SameBoot(known, seen) {
+// steadyBoot keeps the identity of a boot that is known, unless the server's answer says more of it: what
+// an earlier release stored lacks the process.
+func steadyBoot(known, seen topology.Boot) topology.Boot {
+	if known.Same(seen) && (known.Process != 0 || seen.Process == 0) {
 		return known
 	}
 	return seen
@@ -236,7 +237,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 	if d.primaryReplaced(fp) {
 		return
 	}
-	if d.s.OpenBoot != 0 && topology.SameBoot(d.s.OpenBoot, fp.BootedAt) {
+	if d.s.OpenBoot.Same(fp.Boot) {
 		if !d.askedSince(d.s.Primary, d.s.OpenedAt) {
 			d.say("%s was opened; waiting for an answer newer than that", d.s.Primary)
 			return

@@ -26,6 +26,7 @@ type server struct {
 	uuid               string
 	up, hung           bool
 	boot               int64
+	process            uint64
 	variables          map[string]string
 	persisted          map[string]string
 	status             map[string]string // overrides what follows from the rest
@@ -93,7 +94,7 @@ func newWorld() *world {
 func (w *world) declare(name, region string, i int) {
 	s := &server{
 		Server: topology.Server{Name: name, Address: fmt.Sprintf("10.1.0.%d:3306", 10+i), Region: region, Site: region + "-a"},
-		uuid:   fmt.Sprintf("%08d-0000-0000-0000-000000000000", i), up: true, boot: 1000, next: 1,
+		uuid:   fmt.Sprintf("%08d-0000-0000-0000-000000000000", i), up: true, boot: 1000, process: 1, next: 1,
 		variables: map[string]string{
 			"read_only": "ON", "super_read_only": "ON", "persisted_globals_load": "ON", "init_file": "",
 			"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
@@ -194,7 +195,7 @@ func (w *world) attached(s *server) bool {
 
 func (w *world) facts(s *server) *topology.Facts {
 	f := &topology.Facts{
-		UUID: s.uuid, Version: "9.7.4", BootedAt: s.boot, Variables: maps.Clone(s.variables), Persisted: maps.Clone(s.persisted),
+		UUID: s.uuid, Version: "9.7.4", Boot: topology.Boot{Started: s.boot, Process: s.process}, Variables: maps.Clone(s.variables), Persisted: maps.Clone(s.persisted),
 		Status: map[string]string{"rpl_semi_sync_source_status": onOff(on(s.variables["rpl_semi_sync_source_enabled"]))}, Executed: s.executed,
 	}
 	clients := 0
