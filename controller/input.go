@@ -10,10 +10,11 @@ import (
 
 // input is everything a decision about the cluster may look at.
 func (c *Controller) input(s *fsm.State, cluster *fsm.Cluster, term uint64, results []failover.Result) failover.Input {
-	now := time.Now().UTC()
+	now, began := c.clock.at(term)
 	spec := cluster.Spec
 	return failover.Input{
 		Now:     now,
+		Began:   began,
 		Term:    term,
 		Node:    c.cfg.Node,
 		Spec:    &spec,

@@ -15,6 +15,7 @@ import (
 // PreviewOrder says what an order would do, or why it is refused. Nothing is changed.
 func PreviewOrder(s State, in Input, o Order) (Preview, error) {
 	d := &decider{in: in, s: clone(s)}
+	d.enterTerm()
 	p := Preview{Order: o}
 	if err := d.accept(&p, o); err != nil {
 		return Preview{}, err
@@ -28,6 +29,7 @@ func PreviewOrder(s State, in Input, o Order) (Preview, error) {
 func Accept(s State, in Input, o Order) (Decision, error) {
 	d := &decider{in: in, s: clone(s)}
 	d.s.Cluster = in.Spec.Name
+	d.enterTerm()
 	var p Preview
 	if err := d.accept(&p, o); err != nil {
 		record := &decider{in: in, s: clone(s)}
@@ -35,6 +37,7 @@ func Accept(s State, in Input, o Order) (Decision, error) {
 		record.event(Event{Kind: "refusal", By: o.By, Decision: string(o.Kind) + " was refused", Reason: err.Error(), Candidates: p.Candidates})
 		return Decision{Next: record.s, Events: record.events, Reason: err.Error()}, err
 	}
+	d.noteClock()
 	return Decision{Next: d.s, Events: d.events, Reason: p.Summary}, nil
 }
 

@@ -19,6 +19,14 @@ func clone(s State) State {
 			s.Servers[name] = m
 		}
 	}
+	if s.Override != nil {
+		o := *s.Override
+		s.Override = &o
+	}
+	if s.Paused != nil {
+		p := *s.Paused
+		s.Paused = &p
+	}
 	if s.Recovery != nil {
 		r := *s.Recovery
 		r.Steps = slices.Clone(r.Steps)

@@ -19,6 +19,7 @@ const (
 	tailGrace       = 250 * time.Millisecond // for servers outside the acker set to tell their tail
 	settleDelay     = 2 * time.Second        // between the first quarantine and the capture
 	absentDelay     = 30 * time.Second       // a capture waits so long for a holder that is gone again
+	longestRetry    = 30 * time.Second       // between two tries of a capture or comparison
 	unseenGrace     = time.Second            // beyond hang_after before an unseen primary is a hold
 	reportGrace     = 250 * time.Millisecond // what a report may take from node to node, which no clock measures
 )
@@ -27,11 +28,11 @@ const (
 func Decide(s State, in Input) Decision {
 	d := &decider{in: in, s: clone(s)}
 	d.s.Cluster = in.Spec.Name
+	d.enterTerm()
 	d.absorb()
 	switch {
 	case d.s.Paused != nil:
 		d.say("paused by %s: %s", d.s.Paused.By, d.s.Paused.Reason)
-		return Decision{Next: d.s, Events: d.events, Reason: d.reason}
 	case d.s.Epoch == 0:
 		d.adopt()
 	case d.s.Recovery != nil:
@@ -39,7 +40,8 @@ func Decide(s State, in Input) Decision {
 	default:
 		d.watch()
 	}
-	if in.Spec.Mode == policy.ModeObserve {
+	d.noteClock()
+	if in.Spec.Mode == policy.ModeObserve && d.s.Paused == nil {
 		return d.observed(s)
 	}
 	return Decision{Next: d.s, Actions: d.actions, Events: d.events, Reason: d.reason}
@@ -66,6 +68,7 @@ func (d *decider) observed(before State) Decision {
 		return Decision{Next: clone(before), Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
 	}
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
+	next.Clock, next.CooldownUntil = d.s.Clock, d.s.CooldownUntil
 	reason := d.reason
 	if r := d.s.Recovery; r != nil {
 		next.Hold = d.newHold("mode is observe: would act: "+stable(r.Reason), nil)

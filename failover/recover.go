@@ -321,7 +321,7 @@ func (d *decider) retry(kind ActionKind) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		if s.Name == kind && s.Attempt == r.Attempt && s.State == StepFailed && d.facts(s.Server) != nil &&
-			d.in.Now.Sub(s.EndedAt) >= min(time.Duration(s.Tries)*200*time.Millisecond, 2*time.Second) {
+			d.since(s.EndedAt) >= min(time.Duration(s.Tries)*200*time.Millisecond, 2*time.Second) {
 			s.State = StepPending
 		}
 	}

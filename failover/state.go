@@ -43,6 +43,8 @@ type State struct {
 	Override *Override         `json:"override,omitempty"`
 	Isolated string            `json:"isolated,omitempty"` // the reason while the primary's region is isolated
 	Paused   *Pause            `json:"paused,omitempty"`
+	// Clock is the reading by which deadlines pass from leader to leader.
+	Clock Clock `json:"clock,omitzero"`
 	// CooldownUntil stops automatic recoveries after one, on the leader's clock.
 	CooldownUntil time.Time    `json:"cooldown_until,omitzero"`
 	Divergences   []Divergence `json:"divergences,omitempty"`
