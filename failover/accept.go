@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/topology"
@@ -53,10 +52,7 @@ func (d *decider) accept(p *Preview, o Order) error {
 	case OrderClone:
 		return d.acceptClone(p, o)
 	case OrderAck:
-		p.Summary = "end the cooldown of " + d.in.Spec.Name
-		d.s.CooldownUntil = time.Time{}
-		d.event(Event{Kind: "ack", By: o.By, Decision: "recovery acknowledged", Reason: o.Reason})
-		return nil
+		return d.acceptAck(p, o)
 	case OrderRelease:
 		return d.acceptRelease(p, o)
 	case OrderPause:
@@ -89,6 +85,9 @@ func (d *decider) acceptRelease(p *Preview, o Order) error {
 	p.Risks = []string{"what caused the hold is looked at anew: it comes back if it still stands"}
 	d.event(Event{Kind: "release", By: o.By, Decision: "hold ended by " + o.By, Reason: d.s.Hold.Reason})
 	d.s.Hold = nil
+	if d.s.Lost != nil {
+		d.s.Lost = &Loss{At: d.s.Lost.At, Term: d.s.Lost.Term, Over: d.s.Lost.Over}
+	}
 	return nil
 }
 

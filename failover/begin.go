@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/topology"
@@ -13,6 +12,11 @@ import (
 // begin opens a failover when every condition that can be checked without touching a server holds.
 // Whatever is missing becomes a hold that says so.
 func (d *decider) begin(diag topology.Diagnosis) {
+	if d.lostNow && d.in.Fleet.Clusters > 1 {
+		// A loss is agreed before it is acted on, so that clusters that fail together see each other.
+		d.say("%s; looking at the other clusters first", brief(diag))
+		return
+	}
 	verdicts := policy.Candidates(d.question())
 	if why := d.brake(); why != "" {
 		d.hold("hold", verdicts, nil, "%s; not failing over: %s", brief(diag), why)
@@ -42,22 +46,6 @@ func (d *decider) begin(diag topology.Diagnosis) {
 
 // brief is a diagnosis without what changes from tick to tick.
 func brief(diag topology.Diagnosis) string { return stable(diag.Reason) }
-
-// brake names what stops automation, or "".
-func (d *decider) brake() string {
-	f := d.in.Fleet
-	switch {
-	case d.s.Hold != nil && d.s.Hold.Sticky:
-		return d.s.Hold.Reason
-	case d.in.Now.Before(d.s.CooldownUntil):
-		return fmt.Sprintf("the last recovery is less than %s ago; `regent ack %s` ends the cooldown", time.Duration(d.in.Spec.Policy.Cooldown), d.s.Cluster)
-	case f.Limits.MaxConcurrentRecoveries > 0 && f.Recovering >= f.Limits.MaxConcurrentRecoveries:
-		return fmt.Sprintf("%d recoveries are open already, the most the fleet allows", f.Limits.MaxConcurrentRecoveries)
-	case f.Clusters > 1 && f.Failing > 1 && float64(f.Failing+1) > f.Limits.BrakeFraction*float64(f.Clusters):
-		return fmt.Sprintf("%d of %d clusters lost their primary at once; that is the network", f.Failing+1, f.Clusters)
-	}
-	return ""
-}
 
 // groups are the writers whose acknowledgements must be revoked: with a recovery that an order takes
 // over, all of that recovery's.

@@ -34,6 +34,7 @@ func clone(s State) State {
 		r.Groups = slices.Clone(r.Groups)
 		s.Recovery = &r
 	}
+	s.Failovers = slices.Clone(s.Failovers)
 	s.Divergences = slices.Clone(s.Divergences)
 	for i := range s.Divergences {
 		s.Divergences[i].Extras = maps.Clone(s.Divergences[i].Extras)

@@ -143,6 +143,8 @@ func (s *stage) policy() {
 			p.SemiSync.Required = n
 		case "cooldown":
 			p.Cooldown = policy.Duration(d)
+		case "flap":
+			p.Flap = policy.Flap{Failovers: n, Window: policy.Duration(time.Hour)}
 		case "catch_up_budget":
 			p.CatchUpBudget = policy.Duration(d)
 		case "max_lost":
@@ -376,6 +378,12 @@ func (s *stage) describe(st failover.State) string {
 	}
 	for _, div := range st.Divergences {
 		add("report %s %s old=%s new=%s captured=%s transactions=%d complete=%t", div.ID, div.State, div.OldServer, div.NewServer, orNone(s.print(div.Captured)), div.Transactions, div.Complete)
+	}
+	if st.Flapping {
+		add("flapping after %d failovers", len(st.Failovers))
+	}
+	if st.Lost != nil && st.Lost.Braked != "" {
+		add("braked: %s", st.Lost.Braked)
 	}
 	if st.Paused != nil {
 		add("paused by %s", st.Paused.By)

@@ -54,6 +54,7 @@ type decider struct {
 	actions []Action
 	events  []Event
 	reason  string
+	lostNow bool // sight of the primary was lost in this decision
 }
 
 // observed keeps of a decision only what may be recorded without touching anything. A recovery that was
@@ -68,7 +69,7 @@ func (d *decider) observed(before State) Decision {
 		return Decision{Next: clone(before), Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
 	}
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
-	next.Clock, next.CooldownUntil = d.s.Clock, d.s.CooldownUntil
+	next.Clock, next.CooldownUntil, next.Lost = d.s.Clock, d.s.CooldownUntil, d.s.Lost
 	reason := d.reason
 	if r := d.s.Recovery; r != nil {
 		next.Hold = d.newHold("mode is observe: would act: "+stable(r.Reason), nil)

@@ -29,6 +29,7 @@ func (d *decider) finish(opened *Step) {
 			d.member(s.Name, func(m *Member) { m.Away = true })
 		}
 	}
+	d.countFailover()
 	d.s.CooldownUntil = d.in.Now.Add(time.Duration(d.in.Spec.Policy.Cooldown))
 	d.s.Hold, d.s.Recovery, d.s.Override, d.s.Offline = nil, nil, nil, false
 	loss := r.Loss

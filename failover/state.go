@@ -46,8 +46,14 @@ type State struct {
 	// Clock is the reading by which deadlines pass from leader to leader.
 	Clock Clock `json:"clock,omitzero"`
 	// CooldownUntil stops automatic recoveries after one, on the leader's clock.
-	CooldownUntil time.Time    `json:"cooldown_until,omitzero"`
-	Divergences   []Divergence `json:"divergences,omitempty"`
+	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
+	// Failovers are the automatic ones that still count, by until when. Flapping tells that there were
+	// too many at once: no further one follows before somebody acknowledges them.
+	Failovers []time.Time `json:"failovers,omitempty"`
+	Flapping  bool        `json:"flapping,omitempty"`
+	// Lost is the last loss of sight of the primary.
+	Lost        *Loss        `json:"lost,omitempty"`
+	Divergences []Divergence `json:"divergences,omitempty"`
 	// Counter numbers recoveries and divergences of the cluster.
 	Counter uint64 `json:"counter,omitempty"`
 }

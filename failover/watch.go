@@ -23,6 +23,7 @@ func (d *decider) watch() {
 		d.s.Isolated = ""
 	}
 	d.reason = diag.Reason
+	d.noteLoss(diag.Condition)
 	switch diag.Condition {
 	case topology.PrimaryHealthy:
 		fp := d.in.View.Find(d.s.Primary).Facts

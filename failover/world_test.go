@@ -83,7 +83,7 @@ func newWorld() *world {
 		fleet: failover.FleetView{Clusters: 1, Limits: policy.DefaultFleet()},
 	}
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
-	w.spec.Policy.Cooldown = 0
+	w.spec.Policy.Cooldown, w.spec.Policy.Flap = 0, policy.Flap{}
 	for i, name := range []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"} {
 		region, _, _ := strings.Cut(name, "-")
 		w.declare(name, region, i+1)

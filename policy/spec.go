@@ -116,6 +116,13 @@ type Guard struct {
 	TTL     Duration `json:"ttl" yaml:"ttl"`
 }
 
+// Flap says when a cluster that fails over again and again is left alone: after so many automatic
+// failovers within the window. No number means that it never is.
+type Flap struct {
+	Failovers int      `json:"failovers" yaml:"failovers"`
+	Window    Duration `json:"window" yaml:"window"`
+}
+
 // Objectives are what the owner promised its users.
 type Objectives struct {
 	RPO Duration `json:"rpo" yaml:"rpo"`
@@ -133,6 +140,7 @@ type Policy struct {
 	CatchUpBudget       Duration    `json:"catch_up_budget" yaml:"catch_up_budget"`
 	MaxLostTransactions int64       `json:"max_lost_transactions" yaml:"max_lost_transactions"`
 	Cooldown            Duration    `json:"cooldown" yaml:"cooldown"`
+	Flap                Flap        `json:"flap" yaml:"flap"`
 	Objectives          Objectives  `json:"objectives" yaml:"objectives"`
 }
 
@@ -170,6 +178,7 @@ func DefaultPolicy() Policy {
 		HangAfter:     Duration(2 * time.Second),
 		CatchUpBudget: Duration(500 * time.Millisecond),
 		Cooldown:      Duration(10 * time.Minute),
+		Flap:          Flap{Failovers: 3, Window: Duration(time.Hour)},
 		Objectives:    Objectives{RTO: Duration(30 * time.Second)},
 	}
 }
