@@ -20,7 +20,9 @@ func TestFleetBeside(t *testing.T) {
 		st.Epoch = 1
 		return fsm.Cluster{Spec: policy.ClusterSpec{Mode: mode}, State: st}
 	}
-	lost := func(ago time.Duration, term uint64) *failover.Loss { return &failover.Loss{At: now.Add(-ago), Term: term} }
+	lost := func(ago time.Duration, term uint64) *failover.Loss {
+		return &failover.Loss{At: now.Add(-ago), Term: term}
+	}
 	s := fsm.Empty()
 	s.Clusters = map[string]fsm.Cluster{
 		"self":        cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{}, Lost: lost(0, term)}),
