@@ -29,7 +29,7 @@ func (d *decider) begin(diag topology.Diagnosis) {
 		return
 	}
 	if why := d.unknownGroups(); why != "" {
-		d.hold("hold", verdicts, []string{"an operator's statement"}, "%s; the loss of acknowledged writes is unknown, because %s", brief(diag), why)
+		d.hold("hold", verdicts, []string{"an operator's statement"}, "%s; the loss of acknowledged writes is unknown, because %s%s", brief(diag), why, d.consentHint())
 		return
 	}
 	groups := d.groups()
@@ -55,6 +55,9 @@ func (d *decider) groups() []AckGroup {
 	}
 	if !d.semiSync() {
 		return nil
+	}
+	if d.degraded() {
+		return d.freeWriter()
 	}
 	return []AckGroup{{Writer: d.s.Primary, Ackers: d.s.Ackers, Wait: d.s.WaitCount}}
 }

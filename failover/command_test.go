@@ -141,6 +141,8 @@ func (s *stage) policy() {
 			p.Durability = policy.Durability(value)
 		case "required":
 			p.SemiSync.Required = n
+		case "when_missing":
+			p.SemiSync.WhenMissing = policy.WhenMissing(value)
 		case "cooldown":
 			p.Cooldown = policy.Duration(d)
 		case "flap":
@@ -348,6 +350,9 @@ func (s *stage) describe(st failover.State) string {
 	add("epoch %d, primary %s", st.Epoch, orNone(st.Primary))
 	add("ackers %s, wait %d, armed %t", orNone(strings.Join(st.Ackers, ",")), st.WaitCount, st.Armed)
 	add("unproven: %s", orNone(st.Unproven))
+	if st.Shortage != nil {
+		add("shortage, degraded %t", st.Shortage.Degraded)
+	}
 	if st.Hold == nil {
 		add("no hold")
 	} else {
@@ -403,7 +408,11 @@ func (s *stage) describeRecovery(r *failover.Recovery) []string {
 		lines = append(lines, fmt.Sprintf("target %s, tail %s from %s", s.print(r.Target), orNone(s.print(r.Tail)), orNone(strings.Join(r.TailFrom, ","))))
 	}
 	for _, g := range r.Groups {
-		lines = append(lines, fmt.Sprintf("group %s: %d of %s", g.Writer, g.Wait, orNone(strings.Join(g.Ackers, ","))))
+		free := ""
+		if g.Free {
+			free = ", free"
+		}
+		lines = append(lines, fmt.Sprintf("group %s: %d of %s%s", g.Writer, g.Wait, orNone(strings.Join(g.Ackers, ",")), free))
 	}
 	for _, step := range r.Steps {
 		note := ""

@@ -15,7 +15,7 @@ import (
 func (d *decider) finish(opened *Step) {
 	r := d.s.Recovery
 	d.s.Ackers, d.s.WaitCount = r.Ackers, r.WaitCount
-	d.s.Armed, d.s.Unproven, d.s.ProveUpTo = r.WaitCount > 0, "", gtid.Set{}
+	d.s.Armed, d.s.Unproven, d.s.ProveUpTo, d.s.Shortage = r.WaitCount > 0, "", gtid.Set{}, nil
 	if d.semiSync() && r.WaitCount == 0 {
 		d.s.Unproven = "no server of region " + d.region(r.Candidate) + " acknowledges"
 	}

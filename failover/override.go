@@ -72,11 +72,13 @@ func (d *decider) overrideHint(o Order) string {
 }
 
 func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) error {
-	if why := d.unknownGroups(); why != "" {
-		return refused("the loss of acknowledged writes is unknown, because %s", why)
+	// A primary that waits for nobody can be replaced without loss where it can be made read-only first.
+	free := d.degraded() && d.facts(d.s.Primary) != nil
+	if why := d.unknownGroups(); why != "" && !free {
+		return refused("the loss of acknowledged writes is unknown, because %s%s", why, d.consentHint())
 	}
 	groups := d.groups()
-	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 {
+	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 && !free {
 		return refused("acknowledged writes could be lost without %s", strings.Join(missing, "; "))
 	}
 	if !d.semiSync() && d.facts(d.s.Primary) == nil {

@@ -55,6 +55,10 @@ func shortfall(groups []AckGroup, counted func(server string) (bool, string), fe
 		if fenced(g.Writer) {
 			continue
 		}
+		if g.Free {
+			missing = append(missing, g.Writer+" is not read-only, and its commits waited for nobody")
+			continue
+		}
 		var out []string
 		for _, name := range g.Ackers {
 			if ok, why := counted(name); !ok {

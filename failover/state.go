@@ -23,6 +23,8 @@ type State struct {
 	Unproven string `json:"unproven,omitempty"`
 	// Armed tells that the settings were read back on the open primary of this epoch.
 	Armed bool `json:"armed,omitempty"`
+	// Shortage is a lack of ackers, where the policy is to go on without.
+	Shortage *Shortage `json:"shortage,omitempty"`
 	// Baseline is what the primary had executed when it was adopted or opened: no transaction in
 	// it is an extra on any other server, however old the last answer of the primary is.
 	Baseline gtid.Set `json:"baseline,omitzero"`
@@ -207,6 +209,9 @@ type AckGroup struct {
 	Writer string   `json:"writer"`
 	Ackers []string `json:"ackers"`
 	Wait   int      `json:"wait"`
+	// Free tells that commits on the writer may have waited for nobody: no revoked acknowledgement
+	// proves anything about it.
+	Free bool `json:"free,omitempty"`
 }
 
 // StepState is the state of a step.

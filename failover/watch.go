@@ -255,12 +255,17 @@ func (d *decider) reopen(fp *topology.Facts) {
 	}
 	d.settle(fp)
 	holders, missing := d.holders(fp.Executed)
-	wait := d.waitWanted()
+	wait, settings := d.waitWanted(), []Setting(nil)
+	if d.degraded() {
+		// What it has may be on it alone anyway: nothing is gained by keeping it closed.
+		wait, settings = 0, []Setting{notWaiting()}
+	}
 	if len(holders) < wait {
 		d.hold("hold", nil, missing, "%s booted read-only; it opens when %d of its ackers hold everything it has: missing %s", d.s.Primary, wait, strings.Join(missing, ", "))
 		return
 	}
-	if diff := Differences(fp, Required(d.in.Spec.Policy, Role{Primary: true, Armed: d.semiSync(), WaitCount: wait})); len(diff) > 0 {
+	settings = append(settings, Required(d.in.Spec.Policy, Role{Primary: true, Armed: d.semiSync() && !d.degraded(), WaitCount: wait})...)
+	if diff := Differences(fp, settings); len(diff) > 0 {
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "/arm")
 		return
 	}

@@ -108,6 +108,8 @@ type Owner struct {
 type SemiSync struct {
 	Required    int         `json:"required" yaml:"required"` // acknowledgements a commit waits for
 	WhenMissing WhenMissing `json:"when_missing" yaml:"when_missing"`
+	// DegradeAfter is how long ackers may be missing before, with when_missing: degrade, commits wait no more.
+	DegradeAfter Duration `json:"degrade_after" yaml:"degrade_after"`
 }
 
 // Guard are the rules of the in-server guard.
@@ -171,7 +173,7 @@ type Specs struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		Durability:    DurabilitySemiSync,
-		SemiSync:      SemiSync{Required: 1, WhenMissing: MissingBlock},
+		SemiSync:      SemiSync{Required: 1, WhenMissing: MissingBlock, DegradeAfter: Duration(10 * time.Second)},
 		CrossRegion:   CrossRefuse,
 		OnIsolation:   IsolationServe,
 		Guard:         Guard{TTL: Duration(5 * time.Second)},

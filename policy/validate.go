@@ -94,7 +94,8 @@ func (v *validation) policy(path string, c *ClusterSpec) {
 	v.check(!p.Guard.Enabled, path+".guard.enabled", "guard.enabled: true is refused: this version has no in-server guard yet; set it to false")
 	v.check(p.SemiSync.WhenMissing == MissingBlock || p.SemiSync.WhenMissing == MissingDegrade, path+".semi_sync.when_missing",
 		"when_missing %q is unknown; use block or degrade", p.SemiSync.WhenMissing)
-	v.check(p.SemiSync.WhenMissing != MissingDegrade, path+".semi_sync.when_missing", "when_missing: degrade is refused: this version never suspends the promise about acknowledged writes; use block")
+	v.check(p.SemiSync.WhenMissing != MissingDegrade || time.Duration(p.SemiSync.DegradeAfter) >= time.Second, path+".semi_sync.degrade_after",
+		"degrade_after is %s; below 1s a moment without an acker would suspend the promise about acknowledged writes", time.Duration(p.SemiSync.DegradeAfter))
 	if p.Durability == DurabilitySemiSync && len(c.InRegion(c.HomeRegion)) > 0 {
 		ackers := len(c.InRegion(c.HomeRegion)) - 1
 		v.check(p.SemiSync.Required >= 1, path+".semi_sync.required", "semi_sync.required is %d; a commit must wait for at least 1 acknowledgement", p.SemiSync.Required)
