@@ -55,22 +55,10 @@ func (d *decider) accept(p *Preview, o Order) error {
 		return d.acceptAck(p, o)
 	case OrderRelease:
 		return d.acceptRelease(p, o)
-	case OrderPause:
-		if o.Reason == "" {
-			return fmt.Errorf("%w: a pause needs a reason; say why with --reason", ErrBadOrder)
-		}
-		p.Summary = "stop all automation for " + d.in.Spec.Name
-		p.Risks = []string{"no failover happens until somebody resumes it"}
-		d.s.Paused = &Pause{By: o.By, Reason: o.Reason, At: d.in.Now}
-		d.event(Event{Kind: "pause", By: o.By, Decision: "automation stopped", Reason: o.Reason})
-		return nil
-	case OrderResume:
-		p.Summary = "start automation for " + d.in.Spec.Name + " again"
-		if d.s.Paused != nil {
-			d.event(Event{Kind: "resume", By: o.By, Decision: "automation started", Reason: o.Reason})
-		}
-		d.s.Paused = nil
-		return nil
+	case OrderPause, OrderMaintenance:
+		return d.acceptPause(p, o)
+	case OrderResume, OrderMaintenanceEnd:
+		return d.acceptResume(p, o)
 	case OrderAckReport:
 		return d.acceptAckReport(p, o)
 	}

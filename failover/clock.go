@@ -29,6 +29,9 @@ func (s *State) deadlines() []*time.Time {
 	if s.Override != nil {
 		add(&s.Override.Expires)
 	}
+	if s.Paused != nil {
+		add(&s.Paused.Until)
+	}
 	for i := range s.Failovers {
 		add(&s.Failovers[i])
 	}

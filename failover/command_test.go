@@ -391,7 +391,7 @@ func (s *stage) describe(st failover.State) string {
 		add("braked: %s", st.Lost.Braked)
 	}
 	if st.Paused != nil {
-		add("paused by %s", st.Paused.By)
+		add("%s", st.Paused)
 	}
 	if !st.CooldownUntil.IsZero() {
 		add("cooldown until %s", st.CooldownUntil.Format(time.TimeOnly))

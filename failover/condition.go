@@ -36,7 +36,7 @@ func Condition(spec *policy.ClusterSpec, s *State, view *topology.View) (Word, s
 	}
 	switch {
 	case s.Paused != nil:
-		return WordMaintenance, "paused by " + s.Paused.By + ": " + s.Paused.Reason
+		return WordMaintenance, s.Paused.String()
 	case s.Hold != nil:
 		return WordHold, s.Hold.Reason
 	case s.Recovery != nil:

@@ -30,9 +30,10 @@ func Decide(s State, in Input) Decision {
 	d.s.Cluster = in.Spec.Name
 	d.enterTerm()
 	d.absorb()
+	d.endMaintenance()
 	switch {
 	case d.s.Paused != nil:
-		d.say("paused by %s: %s", d.s.Paused.By, d.s.Paused.Reason)
+		d.say("%s", d.s.Paused)
 	case d.s.Epoch == 0:
 		d.adopt()
 	case d.s.Recovery != nil:
@@ -66,10 +67,12 @@ func (d *decider) observed(before State) Decision {
 		next = d.s
 	}
 	if before.Recovery != nil {
-		return Decision{Next: clone(before), Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
+		next = clone(before)
+		next.Paused = d.s.Paused
+		return Decision{Next: next, Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
 	}
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
-	next.Clock, next.CooldownUntil, next.Lost = d.s.Clock, d.s.CooldownUntil, d.s.Lost
+	next.Clock, next.CooldownUntil, next.Lost, next.Paused = d.s.Clock, d.s.CooldownUntil, d.s.Lost, d.s.Paused
 	reason := d.reason
 	if r := d.s.Recovery; r != nil {
 		next.Hold = d.newHold("mode is observe: would act: "+stable(r.Reason), nil)
@@ -92,7 +95,7 @@ func (d *decider) observed(before State) Decision {
 
 // observable tells whether an event is about what is seen, and not about something that was done.
 func observable(kind string) bool {
-	return slices.Contains([]string{"adopt", "hold", "refusal", "release", "observed"}, kind)
+	return slices.Contains([]string{"adopt", "hold", "refusal", "release", "observed", "maintenance"}, kind)
 }
 
 func (d *decider) say(format string, args ...any) { d.reason = fmt.Sprintf(format, args...) }

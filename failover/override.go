@@ -47,7 +47,7 @@ func (d *decider) orderable(o Order) error {
 	case d.in.Spec.Mode == policy.ModeObserve:
 		return refused("cluster %s is in mode observe, in which nothing is touched; apply mode: automatic first", d.in.Spec.Name)
 	case d.s.Paused != nil:
-		return refused("cluster %s is paused by %s; `regent resume %s` ends that", d.in.Spec.Name, d.s.Paused.By, d.in.Spec.Name)
+		return refused("cluster %s is %s; `%s` ends that", d.in.Spec.Name, d.s.Paused, d.s.Paused.ends(d.in.Spec.Name))
 	case o.Server != "" && !known:
 		return fmt.Errorf("%w: server %s in cluster %s", ErrUnknownObject, o.Server, d.in.Spec.Name)
 	case o.Server == d.replaced() && o.Server != "":

@@ -107,13 +107,6 @@ type Hold struct {
 	Sticky bool `json:"sticky,omitempty"`
 }
 
-// Pause is an operator's stop of all automation for a cluster.
-type Pause struct {
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-}
-
 // Override is an operator's recorded, expiring, single-use permission.
 type Override struct {
 	ID      string    `json:"id"`
