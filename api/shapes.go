@@ -116,6 +116,8 @@ type Evidence struct {
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`
 	Detail string    `json:"detail"`
+	// Answer is what the servers answered, shortened.
+	Answer string `json:"answer,omitempty"`
 }
 
 // Step is one action on one server.

@@ -10,7 +10,7 @@ import (
 
 // carryOut does what an action asks for, the way the executor would, and queues the outcome.
 func (w *world) carryOut(a failover.Action) failover.Result {
-	res := failover.Result{Action: a, At: w.now, By: w.leader}
+	res := failover.Result{Action: a, At: w.clock(), By: w.leader}
 	err := w.effect(&res)
 	if err != nil {
 		res.Err = err.Error()

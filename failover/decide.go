@@ -29,6 +29,7 @@ func Decide(s State, in Input) Decision {
 	d := &decider{in: in, s: clone(s)}
 	d.s.Cluster = in.Spec.Name
 	d.enterTerm()
+	d.witness()
 	d.absorb()
 	d.endMaintenance()
 	switch {
@@ -72,6 +73,12 @@ func (d *decider) observed(before State) Decision {
 		return Decision{Next: next, Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
 	}
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
+	for name, m := range d.s.Servers {
+		if kept, known := next.Servers[name]; known {
+			kept.Witness = m.Witness
+			next.Servers[name] = kept
+		}
+	}
 	next.Clock, next.CooldownUntil, next.Lost, next.Paused = d.s.Clock, d.s.CooldownUntil, d.s.Lost, d.s.Paused
 	reason := d.reason
 	if r := d.s.Recovery; r != nil {

@@ -33,6 +33,9 @@ func (d *decider) finish(opened *Step) {
 	d.s.CooldownUntil = d.in.Now.Add(time.Duration(d.in.Spec.Policy.Cooldown))
 	d.s.Hold, d.s.Recovery, d.s.Override, d.s.Offline = nil, nil, nil, false
 	loss := r.Loss
+	if r.Seen != nil {
+		loss = lossOf(*r.Seen, d.s.Baseline)
+	}
 	d.say("%s is the primary: %s", r.Candidate, r.Reason)
 	d.event(Event{
 		Kind: string(r.Kind), By: r.By, Decision: fmt.Sprintf("%s replaced %s", r.Candidate, r.Old), Reason: r.Reason,
@@ -121,7 +124,7 @@ func (d *decider) absorbStep(res Result) {
 	if step == nil || step.State != StepPending || !strings.Contains(res.Action.ID, "/"+r.ID+"/"+fmt.Sprint(r.Attempt)+"/") {
 		return
 	}
-	step.EndedAt = res.At
+	step.EndedAt, step.By = res.At, res.By
 	if res.Err != "" {
 		step.State, step.Error, step.Tries = StepFailed, res.Err, step.Tries+1
 		return

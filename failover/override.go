@@ -143,7 +143,7 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(d.estimateLoss())),
 		)
 	}
-	p.Evidence = append(p.Evidence, Evidence{Server: d.s.Primary, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
+	p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, o.At))
 	if e, _ := d.processDead(d.s.Primary); e != nil {
 		p.Evidence = append(p.Evidence, *e)
 	}

@@ -71,6 +71,8 @@ type Member struct {
 	SeenBoot topology.Boot `json:"seen_boot,omitzero"`
 	SeenAt   time.Time     `json:"seen_at,omitzero"`
 	SeenTerm uint64        `json:"seen_term,omitempty"`
+	// Witness is what was seen of the server's boots.
+	Witness Witness `json:"witness,omitzero"`
 	// Quarantine is set while the server holds, or may hold, transactions the primary lacks.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Clone      *CloneJob   `json:"clone,omitempty"`
@@ -116,26 +118,6 @@ type Override struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Expires time.Time `json:"expires"`
-}
-
-// EvidenceKind is a rung of the evidence ladder.
-type EvidenceKind string
-
-// Evidence kinds.
-const (
-	EvidenceReadOnly    EvidenceKind = "read_only"
-	EvidenceAcksRevoked EvidenceKind = "acks_revoked"
-	EvidenceProcessDead EvidenceKind = "process_dead"
-	EvidenceOperator    EvidenceKind = "operator"
-)
-
-// Evidence is a recorded proof that an earlier writer can acknowledge no more writes.
-type Evidence struct {
-	Server string       `json:"server"`
-	Kind   EvidenceKind `json:"kind"`
-	By     string       `json:"by"`
-	At     time.Time    `json:"at"`
-	Detail string       `json:"detail"`
 }
 
 // RecoveryKind says why a primary is being replaced.
@@ -193,6 +175,8 @@ type Recovery struct {
 	// StageAt is when the stage began, on the clock of the leader of Term.
 	StageAt time.Time `json:"stage_at"`
 	Term    uint64    `json:"term"`
+	// Seen is what the old primary was last seen to have executed, under async durability; nil when unknown.
+	Seen *gtid.Set `json:"seen,omitempty"`
 	// Loss is the estimate for async durability, -1 when unknown; 0 under semi_sync.
 	Loss int64 `json:"lost_estimate"`
 }
@@ -225,6 +209,7 @@ type Step struct {
 	State     StepState  `json:"state"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
+	By        string     `json:"by,omitempty"` // the node that took it
 	Error     string     `json:"error,omitempty"`
 	Tries     int        `json:"tries,omitempty"`
 	// Executed and Received are what the server held right after a revoke, read with the

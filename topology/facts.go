@@ -25,6 +25,9 @@ type Facts struct {
 	ServerID uint32 `json:"server_id"`
 	// Boot is the run of the server's process that answered.
 	Boot Boot `json:"boot"`
+	// Start tells start configurations apart, as far as SQL shows them: where the variables that are set
+	// only at the start come from. Empty where the answer does not tell.
+	Start string `json:"start,omitempty"`
 	// Variables are global variables by name, lower case, as the server prints them.
 	Variables map[string]string `json:"variables"`
 	// Persisted are the variables in the persisted configuration file.
