@@ -14,10 +14,10 @@ type Clock struct {
 }
 
 // clockEvery is how old the reading becomes: a change of leader prolongs a wait by at most that and the
-// time without a leader, and never shortens one.
+// time without a leader, and never shortens one. An override is not prolonged that way.
 const clockEvery = time.Minute
 
-// deadlines are the pending ends of waits in the state.
+// deadlines are the ends of waits in the state.
 func (s *State) deadlines() []*time.Time {
 	var out []*time.Time
 	add := func(t *time.Time) {
@@ -26,9 +26,6 @@ func (s *State) deadlines() []*time.Time {
 		}
 	}
 	add(&s.CooldownUntil)
-	if s.Override != nil {
-		add(&s.Override.Expires)
-	}
 	if s.Paused != nil {
 		add(&s.Paused.Until)
 	}
@@ -44,17 +41,22 @@ func (d *decider) enterTerm() {
 	if c.Term == 0 || c.Term == d.in.Term {
 		return
 	}
+	shift := d.in.Now.Sub(c.At)
 	for _, deadline := range d.s.deadlines() {
 		if deadline.After(c.At) {
-			*deadline = deadline.Add(d.in.Now.Sub(c.At))
+			*deadline = deadline.Add(shift)
 		}
+	}
+	if o := d.s.Override; o != nil && shift < 0 {
+		// A permission is never prolonged by a clock: one that is ahead ends it early.
+		o.Expires = o.Expires.Add(shift)
 	}
 	d.s.Clock = Clock{Term: d.in.Term, At: d.in.Now}
 }
 
 // noteClock keeps the reading young while it is needed.
 func (d *decider) noteClock() {
-	pending := false
+	pending := d.s.Override != nil && d.s.Override.Expires.After(d.in.Now)
 	for _, deadline := range d.s.deadlines() {
 		pending = pending || deadline.After(d.in.Now)
 	}

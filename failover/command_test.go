@@ -3,7 +3,6 @@ package failover_test
 import (
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"

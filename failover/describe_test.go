@@ -10,6 +10,7 @@ import (
 
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/policy"
 )
 
 // print writes a set with servers' names in place of their uuids.
@@ -128,7 +129,7 @@ func (s *stage) describe(st failover.State) string {
 		if m.Away {
 			state += " away"
 		}
-		if m.Witness.Start != "" {
+		if m.Witness.Start != "" && s.spec.Policy.Durability == policy.DurabilityAsync {
 			state += " boots read-only"
 		}
 		add("%s:%s", name, orNone(state))

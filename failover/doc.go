@@ -22,25 +22,23 @@
 //
 // # A recovery
 //
-//	        begin, or an order                                   replan: the candidate was lost,
-//	               |                                             or somebody came back with a tail
-//	               v                 rule holds,                        |
-//	  +-------> revoke ------------> candidate ----> catch_up ----------+
-//	  |    [fence on order]          (plan)              |              |
-//	  |    stop receivers,             |                 | executed all |
-//	  |    read the sets               | nothing lacks   v              |
-//	  |            |                   +-------------> attach ----------+
-//	  |            |                           prepare, ackers follow   |
-//	  |            |                                     |              |
-//	  |            | old primary is back,                | enough hold the target:
-//	  |            | order impossible,                   | epoch+1, primary = candidate
-//	  |            | override expired                    v              |
-//	  |            v                                   open ------------+
-//	  |          abort: receivers start again,           |
-//	  |          a fence is taken back                   | read back as writable
-//	  |            |                                     v
-//	  +------------+--> watching <--------------------- finish: history, cooldown
-//	     (next loss)
+//	               begin, or an order
+//	                      |
+//	                      v
+//	+-- replan ----> [ revoke ] -- the old primary is back, the order cannot be
+//	|                     |        done, the override expired -------------------> [ abort ]
+//	|                     | the rule holds, plan chose a candidate                    |
+//	|                     v                                                           |
+//	+-- lost, failed [ catch_up ] not needed where the candidate lacks nothing        |
+//	|                     | it has executed all                                       |
+//	|                     v                                                           |
+//	+-- lost, failed [ attach ]   it is prepared, its ackers follow it                |
+//	|                     | enough hold the target: epoch+1, primary = candidate      |
+//	|                     v                                                           |
+//	+-- lost, a tail [ open ]                                                         |
+//	                      | read back as writable                                     |
+//	                      v                                       receivers run again,|
+//	                   finish: history, cooldown ---> watching <--a fence is taken back
 //
 // Every stage is a record in State.Recovery. Before a step is taken it is there as pending, with the attempt
 // that it belongs to; its outcome is there before the next one follows. What has no outcome is asked for

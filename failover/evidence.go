@@ -77,7 +77,7 @@ func (d *decider) lastSeen(server string) *gtid.Set {
 			lost = max(lost, n.Since)
 		}
 	}
-	if lost != topology.Never && sv.Age-lost > d.in.View.Fresh {
+	if lost != topology.Never && sv.Age-lost > 2*d.in.View.Fresh {
 		return nil
 	}
 	return &sv.Facts.Executed

@@ -170,7 +170,11 @@ func (d *decider) absorbOpen(res Result) {
 		return
 	}
 	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.Boot, res.Facts.Executed, d.in.Now
-	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: "it is the primary of the epoch and its ackers hold everything it has"})
+	reason := "it is the primary of the epoch and its ackers hold everything it has"
+	if d.degraded() {
+		reason = "it is the primary of the epoch, and waited for no acknowledgement before either"
+	}
+	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: reason})
 }
 
 // absorbClone ends an operator's clone order.

@@ -130,6 +130,9 @@ func (d *decider) actionFor(s Step) Action {
 		a.Target, a.WaitCount = r.Target, r.WaitCount
 		if r.Stage == StageAbort {
 			a.WaitCount = d.s.WaitCount
+			if d.degraded() {
+				a.WaitCount = 0
+			}
 		}
 	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare:
 	}
