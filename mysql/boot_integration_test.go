@@ -15,6 +15,7 @@ import (
 func TestBootIsAnIdentity(t *testing.T) {
 	s := start(t, 1)[0]
 	var seen []topology.Boot
+	starts := map[string]bool{}
 	for range 3 {
 		p := s.Prober()
 		f := observe(t, p)
@@ -27,6 +28,7 @@ func TestBootIsAnIdentity(t *testing.T) {
 			}
 		}
 		seen = append(seen, f.Boot)
+		starts[f.Start] = true
 		began := s.scan(t, "SELECT UNIX_TIMESTAMP()")
 		until(t, "two seconds of the server's clock pass", func() bool {
 			if again := observe(t, p); !again.Boot.Same(f.Boot) {
@@ -46,4 +48,7 @@ func TestBootIsAnIdentity(t *testing.T) {
 		}
 	}
 	t.Logf("boots: %v", seen)
+	if len(starts) != 1 || starts[""] {
+		t.Errorf("three boots with one start configuration show %v", starts)
+	}
 }
