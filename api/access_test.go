@@ -26,7 +26,8 @@ func needed() map[string]api.Role {
 		"POST /v1/leader":                      api.RoleOperator,
 		"POST /v1/clusters/{cluster}/failover": api.RoleOperator, "POST /v1/clusters/{cluster}/ack": api.RoleOperator,
 		"POST /v1/clusters/{cluster}/release": api.RoleOperator, "POST /v1/clusters/{cluster}/pause": api.RoleOperator,
-		"POST /v1/clusters/{cluster}/resume": api.RoleOperator, "POST /v1/servers/{server}/clone": api.RoleOperator,
+		"POST /v1/clusters/{cluster}/maintenance": api.RoleOperator,
+		"POST /v1/clusters/{cluster}/resume":      api.RoleOperator, "POST /v1/servers/{server}/clone": api.RoleOperator,
 		"POST /v1/reports/{id}/ack": api.RoleOperator,
 	}
 }

@@ -83,7 +83,7 @@ func FailoverChange(cluster string, f Failover) Change {
 	if f.TTL > 0 {
 		body["ttl"] = policy.Duration(f.TTL)
 	}
-	return Change{path: "/v1/clusters/" + url.PathEscape(cluster) + "/failover", body: body}
+	return Change{path: clusterPath(cluster, "failover"), body: body}
 }
 
 // ClusterOrder is a change of a cluster that needs no more than a reason.
@@ -99,7 +99,11 @@ const (
 
 // OrderChange gives a cluster an order.
 func OrderChange(order ClusterOrder, cluster, reason string) Change {
-	return Change{path: "/v1/clusters/" + url.PathEscape(cluster) + "/" + string(order), body: map[string]any{"reason": reason}}
+	return Change{path: clusterPath(cluster, string(order)), body: map[string]any{"reason": reason}}
+}
+
+func clusterPath(cluster, what string) string {
+	return "/v1/clusters/" + url.PathEscape(cluster) + "/" + what
 }
 
 // CloneChange rebuilds a server from a donor.

@@ -242,6 +242,22 @@ func TestOtherOrders(t *testing.T) {
 			check: func(c fsm.Cluster) bool { return c.State.Paused == nil },
 		},
 		{
+			name: "maintenance", path: "/v1/clusters/orders/maintenance", body: `{"action":"begin","reason":"kernel","ttl":"30m"}`,
+			check: func(c fsm.Cluster) bool {
+				p := c.State.Paused
+				return p != nil && p.By == apitest.Operator && p.TTL == 30*time.Minute && p.Until.Equal(apitest.Epoch().Add(30*time.Minute))
+			},
+		},
+		{
+			name: "end of a maintenance", path: "/v1/clusters/orders/maintenance", body: `{"action":"end"}`,
+			prepare: func(w *apitest.World) {
+				w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+					c.State.Paused = &failover.Pause{By: "ops", Reason: "kernel", Until: apitest.Epoch().Add(time.Hour)}
+				})
+			},
+			check: func(c fsm.Cluster) bool { return c.State.Paused == nil },
+		},
+		{
 			name: "release", path: "/v1/clusters/orders/release",
 			prepare: func(w *apitest.World) {
 				w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Hold = &failover.Hold{Reason: "because"} })
@@ -328,6 +344,8 @@ func TestBadRequests(t *testing.T) {
 		{"an unknown report", "GET", "/v1/reports/orders-d9", ``, 404, api.CodeNotFound, "regent report list"},
 		{"an unknown report to settle", "POST", "/v1/reports/orders-d9/ack", `{"note":"x"}`, 404, api.CodeNotFound, "orders-d9"},
 		{"a pause without a reason", "POST", "/v1/clusters/orders/pause", `{}`, 400, api.CodeBadRequest, "--reason"},
+		{"a maintenance without a time", "POST", "/v1/clusters/orders/maintenance", `{"action":"begin","reason":"x"}`, 400, api.CodeBadRequest, "--ttl"},
+		{"a maintenance of no kind", "POST", "/v1/clusters/orders/maintenance", `{"action":"start"}`, 400, api.CodeBadRequest, "begin or end"},
 		{"no number", "GET", "/v1/audit?limit=many", ``, 400, api.CodeBadRequest, "limit"},
 		{"a negative number", "GET", "/v1/clusters/orders/history?limit=-1", ``, 400, api.CodeBadRequest, "limit"},
 		{"no lag", "GET", "/lb/east-db2/replica?max_lag=fast", ``, 400, api.CodeBadRequest, "5s"},

@@ -60,6 +60,7 @@ func (s *Server) writes() []route {
 		post("/v1/clusters/{cluster}/release", RoleOperator, s.postRelease),
 		post("/v1/clusters/{cluster}/pause", RoleOperator, s.postPause),
 		post("/v1/clusters/{cluster}/resume", RoleOperator, s.postResume),
+		post("/v1/clusters/{cluster}/maintenance", RoleOperator, s.postMaintenance),
 		post("/v1/servers/{server}/clone", RoleOperator, s.postClone),
 		post("/v1/reports/{id}/ack", RoleOperator, s.postAckReport),
 	}

@@ -26,7 +26,7 @@ func historyEntry(e *failover.Event) HistoryEntry {
 		h.Candidates = []policy.Verdict{}
 	}
 	for _, ev := range e.Evidence {
-		h.Evidence = append(h.Evidence, Evidence{Server: ev.Server, Kind: string(ev.Kind), By: ev.By, At: ev.At.UTC(), Detail: ev.Detail})
+		h.Evidence = append(h.Evidence, Evidence{Server: ev.Server, Kind: string(ev.Kind), By: ev.By, At: ev.At.UTC(), Detail: ev.Detail, Answer: ev.Answer})
 	}
 	for _, s := range e.Steps {
 		h.Steps = append(h.Steps, Step{

@@ -40,6 +40,12 @@ type ClusterStatus struct {
 	Paused     *failover.Pause `json:"paused,omitempty"`
 	// CooldownUntil is set while no automatic recovery may follow the last one.
 	CooldownUntil *time.Time `json:"cooldown_until,omitempty"`
+	// Flapping tells that automation waits for an acknowledgement after too many failovers.
+	Flapping bool `json:"flapping,omitempty"`
+	// Unproven says why acknowledged writes are not known to be kept, absent while they are. Degraded
+	// tells that they are not because the policy prefers that to blocking.
+	Unproven string `json:"unproven,omitempty"`
+	Degraded bool   `json:"degraded,omitempty"`
 }
 
 // Topology is the answer of GET /v1/clusters/{cluster}: every declared server, whichever side of a
@@ -110,6 +116,8 @@ type Evidence struct {
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`
 	Detail string    `json:"detail"`
+	// Answer is what the servers answered, shortened.
+	Answer string `json:"answer,omitempty"`
 }
 
 // Step is one action on one server.

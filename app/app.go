@@ -130,6 +130,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"leadership", a.log.run},
 		{"upkeep", a.upkeep.run},
 		{"controller", a.controller.Run},
+		{"watchdog", (&watchdog{hanging: a.controller.Hanging, stepDown: a.node.StepDown, logger: a.logger}).run},
 		{"api", a.serve},
 	})
 }

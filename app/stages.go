@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -13,6 +14,12 @@ type stage struct {
 	name string
 	run  func(ctx context.Context) error
 }
+
+// stopLimit is how long a stage may take to stop. One that takes longer hangs, and ends with the process.
+const stopLimit = 30 * time.Second
+
+// errStuck means that a stage did not stop.
+var errStuck = errors.New("app: did not stop in time")
 
 // runStages starts the stages in their order and waits for ctx to end or for one of them to return. Then
 // it stops them in the reverse order, each only after the one that needs it has returned.
@@ -31,7 +38,16 @@ func runStages(ctx context.Context, stages []stage) error {
 		})
 		stops = append(stops, func() error {
 			cancel()
-			return g.Wait()
+			done := make(chan error, 1)
+			go func() { done <- g.Wait() }()
+			limit := time.NewTimer(stopLimit)
+			defer limit.Stop()
+			select {
+			case err := <-done:
+				return err
+			case <-limit.C:
+				return fmt.Errorf("%s: %w", s.name, errStuck)
+			}
 		})
 	}
 	select {

@@ -10,7 +10,9 @@ import (
 
 // Controller decides for every declared cluster while its node leads.
 type Controller struct {
-	cfg Config
+	cfg   Config
+	clock clock
+	round pulseOf // of the dispatcher
 
 	mu    sync.Mutex // leaf-level
 	loops map[string]*loop
@@ -35,7 +37,9 @@ func (c *Controller) dispatch(ctx context.Context, g *errgroup.Group) {
 	ticker := time.NewTicker(c.cfg.Tick)
 	defer ticker.Stop()
 	for {
+		end := c.round.begin()
 		c.renew(ctx, g)
+		end()
 		select {
 		case <-ctx.Done():
 			return
@@ -43,11 +47,13 @@ func (c *Controller) dispatch(ctx context.Context, g *errgroup.Group) {
 		case <-c.cfg.Observer.Changed():
 		case <-c.cfg.Log.Changed():
 		}
+		end = c.round.begin()
 		if !c.cfg.Log.Leadership().Leads {
 			c.cfg.Servers.Release()
 		}
 		c.wakeAll()
 		c.beat()
+		end()
 	}
 }
 

@@ -361,28 +361,3 @@ func TestAwait(t *testing.T) {
 		}
 	}, "orders")
 }
-
-func TestFleetBeside(t *testing.T) {
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	cluster := func(mode policy.Mode, st failover.State, events ...failover.Event) fsm.Cluster {
-		return fsm.Cluster{Spec: policy.ClusterSpec{Mode: mode}, State: st, History: events}
-	}
-	at := func(ago time.Duration) time.Time { return now.Add(-ago) }
-	s := fsm.Empty()
-	s.Clusters = map[string]fsm.Cluster{
-		"self":       cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{StartedAt: now}}),
-		"recovering": cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{StartedAt: at(time.Second)}}),
-		"stuck":      cluster(policy.ModeAutomatic, failover.State{Recovery: &failover.Recovery{StartedAt: at(time.Hour)}}),
-		"held":       cluster(policy.ModeAutomatic, failover.State{Hold: &failover.Hold{Since: at(time.Second)}}),
-		"held long":  cluster(policy.ModeAutomatic, failover.State{Hold: &failover.Hold{Since: at(time.Hour)}}),
-		"failed":     cluster(policy.ModeAutomatic, failover.State{}, failover.Event{Kind: "failover", At: at(time.Second)}),
-		"failed ago": cluster(policy.ModeAutomatic, failover.State{}, failover.Event{Kind: "failover", At: at(time.Hour)}),
-		"isolated":   cluster(policy.ModeAutomatic, failover.State{Isolated: "east"}),
-		"observed":   cluster(policy.ModeObserve, failover.State{Hold: &failover.Hold{Since: at(time.Second)}}),
-		"paused":     cluster(policy.ModeAutomatic, failover.State{Paused: &failover.Pause{}, Isolated: "east"}),
-	}
-	want := failover.FleetView{Recovering: 2, Failing: 4, Clusters: 8, Limits: policy.DefaultFleet()}
-	if diff := cmp.Diff(want, fleetBeside(&s, "self", now)); diff != "" {
-		t.Errorf("fleet (-want +got):\n%s", diff)
-	}
-}

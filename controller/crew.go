@@ -182,6 +182,7 @@ func (c *crew) start(ctx context.Context, g *errgroup.Group, a failover.Action) 
 		defer cancel()
 		began := time.Now()
 		r := c.l.c.do(within, a)
+		r.At, _ = c.l.c.clock.at(term)
 		c.report(ctx, term, r, time.Since(began))
 		return nil
 	})
@@ -226,9 +227,6 @@ func (c *Controller) do(ctx context.Context, a failover.Action) failover.Result 
 	}
 	r := actor.Do(ctx, a)
 	r.Action, r.By = a, c.cfg.Node
-	if r.At.IsZero() {
-		r.At = time.Now().UTC()
-	}
 	return r
 }
 

@@ -21,6 +21,8 @@ type loop struct {
 	wake chan struct{}
 	end  context.CancelFunc
 	crew crew
+	// ticking is the decision under way.
+	ticking pulseOf
 	// The last sentences that were logged, so that only changes are.
 	reason, trouble string
 	// waiting is since when a decision that only keeps books was put off; zero: none is.
@@ -43,7 +45,9 @@ func (l *loop) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-l.wake:
+				end := l.ticking.begin()
 				l.tick(ctx, g)
+				end()
 			}
 		}
 	})

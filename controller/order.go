@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/raftnode/fsm"
@@ -66,7 +65,7 @@ func (c *Controller) ask(o *failover.Order) (fsm.Cluster, failover.Input, error)
 		return fsm.Cluster{}, failover.Input{}, fmt.Errorf("%w: %s", fsm.ErrNotFound, o.Cluster)
 	}
 	if o.At.IsZero() {
-		o.At = time.Now().UTC()
+		o.At, _ = c.clock.at(lead.Term)
 	}
 	if o.ID == "" {
 		o.ID = fmt.Sprintf("%s-%s-%d", o.Cluster, o.Kind, cluster.Version+1)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/topology"
@@ -15,6 +14,7 @@ import (
 // PreviewOrder says what an order would do, or why it is refused. Nothing is changed.
 func PreviewOrder(s State, in Input, o Order) (Preview, error) {
 	d := &decider{in: in, s: clone(s)}
+	d.enterTerm()
 	p := Preview{Order: o}
 	if err := d.accept(&p, o); err != nil {
 		return Preview{}, err
@@ -28,6 +28,7 @@ func PreviewOrder(s State, in Input, o Order) (Preview, error) {
 func Accept(s State, in Input, o Order) (Decision, error) {
 	d := &decider{in: in, s: clone(s)}
 	d.s.Cluster = in.Spec.Name
+	d.enterTerm()
 	var p Preview
 	if err := d.accept(&p, o); err != nil {
 		record := &decider{in: in, s: clone(s)}
@@ -35,6 +36,7 @@ func Accept(s State, in Input, o Order) (Decision, error) {
 		record.event(Event{Kind: "refusal", By: o.By, Decision: string(o.Kind) + " was refused", Reason: err.Error(), Candidates: p.Candidates})
 		return Decision{Next: record.s, Events: record.events, Reason: err.Error()}, err
 	}
+	d.noteClock()
 	return Decision{Next: d.s, Events: d.events, Reason: p.Summary}, nil
 }
 
@@ -50,28 +52,13 @@ func (d *decider) accept(p *Preview, o Order) error {
 	case OrderClone:
 		return d.acceptClone(p, o)
 	case OrderAck:
-		p.Summary = "end the cooldown of " + d.in.Spec.Name
-		d.s.CooldownUntil = time.Time{}
-		d.event(Event{Kind: "ack", By: o.By, Decision: "recovery acknowledged", Reason: o.Reason})
-		return nil
+		return d.acceptAck(p, o)
 	case OrderRelease:
 		return d.acceptRelease(p, o)
-	case OrderPause:
-		if o.Reason == "" {
-			return fmt.Errorf("%w: a pause needs a reason; say why with --reason", ErrBadOrder)
-		}
-		p.Summary = "stop all automation for " + d.in.Spec.Name
-		p.Risks = []string{"no failover happens until somebody resumes it"}
-		d.s.Paused = &Pause{By: o.By, Reason: o.Reason, At: d.in.Now}
-		d.event(Event{Kind: "pause", By: o.By, Decision: "automation stopped", Reason: o.Reason})
-		return nil
-	case OrderResume:
-		p.Summary = "start automation for " + d.in.Spec.Name + " again"
-		if d.s.Paused != nil {
-			d.event(Event{Kind: "resume", By: o.By, Decision: "automation started", Reason: o.Reason})
-		}
-		d.s.Paused = nil
-		return nil
+	case OrderPause, OrderMaintenance:
+		return d.acceptPause(p, o)
+	case OrderResume, OrderMaintenanceEnd:
+		return d.acceptResume(p, o)
 	case OrderAckReport:
 		return d.acceptAckReport(p, o)
 	}
@@ -86,6 +73,9 @@ func (d *decider) acceptRelease(p *Preview, o Order) error {
 	p.Risks = []string{"what caused the hold is looked at anew: it comes back if it still stands"}
 	d.event(Event{Kind: "release", By: o.By, Decision: "hold ended by " + o.By, Reason: d.s.Hold.Reason})
 	d.s.Hold = nil
+	if d.s.Lost != nil {
+		d.s.Lost = &Loss{At: d.s.Lost.At, Term: d.s.Lost.Term, Over: d.s.Lost.Over}
+	}
 	return nil
 }
 

@@ -32,7 +32,7 @@ func (d *decider) growAckers(server string) {
 // keepAckers keeps the acker set true and the primary armed.
 func (d *decider) keepAckers(fp *topology.Facts) {
 	wanted := d.ackersWanted(d.s.Primary)
-	attached := 0
+	var p present
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
 		if s.Name == d.s.Primary {
@@ -42,8 +42,12 @@ func (d *decider) keepAckers(fp *topology.Facts) {
 			if !slices.Contains(d.s.Ackers, s.Name) {
 				d.growAckers(s.Name)
 			}
-			if f != nil && slices.Contains(wanted, s.Name) {
-				attached++
+			switch {
+			case !slices.Contains(wanted, s.Name):
+			case f == nil:
+				p.shown++
+			default:
+				p.sure++
 				d.caughtUp(s.Name, f, fp)
 			}
 		}
@@ -51,8 +55,9 @@ func (d *decider) keepAckers(fp *topology.Facts) {
 			d.s.Ackers = slices.DeleteFunc(slices.Clone(d.s.Ackers), func(n string) bool { return n == s.Name })
 		}
 	}
-	wait := d.waitWanted()
-	d.arm(fp, attached, wait)
+	if wait := d.waitWanted(); !d.degrades(fp, p, wait) {
+		d.arm(fp, p.sure, wait)
+	}
 }
 
 // acknowledges tells whether the primary may take acknowledgements from the server. The primary's list
@@ -144,11 +149,16 @@ func (d *decider) holding(servers []string, set gtid.Set) int {
 func (d *decider) caughtUp(server string, f, fp *topology.Facts) {
 	m := d.s.Servers[server]
 	switch {
-	case topology.SameBoot(m.CaughtUpBoot, f.BootedAt):
-	case !topology.SameBoot(m.SeenBoot, f.BootedAt) || m.SeenTerm != d.in.Term:
-		d.member(server, func(m *Member) { m.SeenBoot, m.SeenAt, m.SeenTerm = f.BootedAt, d.in.Now, d.in.Term })
+	case m.CaughtUpBoot.Same(f.Boot):
+		if boot := steadyBoot(m.CaughtUpBoot, f.Boot); boot != m.CaughtUpBoot {
+			d.member(server, func(m *Member) { m.CaughtUpBoot = boot })
+		}
+	case !m.SeenBoot.Same(f.Boot) || m.SeenTerm != d.in.Term:
+		d.member(server, func(m *Member) { m.SeenBoot, m.SeenAt, m.SeenTerm = f.Boot, d.in.Now, d.in.Term })
 	case d.askedSince(d.s.Primary, m.SeenAt) && f.Received().Contains(fp.Executed.Union(d.s.Baseline)):
-		d.member(server, func(m *Member) { m.CaughtUpBoot, m.SeenBoot, m.SeenAt, m.SeenTerm = f.BootedAt, 0, time.Time{}, 0 })
+		d.member(server, func(m *Member) {
+			m.CaughtUpBoot, m.SeenBoot, m.SeenAt, m.SeenTerm = f.Boot, topology.Boot{}, time.Time{}, 0
+		})
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // carryOut does what an action asks for, the way the executor would, and queues the outcome.
 func (w *world) carryOut(a failover.Action) failover.Result {
-	res := failover.Result{Action: a, At: w.now, By: w.leader}
+	res := failover.Result{Action: a, At: w.clock(), By: w.leader}
 	err := w.effect(&res)
 	if err != nil {
 		res.Err = err.Error()
@@ -159,6 +159,7 @@ func (w *world) clone(s *server, a failover.Action) error {
 	}
 	s.executed, s.received, s.source, s.receiver = donor.executed, gtid.Set{}, "", false
 	s.boot += 100
+	s.process++
 	return nil
 }
 
@@ -166,6 +167,7 @@ func (w *world) clone(s *server, a failover.Action) error {
 func (s *server) bootAgain() {
 	s.up, s.hung = true, false
 	s.boot += 100
+	s.process++
 	for name, value := range s.persisted {
 		s.variables[name] = value
 	}

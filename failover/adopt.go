@@ -52,7 +52,7 @@ func (d *decider) adopt() {
 func (d *decider) adoptWith(primary string) {
 	f := d.facts(primary)
 	d.s.Epoch, d.s.Primary = 1, primary
-	d.s.Baseline, d.s.OpenBoot = f.Executed, f.BootedAt
+	d.s.Baseline, d.s.OpenBoot = f.Executed, f.Boot
 	d.s.Unproven = "the acknowledgement settings were not set yet"
 	for _, s := range d.in.Spec.Servers {
 		facts := d.facts(s.Name)

@@ -241,7 +241,7 @@ func (r *Recovery) lastStep(server string) time.Time {
 // askedSince tells whether the server was asked for its facts after a moment on this leader's clock.
 func (d *decider) askedSince(server string, moment time.Time) bool {
 	sv := d.in.View.Find(server)
-	return sv != nil && sv.Facts != nil && d.in.Now.Sub(moment) > sv.Asked+reportGrace
+	return sv != nil && sv.Facts != nil && d.since(moment) > sv.Asked+reportGrace
 }
 
 // attachLatecomers points servers of the candidate's region that came back, and hold nothing extra,

@@ -19,6 +19,14 @@ func clone(s State) State {
 			s.Servers[name] = m
 		}
 	}
+	if s.Override != nil {
+		o := *s.Override
+		s.Override = &o
+	}
+	if s.Paused != nil {
+		p := *s.Paused
+		s.Paused = &p
+	}
 	if s.Recovery != nil {
 		r := *s.Recovery
 		r.Steps = slices.Clone(r.Steps)
@@ -26,6 +34,7 @@ func clone(s State) State {
 		r.Groups = slices.Clone(r.Groups)
 		s.Recovery = &r
 	}
+	s.Failovers = slices.Clone(s.Failovers)
 	s.Divergences = slices.Clone(s.Divergences)
 	for i := range s.Divergences {
 		s.Divergences[i].Extras = maps.Clone(s.Divergences[i].Extras)

@@ -3,8 +3,6 @@ package failover_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +31,19 @@ func (s *stage) start() { s.subject().bootAgain() }
 
 func (s *stage) hang() { s.subject().hung = true; s.look() }
 
-func (s *stage) resume() { s.subject().hung = false }
+func (s *stage) resume() { s.subject().hung, s.subject().slow = false, false }
+
+// slow makes a server answer later than a probe waits, while its replicas still get what it sends.
+func (s *stage) slow() { s.subject().slow = true; s.look() }
+
+// witnessed notes of every server that an earlier boot came up read-only with the present configuration.
+func (s *stage) witnessed() {
+	for _, srv := range s.servers {
+		m := s.state.Servers[srv.Name]
+		m.Witness.Start = srv.startup
+		s.state.Servers[srv.Name] = m
+	}
+}
 
 func (s *stage) cutCommand() { s.cut(s.arg(1), s.arg(2)) }
 
@@ -117,6 +127,8 @@ func (s *stage) configureServer() {
 			s.spec.Servers[i].Region = value
 		case "promotion":
 			s.spec.Servers[i].Promotion = policy.Promotion(value)
+		case "startup":
+			srv.startup = value
 		case "address_kind":
 			s.spec.Servers[i].AddressKind = policy.AddressKind(value)
 		case "boots":
@@ -141,8 +153,12 @@ func (s *stage) policy() {
 			p.Durability = policy.Durability(value)
 		case "required":
 			p.SemiSync.Required = n
+		case "when_missing":
+			p.SemiSync.WhenMissing = policy.WhenMissing(value)
 		case "cooldown":
 			p.Cooldown = policy.Duration(d)
+		case "flap":
+			p.Flap = policy.Flap{Failovers: n, Window: policy.Duration(time.Hour)}
 		case "catch_up_budget":
 			p.CatchUpBudget = policy.Duration(d)
 		case "max_lost":
@@ -179,7 +195,7 @@ func (s *stage) failing() {
 }
 
 func (s *stage) orderOf() failover.Order {
-	o := failover.Order{Kind: failover.OrderKind(s.arg(1)), Cluster: "orders", By: "ada", At: s.now, ID: "orders-o" + strconv.FormatUint(s.state.Counter, 10)}
+	o := failover.Order{Kind: failover.OrderKind(s.arg(1)), Cluster: "orders", By: "ada", At: s.clock(), ID: "orders-o" + strconv.FormatUint(s.state.Counter, 10)}
 	for _, pair := range s.fields[2:] {
 		key, value, _ := strings.Cut(pair, "=")
 		value = strings.ReplaceAll(value, "_", " ")
@@ -261,155 +277,6 @@ func decode(t *testing.T, text string) failover.State {
 	var s failover.State
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		t.Fatal(err)
-	}
-	return s
-}
-
-// print writes a set with servers' names in place of their uuids.
-func (w *world) print(set gtid.Set) string {
-	text := set.String()
-	for _, s := range w.servers {
-		text = strings.ReplaceAll(text, s.uuid, s.Name)
-	}
-	return text
-}
-
-// show prints a decision: its sentence, what it changes in the state, its events and actions.
-func (s *stage) show(before failover.State, d failover.Decision) {
-	s.printf("%s\n", s.readable(d.Reason))
-	old := strings.Split(s.describe(before), "\n")
-	for _, line := range strings.Split(s.describe(d.Next), "\n") {
-		if !slices.Contains(old, line) {
-			s.printf("    = %s\n", line)
-		}
-	}
-	for _, e := range d.Events {
-		failed := ""
-		if e.Failed {
-			failed = " (failed)"
-		}
-		s.printf("    event %s: %s: %s%s\n", e.Kind, e.Decision, s.readable(e.Reason), failed)
-		for _, v := range e.Candidates {
-			s.printf("        %s eligible=%t: %s\n", v.Server, v.Eligible, v.Reason)
-		}
-		for _, v := range e.Evidence {
-			s.printf("        evidence %s %s: %s\n", v.Kind, v.Server, v.Detail)
-		}
-	}
-	for _, a := range d.Actions {
-		s.printf("    > %s\n", s.action(a))
-	}
-}
-
-// readable is a sentence with names in place of uuids.
-func (s *stage) readable(text string) string {
-	for _, srv := range s.servers {
-		text = strings.ReplaceAll(text, srv.uuid, srv.Name)
-	}
-	return text
-}
-
-func (s *stage) action(a failover.Action) string {
-	parts := []string{string(a.Kind), a.Server}
-	add := func(name, value string) {
-		if value != "" {
-			parts = append(parts, name+"="+value)
-		}
-	}
-	add("source", a.Source)
-	add("target", s.print(a.Target))
-	add("donors", strings.Join(a.Donors, ","))
-	if a.Acker {
-		add("acker", "true")
-	}
-	if a.WaitCount > 0 {
-		add("wait", strconv.Itoa(a.WaitCount))
-	}
-	settings := make([]string, 0, len(a.Settings))
-	for _, v := range a.Settings {
-		settings = append(settings, v.Name)
-	}
-	if more := len(settings) - 3; more > 0 {
-		settings = append(settings[:3], fmt.Sprintf("%d more", more))
-	}
-	add("settings", strings.Join(settings, ","))
-	if a.Divergence != nil {
-		add("report", a.Divergence.ID)
-	}
-	return strings.Join(parts, " ")
-}
-
-// describe is a state in lines, of which a transcript shows those that changed.
-func (s *stage) describe(st failover.State) string {
-	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	add("epoch %d, primary %s", st.Epoch, orNone(st.Primary))
-	add("ackers %s, wait %d, armed %t", orNone(strings.Join(st.Ackers, ",")), st.WaitCount, st.Armed)
-	add("unproven: %s", orNone(st.Unproven))
-	if st.Hold == nil {
-		add("no hold")
-	} else {
-		add("hold: %s", s.readable(st.Hold.Reason))
-		add("missing: %s", orNone(strings.Join(st.Hold.Missing, "; ")))
-	}
-	add("isolated: %s", orNone(st.Isolated))
-	if st.Override != nil {
-		add("override %s to %s until %s", st.Override.ID, st.Override.Target, st.Override.Expires.Format(time.TimeOnly))
-	}
-	lines = append(lines, s.describeRecovery(st.Recovery)...)
-	for _, name := range slices.Sorted(maps.Keys(st.Servers)) {
-		m := st.Servers[name]
-		state := ""
-		if m.Quarantine != nil {
-			state += fmt.Sprintf(" quarantined (extra %s, fenced %t, report %s)", orNone(s.print(m.Quarantine.Extra)), m.Quarantine.Fenced, m.Quarantine.Divergence)
-		}
-		if m.Clone != nil {
-			state += " clone from " + m.Clone.From
-		}
-		if m.Former > 0 {
-			state += fmt.Sprintf(" primary of epoch %d before", m.Former)
-		}
-		if m.Away {
-			state += " away"
-		}
-		add("%s:%s", name, orNone(state))
-	}
-	for _, div := range st.Divergences {
-		add("report %s %s old=%s new=%s captured=%s transactions=%d complete=%t", div.ID, div.State, div.OldServer, div.NewServer, orNone(s.print(div.Captured)), div.Transactions, div.Complete)
-	}
-	if st.Paused != nil {
-		add("paused by %s", st.Paused.By)
-	}
-	if !st.CooldownUntil.IsZero() {
-		add("cooldown until %s", st.CooldownUntil.Format(time.TimeOnly))
-	}
-	return strings.Join(lines, "\n")
-}
-
-func (s *stage) describeRecovery(r *failover.Recovery) []string {
-	if r == nil {
-		return []string{"no recovery"}
-	}
-	lines := []string{fmt.Sprintf("recovery %s %s, attempt %d, candidate %s, ackers %s, wait %d", r.Kind, r.Stage, r.Attempt, orNone(r.Candidate), orNone(strings.Join(r.Ackers, ",")), r.WaitCount)}
-	if !r.Target.IsEmpty() || !r.Tail.IsEmpty() {
-		lines = append(lines, fmt.Sprintf("target %s, tail %s from %s", s.print(r.Target), orNone(s.print(r.Tail)), orNone(strings.Join(r.TailFrom, ","))))
-	}
-	for _, g := range r.Groups {
-		lines = append(lines, fmt.Sprintf("group %s: %d of %s", g.Writer, g.Wait, orNone(strings.Join(g.Ackers, ","))))
-	}
-	for _, step := range r.Steps {
-		note := ""
-		if step.Name == failover.ActRevoke && step.State == failover.StepDone && !step.Counts {
-			note = " (does not count: " + step.Why + ")"
-		}
-		lines = append(lines, fmt.Sprintf("step %d %s %s %s%s", step.Attempt, step.Name, step.Server, step.State, note))
-	}
-	return lines
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "-"
 	}
 	return s
 }

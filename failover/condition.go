@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/topology"
@@ -35,7 +36,7 @@ func Condition(spec *policy.ClusterSpec, s *State, view *topology.View) (Word, s
 	}
 	switch {
 	case s.Paused != nil:
-		return WordMaintenance, "paused by " + s.Paused.By + ": " + s.Paused.Reason
+		return WordMaintenance, s.Paused.String()
 	case s.Hold != nil:
 		return WordHold, s.Hold.Reason
 	case s.Recovery != nil:
@@ -89,6 +90,9 @@ func problems(spec *policy.ClusterSpec, s *State, view *topology.View) []string 
 	}
 	if spec.Policy.Durability == policy.DurabilitySemiSync && s.Unproven != "" {
 		out = append(out, "acknowledged writes are not proven: "+s.Unproven)
+	}
+	if s.Flapping {
+		out = append(out, fmt.Sprintf("it failed over %d times within %s: automation waits for `regent ack %s`", len(s.Failovers), time.Duration(spec.Policy.Flap.Window), spec.Name))
 	}
 	for _, d := range s.Divergences {
 		if d.State != DivergenceSettled {

@@ -19,6 +19,7 @@ const (
 	tailGrace       = 250 * time.Millisecond // for servers outside the acker set to tell their tail
 	settleDelay     = 2 * time.Second        // between the first quarantine and the capture
 	absentDelay     = 30 * time.Second       // a capture waits so long for a holder that is gone again
+	longestRetry    = 30 * time.Second       // between two tries of a capture or comparison
 	unseenGrace     = time.Second            // beyond hang_after before an unseen primary is a hold
 	reportGrace     = 250 * time.Millisecond // what a report may take from node to node, which no clock measures
 )
@@ -27,11 +28,13 @@ const (
 func Decide(s State, in Input) Decision {
 	d := &decider{in: in, s: clone(s)}
 	d.s.Cluster = in.Spec.Name
+	d.enterTerm()
+	d.witness()
 	d.absorb()
+	d.endMaintenance()
 	switch {
 	case d.s.Paused != nil:
-		d.say("paused by %s: %s", d.s.Paused.By, d.s.Paused.Reason)
-		return Decision{Next: d.s, Events: d.events, Reason: d.reason}
+		d.say("%s", d.s.Paused)
 	case d.s.Epoch == 0:
 		d.adopt()
 	case d.s.Recovery != nil:
@@ -39,7 +42,8 @@ func Decide(s State, in Input) Decision {
 	default:
 		d.watch()
 	}
-	if in.Spec.Mode == policy.ModeObserve {
+	d.noteClock()
+	if in.Spec.Mode == policy.ModeObserve && d.s.Paused == nil {
 		return d.observed(s)
 	}
 	return Decision{Next: d.s, Actions: d.actions, Events: d.events, Reason: d.reason}
@@ -52,6 +56,7 @@ type decider struct {
 	actions []Action
 	events  []Event
 	reason  string
+	lostNow bool // sight of the primary was lost in this decision
 }
 
 // observed keeps of a decision only what may be recorded without touching anything. A recovery that was
@@ -63,9 +68,18 @@ func (d *decider) observed(before State) Decision {
 		next = d.s
 	}
 	if before.Recovery != nil {
-		return Decision{Next: clone(before), Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
+		next = clone(before)
+		next.Paused = d.s.Paused
+		return Decision{Next: next, Reason: "mode is observe: recovery " + before.Recovery.ID + " waits"}
 	}
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
+	for name, m := range d.s.Servers {
+		if kept, known := next.Servers[name]; known {
+			kept.Witness = m.Witness
+			next.Servers[name] = kept
+		}
+	}
+	next.Clock, next.CooldownUntil, next.Lost, next.Paused = d.s.Clock, d.s.CooldownUntil, d.s.Lost, d.s.Paused
 	reason := d.reason
 	if r := d.s.Recovery; r != nil {
 		next.Hold = d.newHold("mode is observe: would act: "+stable(r.Reason), nil)
@@ -88,7 +102,7 @@ func (d *decider) observed(before State) Decision {
 
 // observable tells whether an event is about what is seen, and not about something that was done.
 func observable(kind string) bool {
-	return slices.Contains([]string{"adopt", "hold", "refusal", "release", "observed"}, kind)
+	return slices.Contains([]string{"adopt", "hold", "refusal", "release", "observed", "maintenance"}, kind)
 }
 
 func (d *decider) say(format string, args ...any) { d.reason = fmt.Sprintf(format, args...) }

@@ -15,7 +15,7 @@ import (
 func (d *decider) finish(opened *Step) {
 	r := d.s.Recovery
 	d.s.Ackers, d.s.WaitCount = r.Ackers, r.WaitCount
-	d.s.Armed, d.s.Unproven, d.s.ProveUpTo = r.WaitCount > 0, "", gtid.Set{}
+	d.s.Armed, d.s.Unproven, d.s.ProveUpTo, d.s.Shortage = r.WaitCount > 0, "", gtid.Set{}, nil
 	if d.semiSync() && r.WaitCount == 0 {
 		d.s.Unproven = "no server of region " + d.region(r.Candidate) + " acknowledges"
 	}
@@ -29,9 +29,13 @@ func (d *decider) finish(opened *Step) {
 			d.member(s.Name, func(m *Member) { m.Away = true })
 		}
 	}
+	d.countFailover()
 	d.s.CooldownUntil = d.in.Now.Add(time.Duration(d.in.Spec.Policy.Cooldown))
 	d.s.Hold, d.s.Recovery, d.s.Override, d.s.Offline = nil, nil, nil, false
 	loss := r.Loss
+	if r.Seen != nil {
+		loss = lossOf(*r.Seen, d.s.Baseline)
+	}
 	d.say("%s is the primary: %s", r.Candidate, r.Reason)
 	d.event(Event{
 		Kind: string(r.Kind), By: r.By, Decision: fmt.Sprintf("%s replaced %s", r.Candidate, r.Old), Reason: r.Reason,
@@ -85,7 +89,7 @@ func (d *decider) stageAbort() {
 	}
 	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts, Failed: true})
 	if r.Fencing {
-		d.s.OpenBoot = 0 // regent made it read-only: where it still is, it is opened again
+		d.s.OpenBoot = topology.Boot{} // regent made it read-only: where it still is, it is opened again
 	}
 	d.s.Recovery, d.s.Override = nil, nil
 }
@@ -120,7 +124,7 @@ func (d *decider) absorbStep(res Result) {
 	if step == nil || step.State != StepPending || !strings.Contains(res.Action.ID, "/"+r.ID+"/"+fmt.Sprint(r.Attempt)+"/") {
 		return
 	}
-	step.EndedAt = res.At
+	step.EndedAt, step.By = res.At, res.By
 	if res.Err != "" {
 		step.State, step.Error, step.Tries = StepFailed, res.Err, step.Tries+1
 		return
@@ -129,7 +133,7 @@ func (d *decider) absorbStep(res Result) {
 	if res.Facts == nil {
 		return
 	}
-	step.Executed, step.Boot = res.Facts.Executed, res.Facts.BootedAt
+	step.Executed, step.Boot = res.Facts.Executed, res.Facts.Boot
 	step.Received = gtid.Set{}
 	if res.Facts.Source != nil {
 		step.Received = res.Facts.Source.Received
@@ -156,7 +160,7 @@ func (d *decider) absorbStep(res Result) {
 // all that it ever acknowledged on its disk.
 func (d *decider) fencedWriter(server string, f *topology.Facts) bool {
 	writer := slices.ContainsFunc(d.s.Recovery.Groups, func(g AckGroup) bool { return g.Writer == server })
-	durable := topology.SameBoot(d.s.OpenBoot, f.BootedAt) || (f.Variables["sync_binlog"] == "1" && f.Variables["innodb_flush_log_at_trx_commit"] == "1")
+	durable := d.s.OpenBoot.Same(f.Boot) || (f.Variables["sync_binlog"] == "1" && f.Variables["innodb_flush_log_at_trx_commit"] == "1")
 	return writer && durable && f.ReadOnly() && !commitsWait(f)
 }
 
@@ -165,8 +169,12 @@ func (d *decider) absorbOpen(res Result) {
 	if res.Action.Kind != ActOpen || res.Err != "" || res.Facts == nil || res.Action.Server != d.s.Primary {
 		return
 	}
-	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.BootedAt, res.Facts.Executed, d.in.Now
-	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: "it is the primary of the epoch and its ackers hold everything it has"})
+	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.Boot, res.Facts.Executed, d.in.Now
+	reason := "it is the primary of the epoch and its ackers hold everything it has"
+	if d.degraded() {
+		reason = "it is the primary of the epoch, and waited for no acknowledgement before either"
+	}
+	d.event(Event{Kind: "reopen", Decision: d.s.Primary + " is open again", Reason: reason})
 }
 
 // absorbClone ends an operator's clone order.

@@ -9,11 +9,16 @@ import (
 
 // Input is everything a decision may look at besides the agreed state.
 type Input struct {
-	Now  time.Time // the deciding leader's clock
-	Term uint64    // the leader's Raft term
-	Node string    // the deciding node
-	Spec *policy.ClusterSpec
-	View topology.View
+	// Now is the deciding leader's clock. Within a term it goes on as the leader's monotonic clock
+	// does, however its wall clock is set meanwhile.
+	Now time.Time
+	// Began is when this leader's term began, on that clock: what the record says of earlier moments
+	// was noted by other clocks.
+	Began time.Time
+	Term  uint64 // the leader's Raft term
+	Node  string // the deciding node
+	Spec  *policy.ClusterSpec
+	View  topology.View
 	// Results are the outcomes of actions since the last committed decision. They are offered
 	// again until a decision that saw them was committed.
 	Results []Result

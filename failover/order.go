@@ -19,6 +19,9 @@ const (
 	OrderPause     OrderKind = "pause"      // stop automation
 	OrderResume    OrderKind = "resume"     // start automation again
 	OrderAckReport OrderKind = "ack_report" // settle the report Report
+	// OrderMaintenance stops automation for TTL at most; OrderMaintenanceEnd ends that earlier.
+	OrderMaintenance    OrderKind = "maintenance"
+	OrderMaintenanceEnd OrderKind = "maintenance_end"
 )
 
 // Order is an operator's request, as it came in.

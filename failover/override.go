@@ -47,7 +47,7 @@ func (d *decider) orderable(o Order) error {
 	case d.in.Spec.Mode == policy.ModeObserve:
 		return refused("cluster %s is in mode observe, in which nothing is touched; apply mode: automatic first", d.in.Spec.Name)
 	case d.s.Paused != nil:
-		return refused("cluster %s is paused by %s; `regent resume %s` ends that", d.in.Spec.Name, d.s.Paused.By, d.in.Spec.Name)
+		return refused("cluster %s is %s; `%s` ends that", d.in.Spec.Name, d.s.Paused, d.s.Paused.ends(d.in.Spec.Name))
 	case o.Server != "" && !known:
 		return fmt.Errorf("%w: server %s in cluster %s", ErrUnknownObject, o.Server, d.in.Spec.Name)
 	case o.Server == d.replaced() && o.Server != "":
@@ -72,11 +72,13 @@ func (d *decider) overrideHint(o Order) string {
 }
 
 func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) error {
-	if why := d.unknownGroups(); why != "" {
-		return refused("the loss of acknowledged writes is unknown, because %s", why)
+	// A primary that waits for nobody can be replaced without loss where it can be made read-only first.
+	free := d.degraded() && d.facts(d.s.Primary) != nil
+	if why := d.unknownGroups(); why != "" && !free {
+		return refused("the loss of acknowledged writes is unknown, because %s%s", why, d.consentHint())
 	}
 	groups := d.groups()
-	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 {
+	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 && !free {
 		return refused("acknowledged writes could be lost without %s", strings.Join(missing, "; "))
 	}
 	if !d.semiSync() && d.facts(d.s.Primary) == nil {
@@ -141,7 +143,7 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(d.estimateLoss())),
 		)
 	}
-	p.Evidence = append(p.Evidence, Evidence{Server: d.s.Primary, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
+	p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, o.At))
 	if e, _ := d.processDead(d.s.Primary); e != nil {
 		p.Evidence = append(p.Evidence, *e)
 	}

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -29,6 +28,12 @@ func (d *decider) plan() {
 	if len(ranked) == 0 {
 		d.hold("refusal", r.Verdicts, []string{"an eligible server"}, "%s; no server may be promoted: %s", stable(r.Reason), d.obstacles())
 		return
+	}
+	if r.Seen != nil && r.Kind == KindFailover {
+		// What was found on the servers may be less than what they were seen to hold before.
+		if r.Loss = lossOf(*r.Seen, c.union); !d.lossAccepted(r, stable(r.Reason)) {
+			return
+		}
 	}
 	d.s.Hold = nil
 	r.Candidate, r.Target, r.Tail, r.TailFrom = ranked[0], c.union, c.tail, c.from
@@ -103,38 +108,5 @@ func (d *decider) planAckers() {
 	r.WaitCount = d.in.Spec.Policy.SemiSync.Required
 	if r.Kind == KindOverride {
 		r.WaitCount = min(r.WaitCount, len(r.Ackers))
-	}
-}
-
-// addEvidence records why the earlier writers can acknowledge no more.
-func (d *decider) addEvidence() {
-	r := d.s.Recovery
-	if step := r.step(ActFence, r.Old); step != nil && step.State == StepDone {
-		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "super_read_only=ON returned and both variables were read back"})
-	}
-	for _, g := range r.Groups {
-		if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) == nil {
-			r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
-		}
-		if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
-			continue
-		}
-		var stopped []string
-		for _, name := range g.Ackers {
-			if ok, _ := d.counted(name); ok {
-				stopped = append(stopped, name)
-			}
-		}
-		r.Evidence = append(r.Evidence, Evidence{
-			Server: g.Writer, Kind: EvidenceAcksRevoked, By: d.in.Node, At: d.in.Now,
-			Detail: fmt.Sprintf("receivers of %s read back as stopped; %d of its %d ackers are left, fewer than the %d a commit waits for",
-				strings.Join(stopped, ", "), len(g.Ackers)-len(stopped), len(g.Ackers), g.Wait),
-		})
-	}
-	if e, _ := d.processDead(r.Old); e != nil && d.semiSync() {
-		r.Evidence = append(r.Evidence, *e)
-	}
-	if o := d.s.Override; o != nil && r.Kind == KindOverride {
-		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
 	}
 }

@@ -118,7 +118,7 @@ func (d *decider) settle(fp *topology.Facts) {
 	})
 	for i := range d.s.Divergences {
 		div := &d.s.Divergences[i]
-		if div.State == DivergenceSettled || div.State == DivergenceFailed || d.in.Now.Before(div.RetryAt) || !d.final(div) {
+		if div.State == DivergenceSettled || div.State == DivergenceFailed || d.rests(div.RetryAt, longestRetry) || !d.final(div) {
 			continue
 		}
 		if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && div.Node != d.in.Node) {
@@ -150,13 +150,14 @@ func (d *decider) quarantinedBy(id string) bool {
 
 // final tells whether the extras of a divergence can no longer grow on any server that answers.
 func (d *decider) final(div *Divergence) bool {
-	if d.in.Now.Sub(div.CreatedAt) < settleDelay {
+	age := d.since(div.CreatedAt)
+	if age < settleDelay {
 		return false
 	}
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
 		q := d.s.Servers[s.Name].Quarantine
-		if q != nil && q.Divergence == div.ID && !q.Fenced && (f != nil || d.in.Now.Sub(div.CreatedAt) < absentDelay) {
+		if q != nil && q.Divergence == div.ID && !q.Fenced && (f != nil || age < absentDelay) {
 			return false
 		}
 		if f != nil && q == nil && s.Name != d.s.Primary && f.Writable() {
@@ -175,7 +176,7 @@ func (d *decider) absorbReport(r Result) {
 	}
 	if r.Err != "" || r.Report == nil {
 		div.Error, div.Tries = r.Err, div.Tries+1
-		div.RetryAt = d.in.Now.Add(min(30*time.Second, time.Second<<min(div.Tries, 5)))
+		div.RetryAt = d.in.Now.Add(min(longestRetry, time.Second<<min(div.Tries, 5)))
 		return
 	}
 	div.Error, div.Node, div.Complete = "", r.By, r.Report.Complete

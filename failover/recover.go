@@ -56,7 +56,7 @@ func (d *decider) undone(s Step) bool {
 		return false
 	}
 	fencedNow := !s.Fenced && d.fencedWriter(s.Server, f)
-	return fencedNow || !topology.SameBoot(s.Boot, f.BootedAt) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
+	return fencedNow || !s.Boot.Same(f.Boot) || (f.Source != nil && f.Source.Receiver != topology.ThreadOff)
 }
 
 // revokeAll intends a revoke on every server that answers and is not the old primary, and on an
@@ -130,6 +130,9 @@ func (d *decider) actionFor(s Step) Action {
 		a.Target, a.WaitCount = r.Target, r.WaitCount
 		if r.Stage == StageAbort {
 			a.WaitCount = d.s.WaitCount
+			if d.degraded() {
+				a.WaitCount = 0
+			}
 		}
 	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare:
 	}
@@ -321,7 +324,7 @@ func (d *decider) retry(kind ActionKind) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		if s.Name == kind && s.Attempt == r.Attempt && s.State == StepFailed && d.facts(s.Server) != nil &&
-			d.in.Now.Sub(s.EndedAt) >= min(time.Duration(s.Tries)*200*time.Millisecond, 2*time.Second) {
+			d.since(s.EndedAt) >= min(time.Duration(s.Tries)*200*time.Millisecond, 2*time.Second) {
 			s.State = StepPending
 		}
 	}

@@ -23,7 +23,7 @@ func (d *decider) counts(server string, f *topology.Facts) (bool, string) {
 	case f.Source != nil && f.Source.ApplierError != "":
 		return false, "has a broken applier: " + f.Source.ApplierError
 	case d.provenBefore(server, f):
-	case !topology.SameBoot(m.CaughtUpBoot, f.BootedAt):
+	case !m.CaughtUpBoot.Same(f.Boot):
 		sync, ok := f.Number("sync_relay_log")
 		if f.On("relay_log_recovery") || !ok || sync != 1 {
 			return false, "restarted, and its relay log may have lost what it acknowledged (relay_log_recovery is ON or sync_relay_log is not 1)"
@@ -53,6 +53,10 @@ func shortfall(groups []AckGroup, counted func(server string) (bool, string), fe
 	var missing []string
 	for _, g := range groups {
 		if fenced(g.Writer) {
+			continue
+		}
+		if g.Free {
+			missing = append(missing, g.Writer+" is not read-only, and its commits waited for nobody")
 			continue
 		}
 		var out []string

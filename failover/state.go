@@ -5,6 +5,7 @@ import (
 
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
 )
 
 // State is what the group has agreed about one cluster. Its zero value is a cluster just declared.
@@ -22,13 +23,15 @@ type State struct {
 	Unproven string `json:"unproven,omitempty"`
 	// Armed tells that the settings were read back on the open primary of this epoch.
 	Armed bool `json:"armed,omitempty"`
+	// Shortage is a lack of ackers, where the policy is to go on without.
+	Shortage *Shortage `json:"shortage,omitempty"`
 	// Baseline is what the primary had executed when it was adopted or opened: no transaction in
 	// it is an extra on any other server, however old the last answer of the primary is.
 	Baseline gtid.Set `json:"baseline,omitzero"`
 	// ProveUpTo is what every acker must hold before Unproven is lifted.
 	ProveUpTo gtid.Set `json:"prove_up_to,omitzero"`
 	// OpenBoot is the boot of the primary in which it was last opened or seen writable.
-	OpenBoot int64 `json:"open_boot,omitempty"`
+	OpenBoot topology.Boot `json:"open_boot,omitzero"`
 	// OpenedAt is when that was known, on the clock of the leader then: older answers say nothing
 	// about an open primary.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
@@ -42,9 +45,17 @@ type State struct {
 	Override *Override         `json:"override,omitempty"`
 	Isolated string            `json:"isolated,omitempty"` // the reason while the primary's region is isolated
 	Paused   *Pause            `json:"paused,omitempty"`
+	// Clock is the reading by which deadlines pass from leader to leader.
+	Clock Clock `json:"clock,omitzero"`
 	// CooldownUntil stops automatic recoveries after one, on the leader's clock.
-	CooldownUntil time.Time    `json:"cooldown_until,omitzero"`
-	Divergences   []Divergence `json:"divergences,omitempty"`
+	CooldownUntil time.Time `json:"cooldown_until,omitzero"`
+	// Failovers are the automatic ones that still count, by until when. Flapping tells that there were
+	// too many at once: no further one follows before somebody acknowledges them.
+	Failovers []time.Time `json:"failovers,omitempty"`
+	Flapping  bool        `json:"flapping,omitempty"`
+	// Lost is the last loss of sight of the primary.
+	Lost        *Loss        `json:"lost,omitempty"`
+	Divergences []Divergence `json:"divergences,omitempty"`
 	// Counter numbers recoveries and divergences of the cluster.
 	Counter uint64 `json:"counter,omitempty"`
 }
@@ -52,14 +63,16 @@ type State struct {
 // Member is what is agreed about one server.
 type Member struct {
 	UUID string `json:"uuid,omitempty"`
-	// CaughtUpBoot is the boot (Facts.BootedAt) in which the server was last seen receiving from
+	// CaughtUpBoot is the boot in which the server was last seen receiving from
 	// the primary of the epoch as an acker.
-	CaughtUpBoot int64 `json:"caught_up_boot,omitempty"`
+	CaughtUpBoot topology.Boot `json:"caught_up_boot,omitzero"`
 	// SeenBoot is a newer boot in which the server was seen as an acker, first at SeenAt by the
 	// leader of SeenTerm; what it acknowledged before may still be missing on it.
-	SeenBoot int64     `json:"seen_boot,omitempty"`
-	SeenAt   time.Time `json:"seen_at,omitzero"`
-	SeenTerm uint64    `json:"seen_term,omitempty"`
+	SeenBoot topology.Boot `json:"seen_boot,omitzero"`
+	SeenAt   time.Time     `json:"seen_at,omitzero"`
+	SeenTerm uint64        `json:"seen_term,omitempty"`
+	// Witness is what was seen of the server's boots.
+	Witness Witness `json:"witness,omitzero"`
 	// Quarantine is set while the server holds, or may hold, transactions the primary lacks.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Clone      *CloneJob   `json:"clone,omitempty"`
@@ -96,13 +109,6 @@ type Hold struct {
 	Sticky bool `json:"sticky,omitempty"`
 }
 
-// Pause is an operator's stop of all automation for a cluster.
-type Pause struct {
-	By     string    `json:"by"`
-	Reason string    `json:"reason"`
-	At     time.Time `json:"at"`
-}
-
 // Override is an operator's recorded, expiring, single-use permission.
 type Override struct {
 	ID      string    `json:"id"`
@@ -112,26 +118,6 @@ type Override struct {
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
 	Expires time.Time `json:"expires"`
-}
-
-// EvidenceKind is a rung of the evidence ladder.
-type EvidenceKind string
-
-// Evidence kinds.
-const (
-	EvidenceReadOnly    EvidenceKind = "read_only"
-	EvidenceAcksRevoked EvidenceKind = "acks_revoked"
-	EvidenceProcessDead EvidenceKind = "process_dead"
-	EvidenceOperator    EvidenceKind = "operator"
-)
-
-// Evidence is a recorded proof that an earlier writer can acknowledge no more writes.
-type Evidence struct {
-	Server string       `json:"server"`
-	Kind   EvidenceKind `json:"kind"`
-	By     string       `json:"by"`
-	At     time.Time    `json:"at"`
-	Detail string       `json:"detail"`
 }
 
 // RecoveryKind says why a primary is being replaced.
@@ -189,6 +175,8 @@ type Recovery struct {
 	// StageAt is when the stage began, on the clock of the leader of Term.
 	StageAt time.Time `json:"stage_at"`
 	Term    uint64    `json:"term"`
+	// Seen is what the old primary was last seen to have executed, under async durability; nil when unknown.
+	Seen *gtid.Set `json:"seen,omitempty"`
 	// Loss is the estimate for async durability, -1 when unknown; 0 under semi_sync.
 	Loss int64 `json:"lost_estimate"`
 }
@@ -198,6 +186,9 @@ type AckGroup struct {
 	Writer string   `json:"writer"`
 	Ackers []string `json:"ackers"`
 	Wait   int      `json:"wait"`
+	// Free tells that commits on the writer may have waited for nobody: no revoked acknowledgement
+	// proves anything about it.
+	Free bool `json:"free,omitempty"`
 }
 
 // StepState is the state of a step.
@@ -218,13 +209,14 @@ type Step struct {
 	State     StepState  `json:"state"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   time.Time  `json:"ended_at,omitzero"`
+	By        string     `json:"by,omitempty"` // the node that took it
 	Error     string     `json:"error,omitempty"`
 	Tries     int        `json:"tries,omitempty"`
 	// Executed and Received are what the server held right after a revoke, read with the
 	// receiver stopped; Boot is the boot they were read in.
-	Executed gtid.Set `json:"executed,omitzero"`
-	Received gtid.Set `json:"received,omitzero"`
-	Boot     int64    `json:"boot,omitempty"`
+	Executed gtid.Set      `json:"executed,omitzero"`
+	Received gtid.Set      `json:"received,omitzero"`
+	Boot     topology.Boot `json:"boot,omitzero"`
 	// Fenced tells that the server, a writer before, was read back as read-only with the sets.
 	Fenced bool `json:"fenced,omitempty"`
 	// Counts tells that the server's sets may prove an acknowledgement (member of T).

@@ -108,7 +108,7 @@ func (s *stage) run(fields []string) {
 	commands := map[string]func(){
 		"ready": s.ready, "tick": func() { s.tick(true) }, "blind": func() { s.blind = true; s.tick(true); s.blind = false }, "settle": s.settle, "run": s.carryOutSome, "lose": s.lose,
 		"advance": s.advance, "state": func() { s.printf("%s\n", s.describe(s.state)) },
-		"kill": s.kill, "start": s.start, "hang": s.hang, "resume": s.resume, "cut": s.cutCommand, "heal": s.heal,
+		"kill": s.kill, "start": s.start, "hang": s.hang, "slow": s.slow, "witnessed": s.witnessed, "resume": s.resume, "cut": s.cutCommand, "heal": s.heal,
 		"write": s.write, "relay": s.write, "sync": s.syncAll, "set": s.set, "persist": s.set, "configure": s.set, "status": s.set, "stranger": s.stranger, "policy": s.policy, "server": s.configureServer,
 		"leader": s.lead, "node": s.nodeCommand, "order": s.order, "preview": s.preview, "failing": s.failing, "fleet": s.fleetCommand,
 	}
@@ -210,9 +210,17 @@ func (s *stage) advance() {
 	s.now = s.now.Add(d)
 }
 
+// lead makes another node the leader: "leader NODE [SKEW]", whose clock is off by SKEW.
 func (s *stage) lead() {
-	s.leader = s.arg(1)
+	s.leader, s.skew = s.arg(1), 0
+	if text := s.arg(2); text != "" {
+		var err error
+		if s.skew, err = time.ParseDuration(text); err != nil {
+			s.fail("%v", err)
+		}
+	}
 	s.term++
+	s.began = s.clock()
 }
 
 func (s *stage) nodeCommand() {

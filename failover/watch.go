@@ -23,6 +23,7 @@ func (d *decider) watch() {
 		d.s.Isolated = ""
 	}
 	d.reason = diag.Reason
+	d.noteLoss(diag.Condition)
 	switch diag.Condition {
 	case topology.PrimaryHealthy:
 		fp := d.in.View.Find(d.s.Primary).Facts
@@ -89,7 +90,7 @@ func stable(reason string) string {
 // keep brings every server to where it belongs while the primary is well. fp are its facts.
 func (d *decider) keep(fp *topology.Facts) {
 	d.online(fp)
-	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.BootedAt)
+	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.Boot)
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
 		if f == nil || s.Name == d.s.Primary {
@@ -117,9 +118,10 @@ func (d *decider) online(fp *topology.Facts) {
 	}
 }
 
-// steadyBoot keeps a boot time that differs only by rounding, so that waiting writes nothing.
-func steadyBoot(known, seen int64) int64 {
-	if known != 0 && topology.SameBoot(known, seen) {
+// steadyBoot keeps the identity of a boot that is known, unless the server's answer says more of it: what
+// an earlier release stored lacks the process.
+func steadyBoot(known, seen topology.Boot) topology.Boot {
+	if known.Same(seen) && (known.Process != 0 || seen.Process == 0) {
 		return known
 	}
 	return seen
@@ -236,7 +238,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 	if d.primaryReplaced(fp) {
 		return
 	}
-	if d.s.OpenBoot != 0 && topology.SameBoot(d.s.OpenBoot, fp.BootedAt) {
+	if d.s.OpenBoot.Same(fp.Boot) {
 		if !d.askedSince(d.s.Primary, d.s.OpenedAt) {
 			d.say("%s was opened; waiting for an answer newer than that", d.s.Primary)
 			return
@@ -253,12 +255,17 @@ func (d *decider) reopen(fp *topology.Facts) {
 	}
 	d.settle(fp)
 	holders, missing := d.holders(fp.Executed)
-	wait := d.waitWanted()
+	wait, settings := d.waitWanted(), []Setting(nil)
+	if d.degraded() {
+		// What it has may be on it alone anyway: nothing is gained by keeping it closed.
+		wait, settings = 0, []Setting{notWaiting()}
+	}
 	if len(holders) < wait {
 		d.hold("hold", nil, missing, "%s booted read-only; it opens when %d of its ackers hold everything it has: missing %s", d.s.Primary, wait, strings.Join(missing, ", "))
 		return
 	}
-	if diff := Differences(fp, Required(d.in.Spec.Policy, Role{Primary: true, Armed: d.semiSync(), WaitCount: wait})); len(diff) > 0 {
+	settings = append(settings, Required(d.in.Spec.Policy, Role{Primary: true, Armed: d.semiSync() && !d.degraded(), WaitCount: wait})...)
+	if diff := Differences(fp, settings); len(diff) > 0 {
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "/arm")
 		return
 	}

@@ -24,8 +24,10 @@ const netTimeout = 4 * time.Second
 type server struct {
 	topology.Server
 	uuid               string
-	up, hung           bool
+	up, hung, slow     bool
+	startup            string // names its start configuration
 	boot               int64
+	process            uint64
 	variables          map[string]string
 	persisted          map[string]string
 	status             map[string]string // overrides what follows from the rest
@@ -61,6 +63,8 @@ type world struct {
 	now     time.Time
 	term    uint64
 	leader  string
+	skew    time.Duration // of the leader's clock
+	began   time.Time     // the leader's term, on its clock
 	spec    policy.ClusterSpec
 	fleet   failover.FleetView
 	nodes   []*node
@@ -82,7 +86,7 @@ func newWorld() *world {
 		fleet: failover.FleetView{Clusters: 1, Limits: policy.DefaultFleet()},
 	}
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
-	w.spec.Policy.Cooldown = 0
+	w.spec.Policy.Cooldown, w.spec.Policy.Flap = 0, policy.Flap{}
 	for i, name := range []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"} {
 		region, _, _ := strings.Cut(name, "-")
 		w.declare(name, region, i+1)
@@ -93,7 +97,7 @@ func newWorld() *world {
 func (w *world) declare(name, region string, i int) {
 	s := &server{
 		Server: topology.Server{Name: name, Address: fmt.Sprintf("10.1.0.%d:3306", 10+i), Region: region, Site: region + "-a"},
-		uuid:   fmt.Sprintf("%08d-0000-0000-0000-000000000000", i), up: true, boot: 1000, next: 1,
+		uuid:   fmt.Sprintf("%08d-0000-0000-0000-000000000000", i), up: true, boot: 1000, process: 1, startup: "defaults", next: 1,
 		variables: map[string]string{
 			"read_only": "ON", "super_read_only": "ON", "persisted_globals_load": "ON", "init_file": "",
 			"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
@@ -194,7 +198,7 @@ func (w *world) attached(s *server) bool {
 
 func (w *world) facts(s *server) *topology.Facts {
 	f := &topology.Facts{
-		UUID: s.uuid, Version: "9.7.4", BootedAt: s.boot, Variables: maps.Clone(s.variables), Persisted: maps.Clone(s.persisted),
+		UUID: s.uuid, Version: "9.7.4", Boot: topology.Boot{Started: s.boot, Process: s.process}, Start: s.startup, Variables: maps.Clone(s.variables), Persisted: maps.Clone(s.persisted),
 		Status: map[string]string{"rpl_semi_sync_source_status": onOff(on(s.variables["rpl_semi_sync_source_enabled"]))}, Executed: s.executed,
 	}
 	clients := 0
@@ -258,7 +262,7 @@ func (w *world) lookAt(n *node, s *server) {
 	switch {
 	case n.down:
 		return
-	case !w.connected(n.name, s.Name) || (s.up && s.hung):
+	case !w.connected(n.name, s.Name) || (s.up && (s.hung || s.slow)):
 		seen.reach, seen.refusals = topology.ReachSilent, 0
 	case !s.up:
 		seen.reach, seen.lost = topology.ReachRefused, !seen.answered.IsZero()
@@ -300,9 +304,12 @@ func (w *world) view() topology.View {
 func (w *world) input() failover.Input {
 	spec := w.spec
 	return failover.Input{
-		Now: w.now, Term: w.term, Node: w.leader, Spec: &spec, View: w.view(), Results: w.results, Fleet: w.fleet,
+		Now: w.clock(), Began: w.began, Term: w.term, Node: w.leader, Spec: &spec, View: w.view(), Results: w.results, Fleet: w.fleet,
 	}
 }
+
+// clock is the leader's.
+func (w *world) clock() time.Time { return w.now.Add(w.skew) }
 
 func on(v string) bool { return strings.EqualFold(v, "ON") || v == "1" }
 

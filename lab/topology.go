@@ -73,6 +73,7 @@ func DefaultTopology() Topology {
 			"cross_region": "refuse",
 			"on_isolation": "serve",
 			"cooldown":     "0s",
+			"flap":         map[string]any{"failovers": 0},
 		},
 		Servers: []ServerSpec{
 			{Name: "east-db1", Region: "east", Site: "east-a", Promotion: "prefer"},

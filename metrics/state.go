@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
 	"github.com/regentdb/regent/topology"
 )
@@ -14,7 +15,8 @@ type state struct {
 
 	leader, term, applied, age, peer      *prometheus.Desc
 	condition, epoch, primary, hold       *prometheus.Desc
-	paused, recovering                    *prometheus.Desc
+	paused, recovering, kept, degraded    *prometheus.Desc
+	flapping                              *prometheus.Desc
 	reachable, writable, lag, quarantined *prometheus.Desc
 	report, reportOpen                    *prometheus.Desc
 }
@@ -36,6 +38,9 @@ func newState(source Source) *state {
 		primary:    desc("cluster_primary", "1 for the server that is the primary of the epoch.", "cluster", "server"),
 		hold:       desc("holds", "1 while the cluster is on hold, else 0.", "cluster"),
 		paused:     desc("cluster_paused", "1 while automation is paused for the cluster, else 0.", "cluster"),
+		kept:       desc("cluster_acknowledged_kept", "1 while acknowledged writes are known to be kept through a failover, else 0; absent under durability async.", "cluster"),
+		degraded:   desc("cluster_degraded", "1 while the primary waits for no acknowledgement, as its policy prefers to blocking, else 0; absent under durability async.", "cluster"),
+		flapping:   desc("cluster_flapping", "1 while automation waits for an acknowledgement after too many failovers, else 0.", "cluster"),
 		recovering: desc("cluster_recovering", "1 while a recovery of the cluster is open, else 0.", "cluster"),
 
 		reachable:   desc("server_reachable", "1 if any node gets answers from the server, else 0.", "cluster", "server", "region"),
@@ -52,6 +57,7 @@ func newState(source Source) *state {
 func (s *state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.leader, s.term, s.applied, s.age, s.peer, s.condition, s.epoch, s.primary, s.hold, s.paused, s.recovering,
+		s.kept, s.degraded, s.flapping,
 		s.reachable, s.writable, s.lag, s.quarantined, s.report, s.reportOpen,
 	} {
 		out <- d
@@ -114,6 +120,11 @@ func (s *state) collectCluster(to scrape, name string, c *fsm.Cluster, view *top
 	to.flag(s.hold, c.State.Hold != nil, name)
 	to.flag(s.paused, c.State.Paused != nil, name)
 	to.flag(s.recovering, c.State.Recovery != nil, name)
+	to.flag(s.flapping, c.State.Flapping, name)
+	if c.Spec.Policy.Durability == policy.DurabilitySemiSync {
+		to.flag(s.kept, c.State.Epoch > 0 && c.State.Unproven == "", name)
+		to.flag(s.degraded, c.State.Shortage != nil && c.State.Shortage.Degraded, name)
+	}
 }
 
 func (s *state) collectServer(to scrape, name string, c *fsm.Cluster, view *topology.View, server *topology.ServerView) {

@@ -21,6 +21,8 @@ type link struct {
 	query  driver.QueryerContext
 	fresh  bool // the session variables are not set yet
 	broken bool
+	// start is the server's start configuration, which cannot change while the connection lasts.
+	start string
 }
 
 // open connects and logs in.

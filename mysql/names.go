@@ -23,7 +23,7 @@ func variables() []string {
 func statuses() []string {
 	return []string{
 		"rpl_semi_sync_replica_status", "rpl_semi_sync_source_clients", "rpl_semi_sync_source_no_tx",
-		"rpl_semi_sync_source_status", "rpl_semi_sync_source_wait_sessions", "rpl_semi_sync_source_yes_tx", "uptime",
+		"rpl_semi_sync_source_status", "rpl_semi_sync_source_wait_sessions", "rpl_semi_sync_source_yes_tx",
 	}
 }
 

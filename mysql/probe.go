@@ -27,7 +27,11 @@ func (p *Prober) Observe(ctx context.Context) (*topology.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := l.run(ctx, factsBatch(p.server.options))
+	b := factsBatch(p.server.options)
+	if l.start == "" {
+		b.query("start", startBatch())
+	}
+	got, err := l.run(ctx, b)
 	if err != nil {
 		if l.broken {
 			p.drop(l)
@@ -38,6 +42,10 @@ func (p *Prober) Observe(ctx context.Context) (*topology.Facts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mysql: %s: %w", p.server.name, err)
 	}
+	if t, asked := got["start"]; asked {
+		l.start = startOf(t)
+	}
+	s.facts.Start = l.start
 	return s.facts, nil
 }
 

@@ -17,7 +17,7 @@ func TestObserve(t *testing.T) {
 	p := all[0].Prober()
 	defer p.Close()
 	f := observe(t, p)
-	if f.UUID == "" || f.ServerID != 1 || !f.Writable() || f.Source != nil || f.On("gtid_mode") != true || f.BootedAt < 1e9 {
+	if f.UUID == "" || f.ServerID != 1 || !f.Writable() || f.Source != nil || f.On("gtid_mode") != true || f.Boot.Started < 1e9 || f.Boot.Process == 0 {
 		t.Fatalf("fresh server: %+v", f)
 	}
 	replicate(t, all)

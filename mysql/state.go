@@ -19,6 +19,13 @@ const receivedSet = "(SELECT received_transaction_set FROM performance_schema.re
 // heldSet is an SQL expression for everything the server holds: executed, or received and not applied.
 const heldSet = "CONCAT_WS(',', @@GLOBAL.gtid_executed, " + receivedSet + ")"
 
+// startedAt is an SQL expression for when the process started. Both terms are of the same statement's
+// time, so that the difference is the number of seconds that the server itself noted at its start.
+const startedAt = "UNIX_TIMESTAMP() - CAST((SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Uptime') AS SIGNED)"
+
+// mainThread is an SQL expression for the operating system's number of the server's main thread, 0 where it is not shown.
+const mainThread = "COALESCE((SELECT MAX(thread_os_id) FROM performance_schema.threads WHERE name = 'thread/sql/main'), 0)"
+
 // fencePattern finds statements that change read_only or super_read_only and are still running.
 const fencePattern = "^[[:space:]]*SET[[:space:]]+(GLOBAL|PERSIST|@@).*read_only"
 
@@ -60,8 +67,8 @@ func factsBatch(o Options) *batch {
 	b.query("pending", `SELECT processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
 		AND processlist_command IN ('Query', 'Execute') AND processlist_info REGEXP `+quote(fencePattern))
 	// The sets come last: a receiver seen as stopped above has queued nothing since.
-	b.query("server", `SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, UNIX_TIMESTAMP() AS now,
-		`+receivedSet+` AS received`)
+	b.query("server", `SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, 
+		`+startedAt+` AS started, `+mainThread+` AS process, `+receivedSet+` AS received`)
 	return b
 }
 
@@ -93,7 +100,7 @@ func readState(got answers) (state, error) {
 	}
 	n := numbers{}
 	f.ServerID = uint32(n.uint(variables["server_id"]))
-	f.BootedAt = n.int(server["now"]) - n.int(status["uptime"])
+	f.Boot = topology.Boot{Started: n.int(server["started"]), Process: n.uint(server["process"])}
 	f.Applications = int(n.int(got["applications"].first()["n"]))
 	f.Executed, f.Purged = n.set(server["executed"]), n.set(server["purged"])
 	for _, r := range got["replicas"].all() {

@@ -83,6 +83,8 @@ const (
 	minFresh = 1500 * time.Millisecond
 	// bootsKept is how many earlier boots of a node are remembered, to drop their late reports.
 	bootsKept = 8
+	// peersKept bounds what is remembered of a node's own sight of the group, far above the size of any.
+	peersKept = 64
 )
 
 func (c Config) withDefaults() Config {

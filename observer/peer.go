@@ -122,7 +122,7 @@ func (o *Observer) Receive(r topology.Report) bool {
 		return false
 	}
 	old := h.sights
-	h.take(r, now)
+	h.take(r, o.targets, now)
 	for name, sight := range h.sights {
 		p, before := o.probes[name], old[name]
 		if p != nil && before.Server != "" && alarming(&before, &sight) {
@@ -141,14 +141,19 @@ func (h *hearsay) newer(r *topology.Report) bool {
 	return !slices.Contains(h.past, r.Boot)
 }
 
-func (h *hearsay) take(r topology.Report, now time.Time) {
+// take replaces what was known of a node by its report. Only declared servers are kept, so that what is
+// remembered is bounded by what is declared, whatever a node sends.
+func (h *hearsay) take(r topology.Report, declared map[string]Target, now time.Time) {
 	if h.report.Boot != "" && h.report.Boot != r.Boot {
 		h.past = append(h.past[max(0, len(h.past)-bootsKept+1):], h.report.Boot)
 	}
-	h.sights = make(map[string]topology.Sight, len(r.Sights))
+	h.sights = make(map[string]topology.Sight, len(declared))
 	for _, s := range r.Sights {
-		h.sights[s.Server] = s
+		if _, known := declared[s.Server]; known {
+			h.sights[s.Server] = s
+		}
 	}
 	h.report, h.at = r, now
 	h.report.Sights = nil
+	h.report.Peers = slices.Clone(r.Peers[:min(len(r.Peers), peersKept)])
 }

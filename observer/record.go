@@ -131,7 +131,7 @@ func telling(old, now *topology.Sight) bool {
 }
 
 func rebooted(a, b *topology.Facts) bool {
-	return a != nil && b != nil && !topology.SameBoot(a.BootedAt, b.BootedAt)
+	return a != nil && b != nil && !a.Boot.Same(b.Boot)
 }
 
 func receiverOf(f *topology.Facts) topology.ThreadState {

@@ -125,7 +125,7 @@ func TestQuiet(t *testing.T) {
 func TestTelling(t *testing.T) {
 	facts := func(change func(*topology.Facts)) *topology.Facts {
 		f := &topology.Facts{
-			UUID: "u", BootedAt: 100, Variables: map[string]string{"read_only": "ON"}, Status: map[string]string{"threads": "1"},
+			UUID: "u", Boot: topology.Boot{Started: 100, Process: 7}, Variables: map[string]string{"read_only": "ON"}, Status: map[string]string{"threads": "1"},
 			Source: &topology.Upstream{UUID: "s", Receiver: topology.ThreadOn},
 		}
 		change(f)
@@ -140,8 +140,8 @@ func TestTelling(t *testing.T) {
 		"reach":           {func(s *topology.Sight) { s.Reach = topology.ReachSilent }, true},
 		"connection lost": {func(s *topology.Sight) { s.ConnectionLost = true }, true},
 		"second refusal":  {func(s *topology.Sight) { s.Refusals = 2 }, true},
-		"rounded boot":    {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.BootedAt++ }) }, false},
-		"boot":            {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.BootedAt += 9 }) }, true},
+		"boot":            {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Boot.Started++ }) }, true},
+		"process":         {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Boot.Process++ }) }, true},
 		"variable":        {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Variables["read_only"] = "OFF" }) }, true},
 		"moving status":   {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Status["threads"] = "2" }) }, false},
 		"semi-sync": {func(s *topology.Sight) {

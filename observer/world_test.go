@@ -144,7 +144,7 @@ func newWorld(names ...string) *world {
 	w := &world{servers: map[string]*fakeServer{}, sent: make(chan topology.Report, 1000)}
 	targets := map[string]Target{}
 	for _, name := range names {
-		w.servers[name] = &fakeServer{broken: make(chan struct{}), facts: topology.Facts{UUID: "uuid-" + name, BootedAt: 1000}}
+		w.servers[name] = &fakeServer{broken: make(chan struct{}), facts: topology.Facts{UUID: "uuid-" + name, Boot: topology.Boot{Started: 1000, Process: 1}}}
 		targets[name] = Target{Server: topology.Server{Name: name, Region: "east", Site: "east-a"}, Cluster: "orders"}
 	}
 	w.Observer = New(Config{

@@ -124,22 +124,26 @@ func TestValidate(t *testing.T) {
 		path   string // empty: no problem
 		says   string
 	}{
-		"valid":            {func(*policy.ClusterSpec, *policy.Specs) {}, "", ""},
-		"unknown home":     {func(c *policy.ClusterSpec, _ *policy.Specs) { c.HomeRegion = "north" }, "clusters[0].home_region", "regions of its servers: east"},
-		"no home":          {func(c *policy.ClusterSpec, _ *policy.Specs) { c.HomeRegion = "" }, "clusters[0].home_region", "no home_region"},
-		"no servers":       {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers = nil }, "clusters[0].servers", "declares no servers"},
-		"cross-region":     {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.CrossRegion = "allow" }, "clusters[0].policy.cross_region", "only refuse is"},
-		"guard":            {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.Guard.Enabled = true }, "clusters[0].policy.guard.enabled", "no in-server guard yet"},
-		"fence":            {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.OnIsolation = policy.IsolationFence }, "clusters[0].policy.on_isolation", "use serve"},
-		"degrade":          {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.SemiSync.WhenMissing = policy.MissingDegrade }, "clusters[0].policy.semi_sync.when_missing", "use block"},
-		"too many acks":    {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.SemiSync.Required = 3 }, "clusters[0].policy.semi_sync.required", "2 server(s) besides a primary"},
-		"no acks":          {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.SemiSync.Required = 0 }, "clusters[0].policy.semi_sync.required", "at least 1"},
-		"hasty":            {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.HangAfter = policy.Duration(time.Millisecond) }, "clusters[0].policy.hang_after", "below 1s"},
-		"bad address":      {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Address = "db2" }, "clusters[0].servers[1].address", "not host:port"},
-		"no site":          {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Site = "" }, "clusters[0].servers[1].site", "has no site"},
-		"odd promotion":    {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Promotion = "must" }, "clusters[0].servers[1].promotion", "prefer, neutral, avoid or never"},
-		"a server twice":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Name = "db1" }, "clusters[0].servers[1].name", "already declared at clusters[0].servers[0].name"},
-		"an address twice": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Address = "db1:3306" }, "clusters[0].servers[1].address", "already declared"},
+		"valid":        {func(*policy.ClusterSpec, *policy.Specs) {}, "", ""},
+		"unknown home": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.HomeRegion = "north" }, "clusters[0].home_region", "regions of its servers: east"},
+		"no home":      {func(c *policy.ClusterSpec, _ *policy.Specs) { c.HomeRegion = "" }, "clusters[0].home_region", "no home_region"},
+		"no servers":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers = nil }, "clusters[0].servers", "declares no servers"},
+		"cross-region": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.CrossRegion = "allow" }, "clusters[0].policy.cross_region", "only refuse is"},
+		"guard":        {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.Guard.Enabled = true }, "clusters[0].policy.guard.enabled", "no in-server guard yet"},
+		"fence":        {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.OnIsolation = policy.IsolationFence }, "clusters[0].policy.on_isolation", "use serve"},
+		"degrade at once": {func(c *policy.ClusterSpec, _ *policy.Specs) {
+			c.Policy.SemiSync = policy.SemiSync{Required: 1, WhenMissing: policy.MissingDegrade}
+		}, "clusters[0].policy.semi_sync.degrade_after", "below 1s"},
+		"less than no flaps": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.Flap.Failovers = -1 }, "clusters[0].policy.flap.failovers", "turns flap damping off"},
+		"flaps in no time":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.Flap.Window = 0 }, "clusters[0].policy.flap.window", "1h"},
+		"too many acks":      {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.SemiSync.Required = 3 }, "clusters[0].policy.semi_sync.required", "2 server(s) besides a primary"},
+		"no acks":            {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.SemiSync.Required = 0 }, "clusters[0].policy.semi_sync.required", "at least 1"},
+		"hasty":              {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.HangAfter = policy.Duration(time.Millisecond) }, "clusters[0].policy.hang_after", "below 1s"},
+		"bad address":        {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Address = "db2" }, "clusters[0].servers[1].address", "not host:port"},
+		"no site":            {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Site = "" }, "clusters[0].servers[1].site", "has no site"},
+		"odd promotion":      {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Promotion = "must" }, "clusters[0].servers[1].promotion", "prefer, neutral, avoid or never"},
+		"a server twice":     {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Name = "db1" }, "clusters[0].servers[1].name", "already declared at clusters[0].servers[0].name"},
+		"an address twice":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers[1].Address = "db1:3306" }, "clusters[0].servers[1].address", "already declared"},
 		"a cluster twice": {func(_ *policy.ClusterSpec, s *policy.Specs) {
 			s.Clusters = append(s.Clusters, policy.ClusterSpec{Name: "orders"})
 		}, "clusters[1].name", "declared twice"},

@@ -108,12 +108,21 @@ type Owner struct {
 type SemiSync struct {
 	Required    int         `json:"required" yaml:"required"` // acknowledgements a commit waits for
 	WhenMissing WhenMissing `json:"when_missing" yaml:"when_missing"`
+	// DegradeAfter is how long ackers may be missing before, with when_missing: degrade, commits wait no more.
+	DegradeAfter Duration `json:"degrade_after" yaml:"degrade_after"`
 }
 
 // Guard are the rules of the in-server guard.
 type Guard struct {
 	Enabled bool     `json:"enabled" yaml:"enabled"`
 	TTL     Duration `json:"ttl" yaml:"ttl"`
+}
+
+// Flap says when a cluster that fails over again and again is left alone: after so many automatic
+// failovers within the window. No number means that it never is.
+type Flap struct {
+	Failovers int      `json:"failovers" yaml:"failovers"`
+	Window    Duration `json:"window" yaml:"window"`
 }
 
 // Objectives are what the owner promised its users.
@@ -133,6 +142,7 @@ type Policy struct {
 	CatchUpBudget       Duration    `json:"catch_up_budget" yaml:"catch_up_budget"`
 	MaxLostTransactions int64       `json:"max_lost_transactions" yaml:"max_lost_transactions"`
 	Cooldown            Duration    `json:"cooldown" yaml:"cooldown"`
+	Flap                Flap        `json:"flap" yaml:"flap"`
 	Objectives          Objectives  `json:"objectives" yaml:"objectives"`
 }
 
@@ -163,13 +173,14 @@ type Specs struct {
 func DefaultPolicy() Policy {
 	return Policy{
 		Durability:    DurabilitySemiSync,
-		SemiSync:      SemiSync{Required: 1, WhenMissing: MissingBlock},
+		SemiSync:      SemiSync{Required: 1, WhenMissing: MissingBlock, DegradeAfter: Duration(10 * time.Second)},
 		CrossRegion:   CrossRefuse,
 		OnIsolation:   IsolationServe,
 		Guard:         Guard{TTL: Duration(5 * time.Second)},
 		HangAfter:     Duration(2 * time.Second),
 		CatchUpBudget: Duration(500 * time.Millisecond),
 		Cooldown:      Duration(10 * time.Minute),
+		Flap:          Flap{Failovers: 3, Window: Duration(time.Hour)},
 		Objectives:    Objectives{RTO: Duration(30 * time.Second)},
 	}
 }

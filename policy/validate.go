@@ -94,7 +94,8 @@ func (v *validation) policy(path string, c *ClusterSpec) {
 	v.check(!p.Guard.Enabled, path+".guard.enabled", "guard.enabled: true is refused: this version has no in-server guard yet; set it to false")
 	v.check(p.SemiSync.WhenMissing == MissingBlock || p.SemiSync.WhenMissing == MissingDegrade, path+".semi_sync.when_missing",
 		"when_missing %q is unknown; use block or degrade", p.SemiSync.WhenMissing)
-	v.check(p.SemiSync.WhenMissing != MissingDegrade, path+".semi_sync.when_missing", "when_missing: degrade is refused: this version never suspends the promise about acknowledged writes; use block")
+	v.check(p.SemiSync.WhenMissing != MissingDegrade || time.Duration(p.SemiSync.DegradeAfter) >= time.Second, path+".semi_sync.degrade_after",
+		"degrade_after is %s; below 1s a moment without an acker would suspend the promise about acknowledged writes", time.Duration(p.SemiSync.DegradeAfter))
 	if p.Durability == DurabilitySemiSync && len(c.InRegion(c.HomeRegion)) > 0 {
 		ackers := len(c.InRegion(c.HomeRegion)) - 1
 		v.check(p.SemiSync.Required >= 1, path+".semi_sync.required", "semi_sync.required is %d; a commit must wait for at least 1 acknowledgement", p.SemiSync.Required)
@@ -103,6 +104,8 @@ func (v *validation) policy(path string, c *ClusterSpec) {
 	}
 	v.check(time.Duration(p.HangAfter) >= time.Second, path+".hang_after", "hang_after is %s; below 1s slowness would be taken for death", time.Duration(p.HangAfter))
 	v.check(p.CatchUpBudget >= 0, path+".catch_up_budget", "catch_up_budget must not be negative")
+	v.check(p.Flap.Failovers >= 0, path+".flap.failovers", "flap.failovers is %d; it must not be negative, and 0 turns flap damping off", p.Flap.Failovers)
+	v.check(p.Flap.Failovers == 0 || p.Flap.Window > 0, path+".flap.window", "flap.window must be above 0, such as 1h")
 	v.check(p.Cooldown >= 0, path+".cooldown", "cooldown must not be negative")
 	v.check(p.MaxLostTransactions >= 0, path+".max_lost_transactions", "max_lost_transactions must not be negative")
 }

@@ -68,6 +68,8 @@ type Timeouts struct {
 	Hello time.Duration
 	// Storage is how long one write of the log may take before the disk counts as failed. Default 30 s: a busy disk stalls for seconds.
 	Storage time.Duration
+	// Stall is how long one write of the log may take before a leader stops leading. Default 3 s.
+	Stall time.Duration
 	// Stop bounds an orderly stop: handing over the leadership, then ending Raft, each. Default 2 s.
 	Stop time.Duration
 }
@@ -85,6 +87,7 @@ func (t Timeouts) withDefaults() Timeouts {
 		Dead:      cmp.Or(t.Dead, 3*time.Second),
 		Hello:     cmp.Or(t.Hello, time.Second),
 		Storage:   cmp.Or(t.Storage, 30*time.Second),
+		Stall:     cmp.Or(t.Stall, 3*time.Second),
 		Stop:      cmp.Or(t.Stop, 2*time.Second),
 	}
 }
@@ -96,7 +99,7 @@ func (t Timeouts) validate() error {
 		return fmt.Errorf("%w: lease timeout %s is above the heartbeat timeout %s; lower it", ErrConfig, t.Lease, t.Heartbeat)
 	case t.Election < t.Heartbeat:
 		return fmt.Errorf("%w: election timeout %s is below the heartbeat timeout %s; raise it", ErrConfig, t.Election, t.Heartbeat)
-	case min(t.Lease, t.Commit, t.RPC, t.Dial, t.Response, t.Dead, t.Hello, t.Storage, t.Stop) <= 0:
+	case min(t.Lease, t.Commit, t.RPC, t.Dial, t.Response, t.Dead, t.Hello, t.Storage, t.Stall, t.Stop) <= 0:
 		return fmt.Errorf("%w: a timeout is negative; leave it out for the default", ErrConfig)
 	}
 	return nil

@@ -26,6 +26,10 @@ var (
 	// ErrDataDir means that the data directory belongs to another node or is in use by another process.
 	ErrDataDir = errors.New("raftnode: the data directory cannot be used")
 
+	// ErrSteppedDown means that the node ended because it led the group, something in its process hung, and no peer
+	// took the leadership.
+	ErrSteppedDown = errors.New("raftnode: the node ended to give up the leadership")
+
 	// ErrClosed means that the node was closed.
 	ErrClosed = errors.New("raftnode: the node is closed")
 

@@ -69,6 +69,7 @@ func (g *diskGuard) write(doing string, op func() error) error {
 type guardedLog struct {
 	raft.LogStore
 	guard *diskGuard
+	stall *stall
 }
 
 // GetLog reads an entry. Where a read fails Raft would panic, so its goroutine ends here instead, in order: deferred calls run.
@@ -83,12 +84,16 @@ func (l guardedLog) GetLog(index uint64, entry *raft.Log) error {
 
 // StoreLog writes one entry.
 func (l guardedLog) StoreLog(entry *raft.Log) error {
-	return l.guard.write("writing the log", func() error { return l.LogStore.StoreLog(entry) })
+	return l.stall.watch(func() error {
+		return l.guard.write("writing the log", func() error { return l.LogStore.StoreLog(entry) })
+	})
 }
 
 // StoreLogs writes entries.
 func (l guardedLog) StoreLogs(entries []*raft.Log) error {
-	return l.guard.write("writing the log", func() error { return l.LogStore.StoreLogs(entries) })
+	return l.stall.watch(func() error {
+		return l.guard.write("writing the log", func() error { return l.LogStore.StoreLogs(entries) })
+	})
 }
 
 // DeleteRange removes entries, which needs free space as well.

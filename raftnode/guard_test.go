@@ -22,6 +22,7 @@ type brokenStore struct {
 	raft.StableStore
 	broken atomic.Bool
 	hang   chan struct{} // if set, broken calls wait for it
+	slow   bool          // broken calls then go on
 	calls  atomic.Int64
 }
 
@@ -34,6 +35,9 @@ func (b *brokenStore) check() error {
 	}
 	if b.hang != nil {
 		<-b.hang
+	}
+	if b.slow {
+		return nil
 	}
 	return errDisk
 }
@@ -56,7 +60,7 @@ func (b *brokenStore) SetUint64(key []byte, value uint64) error {
 func breakable(t *testing.T, m *Node) *brokenStore {
 	t.Helper()
 	b := &brokenStore{LogStore: m.storage.bolt, StableStore: m.storage.bolt}
-	m.storage.log = guardedLog{b, m.storage.guard}
+	m.storage.log = guardedLog{b, m.storage.guard, m.storage.stall}
 	m.storage.stable = guardedStable{b, m.storage.guard}
 	return b
 }

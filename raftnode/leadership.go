@@ -75,6 +75,8 @@ func (n *Node) publish(ctx context.Context, events <-chan raft.Observation) erro
 		n.feed.publish(n.leadership())
 		select {
 		case <-events:
+		case <-n.storage.stall.moved:
+			n.logger.WarnContext(ctx, "the log stalls or goes on", "node", n.cfg.ID, "stalled", n.storage.stall.lasts(), "limit", n.cfg.Timeouts.Stall)
 		case <-ctx.Done():
 			return nil
 		}
@@ -90,7 +92,7 @@ func (n *Node) leadership() LeaderChange {
 // Leader returns the id of the leader as far as this node knows. It may be out of date: see [Node.VerifyLeader].
 func (n *Node) Leader() (id string, ok bool) {
 	r := n.raft.Load()
-	if r == nil || n.storage.guard.failure() != nil {
+	if r == nil || n.storage.guard.failure() != nil || (n.storage.stall.lasts() && r.State() == raft.Leader) {
 		return "", false
 	}
 	_, leader := r.LeaderWithID()
@@ -100,7 +102,7 @@ func (n *Node) Leader() (id string, ok bool) {
 // IsLeader reports whether this node believes that it leads. It may be deposed already: see [Node.VerifyLeader].
 func (n *Node) IsLeader() bool {
 	r := n.raft.Load()
-	return r != nil && n.storage.guard.failure() == nil && r.State() == raft.Leader
+	return r != nil && n.storage.guard.failure() == nil && !n.storage.stall.lasts() && r.State() == raft.Leader
 }
 
 // Term returns the node's term, 0 before it takes part.
@@ -125,6 +127,9 @@ func (n *Node) leading() (*raft.Raft, error) {
 	if r.State() != raft.Leader {
 		leader, _ := n.Leader()
 		return nil, &NotLeaderError{Leader: leader}
+	}
+	if n.storage.stall.lasts() {
+		return nil, &NotLeaderError{Reason: errStalled.Error()}
 	}
 	return r, nil
 }
@@ -224,8 +229,8 @@ func (n *Node) TransferLeadership(ctx context.Context, id string) error {
 }
 
 // handOver gives the leadership away before a stop: to a peer that answered last time it was asked. It is a courtesy
-// with a limit: without it the others elect a leader a little later.
-func (n *Node) handOver(ctx context.Context) {
+// with a limit: without it the others elect a leader a little later. It reports whether a peer took it.
+func (n *Node) handOver(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timeouts.Stop)
 	defer cancel()
 	for _, peer := range n.others() {
@@ -237,6 +242,7 @@ func (n *Node) handOver(ctx context.Context) {
 			continue
 		}
 		n.logger.InfoContext(ctx, "handed over before the stop", "peer", peer.ID)
-		return
+		return true
 	}
+	return false
 }

@@ -45,6 +45,8 @@ func (n *Node) await(ctx, services context.Context, formed <-chan verdict) (verd
 		return verdict{}, nil
 	case <-n.closing:
 		return verdict{}, ErrClosed
+	case err := <-n.hung:
+		return verdict{}, err
 	case <-n.storage.guard.failed:
 		return verdict{}, n.storage.guard.failure()
 	}
@@ -62,7 +64,7 @@ func (n *Node) start(services context.Context, group *errgroup.Group, v verdict)
 	streams := &streamLayer{queue: n.mux.raft, dialer: n.dialer, self: advertised(address), ctx: services}
 	trans := newTransport(&raft.NetworkTransportConfig{
 		ServerAddressProvider: addressBook{n.dialer.peers}, Logger: logger, Stream: streams, MaxPool: pooledStreams, Timeout: n.cfg.Timeouts.RPC,
-	}, n.identity)
+	}, n.identity, n.storage.stall)
 	config := n.raftConfig()
 	config.Logger = logger
 

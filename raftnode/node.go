@@ -34,6 +34,7 @@ type Node struct {
 
 	raft    atomic.Pointer[raft.Raft] // nil until the node takes part
 	formed  chan verdict
+	hung    chan error // why the node must end; capacity one
 	closing chan struct{}
 	done    chan struct{} // closed when nothing of the node is left
 	closed  sync.Once
@@ -61,7 +62,7 @@ func Open(ctx context.Context, cfg Config, machine Machine) (*Node, error) {
 	n := &Node{
 		cfg: cfg, logger: cfg.Logger, machine: machine, requests: http.NewServeMux(),
 		conns: &conns{open: map[*conn]struct{}{}}, contacts: contacts{byID: map[string]contact{}}, phase: PhaseForming,
-		formed: make(chan verdict, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		formed: make(chan verdict, 1), hung: make(chan error, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	n.dialer = &dialer{peers: cfg.Peers, credentials: creds, timeouts: cfg.Timeouts, conns: n.conns}
 	n.client = newPeerTransport(n.dialer)
@@ -96,7 +97,7 @@ func (n *Node) openDataDir() error {
 }
 
 // Run takes part in the group until ctx ends, and then leaves in order: a leader hands over first. It returns nil after an
-// orderly stop, [ErrClosed] after Close, and [ErrStorage] when the data directory failed; the process should then exit non-zero.
+// orderly stop, [ErrClosed] after Close, [ErrSteppedDown] after a StepDown that no peer took, and [ErrStorage] when the data directory failed; the process should then exit non-zero.
 func (n *Node) Run(ctx context.Context) error {
 	if !n.running.CompareAndSwap(false, true) {
 		return fmt.Errorf("%w: Run was called before", ErrClosed)

@@ -40,7 +40,7 @@ func (n *Node) Barrier(ctx context.Context) error {
 	return n.settle(ctx, func() error { return r.Barrier(enqueueTimeout(ctx)).Error() })
 }
 
-// settle waits for a proposal, for ctx, or for the storage to fail, whichever is first.
+// settle waits for a proposal, for ctx, or for the storage to fail or stall, whichever is first.
 func (n *Node) settle(ctx context.Context, op func() error) error {
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -50,6 +50,8 @@ func (n *Node) settle(ctx context.Context, op func() error) error {
 		select {
 		case <-n.storage.guard.failed:
 			cancel(n.storage.guard.failure())
+		case <-n.storage.stall.begins():
+			cancel(errStalled)
 		case <-stop:
 		}
 	}()

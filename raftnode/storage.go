@@ -28,6 +28,7 @@ const (
 // storage is what a node keeps on disk.
 type storage struct {
 	guard     *diskGuard
+	stall     *stall
 	bolt      *raftboltdb.BoltStore
 	log       raft.LogStore
 	stable    raft.StableStore
@@ -51,9 +52,9 @@ func openStorage(cfg Config, logger hclog.Logger) (*storage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: open the log in %s: %w; check permissions and free space", ErrDataDir, cfg.DataDir, err)
 	}
-	guard := newDiskGuard(cfg.DataDir, cfg.Timeouts.Storage)
-	s := &storage{guard: guard, bolt: bolt, stable: guardedStable{bolt, guard}}
-	if s.log, err = raft.NewLogCache(cachedEntries, guardedLog{bolt, guard}); err != nil {
+	guard, slow := newDiskGuard(cfg.DataDir, cfg.Timeouts.Storage), newStall(cfg.Timeouts.Stall)
+	s := &storage{guard: guard, stall: slow, bolt: bolt, stable: guardedStable{bolt, guard}}
+	if s.log, err = raft.NewLogCache(cachedEntries, guardedLog{bolt, guard, slow}); err != nil {
 		return nil, errors.Join(err, bolt.Close())
 	}
 	if s.snapshots, err = raft.NewFileSnapshotStoreWithLogger(cfg.DataDir, snapshotsRetained, logger); err != nil {

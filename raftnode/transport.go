@@ -15,15 +15,18 @@ const leadershipPoll = 100 * time.Millisecond
 // errProbation is what a node on probation answers to a request for its vote.
 var errProbation = errors.New("raftnode: this node lost its state and must be brought up to date by a leader before it votes")
 
-// transport is the library's transport with two changes.
+// transport is the library's transport with three changes.
 //
 // Replication to a peer that cannot be reached waits for the next heartbeat that gets through and then goes on at once. Left alone the library
 // backs off up to 10 s, far longer than a healed partition may keep a node behind.
 //
 // A node on probation neither votes nor asks for votes: see the package documentation.
+//
+// A leader whose log stalls sends nothing to its followers, so that they elect another one: see stall.
 type transport struct {
 	*raft.NetworkTransport
 	identity *identity
+	stall    *stall
 	filtered chan raft.RPC // nil when the node is not on probation at the start
 
 	mu    sync.Mutex
@@ -32,10 +35,11 @@ type transport struct {
 }
 
 // newTransport starts the library's transport on a stream layer.
-func newTransport(config *raft.NetworkTransportConfig, it *identity) *transport {
+func newTransport(config *raft.NetworkTransportConfig, it *identity, s *stall) *transport {
 	t := &transport{
 		NetworkTransport: raft.NewNetworkTransportWithConfig(config),
 		identity:         it,
+		stall:            s,
 		beats:            map[raft.ServerID]chan struct{}{},
 	}
 	if it.onProbation() {
@@ -60,6 +64,9 @@ func (t *transport) attached() *raft.Raft {
 
 // AppendEntries sends a heartbeat, or entries until they arrive or the leadership of their term has ended.
 func (t *transport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) error {
+	if t.stall.lasts() {
+		return errStalled
+	}
 	if isHeartbeat(args) {
 		err := t.NetworkTransport.AppendEntries(id, target, args, resp)
 		if err == nil {

@@ -11,7 +11,7 @@ import (
 // facts is the server's answer to a probe.
 func (s *Server) facts() *topology.Facts {
 	f := &topology.Facts{
-		UUID: s.uuid, Version: "9.7.4", BootedAt: s.bootedAt, Variables: s.variables, Persisted: s.persisted, Executed: s.executed,
+		UUID: s.uuid, Version: "9.7.4", Boot: topology.Boot{Started: s.bootedAt, Process: uint64(s.process)}, Start: "defaults", Variables: s.variables, Persisted: s.persisted, Executed: s.executed,
 		Status: map[string]string{
 			"rpl_semi_sync_source_status":        onOff(s.waits()),
 			"rpl_semi_sync_source_clients":       strconv.Itoa(s.ackers()),

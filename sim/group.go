@@ -96,7 +96,7 @@ func (g *group) lead(n *Node) {
 	}
 	g.term++
 	g.leader, g.lostSince = n, -1
-	g.loop = &loop{g: g, node: n, term: g.term, lanes: map[string]bool{}, failures: map[string]failure{}}
+	g.loop = &loop{g: g, node: n, term: g.term, began: g.w.wall(), lanes: map[string]bool{}, failures: map[string]failure{}}
 	g.w.logf("%s leads in term %d", n.name, g.term)
 	g.restart()
 	g.wake()

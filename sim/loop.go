@@ -19,6 +19,7 @@ type loop struct {
 	g          *group
 	node       *Node
 	term       uint64
+	began      time.Time
 	committing bool
 	again      bool
 	ended      bool
@@ -41,7 +42,7 @@ func (l *loop) end() { l.ended = true }
 func (l *loop) input() failover.Input {
 	spec := l.g.w.spec
 	return failover.Input{
-		Now: l.g.w.wall(), Term: l.term, Node: l.node.name, Spec: &spec, View: l.node.view(), Results: l.inbox,
+		Now: l.g.w.wall(), Began: l.began, Term: l.term, Node: l.node.name, Spec: &spec, View: l.node.view(), Results: l.inbox,
 		Fleet: failover.FleetView{Clusters: 1, Limits: policy.DefaultFleet()},
 	}
 }

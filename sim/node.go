@@ -141,7 +141,7 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 // alarming tells whether a step from one sight to the next is news for the others at once.
 func alarming(a, b *topology.Sight) bool {
 	return a.Reach != b.Reach || min(a.Refusals, 2) != min(b.Refusals, 2) || receiverOf(a.Facts) != receiverOf(b.Facts) ||
-		(a.Facts != nil && b.Facts != nil && (a.Facts.BootedAt != b.Facts.BootedAt || a.Facts.Writable() != b.Facts.Writable()))
+		(a.Facts != nil && b.Facts != nil && (a.Facts.Boot != b.Facts.Boot || a.Facts.Writable() != b.Facts.Writable()))
 }
 
 func receiverOf(f *topology.Facts) topology.ThreadState {

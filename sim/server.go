@@ -130,9 +130,8 @@ func (s *Server) kill() {
 	s.w.serverGone(s)
 }
 
-// bootsApart is the least number of seconds between two boots: a server needs some to start and to
-// recover, and boots within the rounding of its clock cannot be told apart.
-const bootsApart = 3
+// bootsApart is the least number of seconds between two boots: a server needs some to start and to recover.
+const bootsApart = 1
 
 // start boots the server with what it has persisted.
 func (s *Server) start() {

@@ -48,7 +48,7 @@ func New(seed uint64) *World {
 	w := &World{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), net: newNetwork(), forked: map[string]bool{}} //nolint:gosec // a seed must say everything
 	w.group = newGroup(w)
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
-	w.spec.Policy.Cooldown = 0
+	w.spec.Policy.Cooldown, w.spec.Policy.Flap = 0, policy.Flap{}
 	names := []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"}
 	if w.rng.IntN(3) == 0 {
 		names = append(names, "east-db4")

@@ -23,9 +23,11 @@ type Facts struct {
 	UUID     string `json:"uuid"`
 	Version  string `json:"version"`
 	ServerID uint32 `json:"server_id"`
-	// BootedAt is the server's own clock minus its uptime, in Unix seconds. Two answers of one boot
-	// differ by at most a second; see SameBoot.
-	BootedAt int64 `json:"booted_at"`
+	// Boot is the run of the server's process that answered.
+	Boot Boot `json:"boot"`
+	// Start tells start configurations apart, as far as SQL shows them: where the variables that are set
+	// only at the start come from. Empty where the answer does not tell.
+	Start string `json:"start,omitempty"`
 	// Variables are global variables by name, lower case, as the server prints them.
 	Variables map[string]string `json:"variables"`
 	// Persisted are the variables in the persisted configuration file.
@@ -138,9 +140,6 @@ func (f *Facts) ReplicaAttached(uuid string) bool {
 	}
 	return false
 }
-
-// SameBoot tells whether two boot times name one boot: they are seconds rounded on the server.
-func SameBoot(a, b int64) bool { return a-b <= 2 && b-a <= 2 }
 
 func isOn(s string) bool {
 	return s == "1" || strings.EqualFold(s, "ON") || strings.EqualFold(s, "TRUE") || strings.EqualFold(s, "YES")

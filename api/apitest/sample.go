@@ -77,7 +77,7 @@ func sampleState() fsm.State {
 		}},
 	}
 	for i, name := range sampleServers() {
-		c.State.Servers[name] = failover.Member{UUID: fmt.Sprintf(uuidOf, i+1), CaughtUpBoot: 1000}
+		c.State.Servers[name] = failover.Member{UUID: fmt.Sprintf(uuidOf, i+1), CaughtUpBoot: topology.Boot{Started: 1000, Process: 1}}
 	}
 	state.Clusters[Cluster] = c
 	state.Audit = []fsm.AuditEntry{{At: Epoch().Add(-time.Hour), By: "ops", Action: "apply", Object: "cluster/orders", Outcome: "done", Reason: "adopt orders"}}
@@ -113,7 +113,7 @@ func sampleView() topology.View {
 
 func sampleFacts(i int) *topology.Facts {
 	f := &topology.Facts{
-		UUID: fmt.Sprintf(uuidOf, i+1), Version: "9.7.4", BootedAt: 1000, Executed: gtid.MustParse(fmt.Sprintf(uuidOf, 1) + ":1-100"),
+		UUID: fmt.Sprintf(uuidOf, i+1), Version: "9.7.4", Boot: topology.Boot{Started: 1000, Process: 1}, Executed: gtid.MustParse(fmt.Sprintf(uuidOf, 1) + ":1-100"),
 		Variables: map[string]string{
 			"read_only": "ON", "super_read_only": "ON", "persisted_globals_load": "ON", "init_file": "", "log_bin": "ON",
 			"log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON", "binlog_format": "ROW", "binlog_row_image": "FULL",

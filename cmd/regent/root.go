@@ -39,7 +39,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 refused by policy or held, 4 not found,
 		newServeCommand(c), newCheckCommand(c), newApplyCommand(c),
 		newStatusCommand(c), newTopologyCommand(c), newHistoryCommand(c),
 		newFailoverCommand(c), newCloneCommand(c),
-		newAckCommand(c), newReleaseCommand(c), newPauseCommand(c), newResumeCommand(c), newLeaderCommand(c),
+		newAckCommand(c), newReleaseCommand(c), newPauseCommand(c), newResumeCommand(c), newMaintenanceCommand(c), newLeaderCommand(c),
 		newReportCommand(c), newVersionCommand(c),
 		newLabCommand(c), newDemoCommand(),
 	)

@@ -69,7 +69,7 @@ func (c *Command) apply(s State) (State, error) {
 	}
 	switch {
 	case c.Advance != nil:
-		return c.Advance.apply(s)
+		return c.Advance.apply(s, c.Schema)
 	case c.PutSpecs != nil:
 		return c.PutSpecs.apply(s)
 	case c.Announce != nil:
@@ -82,7 +82,7 @@ func (c *Command) apply(s State) (State, error) {
 	return s, ErrInvalid
 }
 
-func (a *Advance) apply(s State) (State, error) {
+func (a *Advance) apply(s State, schema int) (State, error) {
 	c, ok := s.Clusters[a.Cluster]
 	if !ok {
 		return s, fmt.Errorf("%w: %s", ErrNotFound, a.Cluster)
@@ -92,6 +92,11 @@ func (a *Advance) apply(s State) (State, error) {
 	}
 	if a.Next.Epoch < c.State.Epoch {
 		return s, fmt.Errorf("%w: the epoch of cluster %s would go back from %d to %d", ErrInvalid, a.Cluster, c.State.Epoch, a.Next.Epoch)
+	}
+	if schema >= schemaBrakes {
+		if err := a.braked(&s, &c.State); err != nil {
+			return s, err
+		}
 	}
 	c.Version++
 	c.State = a.Next

@@ -59,6 +59,7 @@ func (m *Machine) Restore(snapshot []byte) error {
 	if s.Schema > Schema {
 		return ErrSchema
 	}
+	s.Schema = Schema
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = s

@@ -8,8 +8,12 @@ import (
 	"github.com/regentdb/regent/policy"
 )
 
-// Schema is the version of the state's and the commands' encoding.
-const Schema = 1
+// Schema is the version of the state's and the commands' encoding and meaning. Since 2 a command that opens
+// an automatic recovery is judged by the brakes over all clusters, and boots are more than a number.
+const Schema = 2
+
+// schemaBrakes is the first one whose commands the brakes judge.
+const schemaBrakes = 2
 
 // Bounds of what is kept in the replicated state.
 const (

@@ -1,0 +1,255 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
+)
+
+// EvidenceKind is a rung of the evidence ladder.
+type EvidenceKind string
+
+// Evidence kinds.
+const (
+	EvidenceReadOnly    EvidenceKind = "read_only"
+	EvidenceAcksRevoked EvidenceKind = "acks_revoked"
+	EvidenceProcessDead EvidenceKind = "process_dead"
+	EvidenceOperator    EvidenceKind = "operator"
+)
+
+// Evidence is a recorded proof that an earlier writer can acknowledge no more writes.
+type Evidence struct {
+	Server string       `json:"server"`
+	Kind   EvidenceKind `json:"kind"`
+	// By are the nodes that saw it, or the person who said it.
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Detail string    `json:"detail"`
+	// Answer is what the servers answered, in their own words as far as that is short.
+	Answer string `json:"answer,omitempty"`
+}
+
+// asyncEvidence finds proof that the primary's process is dead, and bounds the loss. Without
+// acknowledgements to revoke nothing weaker will do.
+func (d *decider) asyncEvidence(r *Recovery, diag topology.Diagnosis) bool {
+	e, why := d.processDead(d.s.Primary)
+	if e == nil {
+		d.hold("hold", r.Verdicts, []string{"evidence that " + d.s.Primary + " writes no more"}, "%s; no proof that it is dead: %s", brief(diag), why)
+		return false
+	}
+	r.Evidence = append(r.Evidence, *e)
+	r.Seen, r.Loss = d.lastSeen(d.s.Primary), d.estimateLoss()
+	return d.lossAccepted(r, brief(diag))
+}
+
+// lossAccepted tells whether the possible loss is within the policy's bound, and holds where it is not.
+func (d *decider) lossAccepted(r *Recovery, what string) bool {
+	if r.Loss >= 0 && r.Loss <= d.in.Spec.Policy.MaxLostTransactions {
+		return true
+	}
+	d.hold("hold", r.Verdicts, []string{"an operator's consent to the loss"}, "%s; the possible loss of %s is above max_lost_transactions (%d)",
+		what, lossWord(r.Loss), d.in.Spec.Policy.MaxLostTransactions)
+	return false
+}
+
+func lossWord(n int64) string {
+	if n < 0 {
+		return "an unknown number of transactions"
+	}
+	return fmt.Sprintf("%d transactions", n)
+}
+
+// lastSeen is what a server had executed by its last answer, nothing when that says too little: when it is
+// from long before the server was lost.
+func (d *decider) lastSeen(server string) *gtid.Set {
+	sv := d.in.View.Find(server)
+	if sv == nil || sv.Facts == nil {
+		return nil
+	}
+	lost := topology.Never
+	for _, n := range sv.Sights {
+		if n.Reach != topology.ReachOK {
+			lost = max(lost, n.Since)
+		}
+	}
+	if lost != topology.Never && sv.Age-lost > 2*d.in.View.Fresh {
+		return nil
+	}
+	return &sv.Facts.Executed
+}
+
+// estimateLoss counts what the primary was last seen to have and no eligible server holds. What it wrote
+// after that answer is not in it; -1 is an unknown number.
+func (d *decider) estimateLoss() int64 {
+	seen := d.lastSeen(d.s.Primary)
+	if seen == nil {
+		return -1
+	}
+	var held gtid.Set
+	for _, v := range policy.Candidates(d.question()) {
+		if f := d.facts(v.Server); v.Eligible && f != nil {
+			held = held.Union(f.Received())
+		}
+	}
+	return lossOf(*seen, held)
+}
+
+// lossOf counts the transactions of a set that another one lacks.
+func lossOf(seen, held gtid.Set) int64 {
+	return int64(min(seen.Subtract(held).Count(), 1<<62)) //nolint:gosec // bounded by min
+}
+
+// processDead is the evidence of that name: two sites, or one and every reachable replica, saw the
+// server's connections close and new ones refused twice; every reachable replica's receiver dropped; the
+// server is known to boot read-only; and its address is its own. Else it says what is missing.
+func (d *decider) processDead(server string) (*Evidence, string) {
+	sv := d.in.View.Find(server)
+	spec, _ := d.in.Spec.Find(server)
+	if sv == nil || sv.Facts == nil {
+		return nil, "it was never seen"
+	}
+	if spec.AddressKind != policy.AddressDirect {
+		return nil, "its address is a " + string(spec.AddressKind) + ", whose refusals prove nothing"
+	}
+	m := d.s.Servers[server]
+	if why := m.Witness.proven(sv.Facts); why != "" {
+		return nil, why
+	}
+	saw := func(n topology.NodeSight) bool {
+		return n.Reach == topology.ReachRefused && n.ConnectionLost && n.Refusals >= 2 && n.Facts != nil && n.Facts.UUID == m.UUID
+	}
+	dropped, held := d.receiversOf(server, sv)
+	if held != "" {
+		return nil, held + " still receives"
+	}
+	sites := sv.Sites(saw)
+	if len(sites) == 0 || (len(sites) < 2 && len(dropped) == 0) {
+		return nil, "too few saw its connections close: " + sv.Describe()
+	}
+	var nodes, answers []string
+	for _, n := range sv.Sights {
+		if saw(n) {
+			nodes = append(nodes, n.Node)
+			answers = append(answers, fmt.Sprintf("%s: %d refusals, %s", n.Node, n.Refusals, n.Error))
+		}
+	}
+	return &Evidence{
+		Server: server, Kind: EvidenceProcessDead, By: strings.Join(nodes, ", "), At: d.in.Now,
+		Detail: fmt.Sprintf("connections to %s closed and new ones refused twice at %s; receivers dropped at %s; boots read-only, as seen",
+			m.UUID, strings.Join(sites, ", "), orNobody(dropped)),
+		Answer: short(strings.Join(answers, "; ")),
+	}, ""
+}
+
+// receiversOf asks the reachable replicas of a server: those whose receiver lost it by itself, and one that
+// still receives. A receiver that was stopped before says nothing, unless this recovery stopped it.
+func (d *decider) receiversOf(server string, sv *topology.ServerView) (dropped []string, held string) {
+	for _, s := range d.in.Spec.Servers {
+		f := d.facts(s.Name)
+		if s.Name == server || f == nil || f.Source == nil || (f.Source.UUID != sv.Facts.UUID && f.Source.Address() != sv.Address) {
+			continue
+		}
+		switch f.Source.Receiver {
+		case topology.ThreadOn:
+			return nil, s.Name
+		case topology.ThreadConnecting:
+			dropped = append(dropped, s.Name)
+		case topology.ThreadOff:
+			if r := d.s.Recovery; r != nil && r.step(ActRevoke, s.Name) != nil {
+				dropped = append(dropped, s.Name)
+			}
+		}
+	}
+	return dropped, ""
+}
+
+func orNobody(names []string) string {
+	if len(names) == 0 {
+		return "no replica that can be asked"
+	}
+	return strings.Join(names, ", ")
+}
+
+// addEvidence records why the earlier writers can acknowledge no more.
+func (d *decider) addEvidence() {
+	r := d.s.Recovery
+	if step := r.step(ActFence, r.Old); step != nil && step.State == StepDone {
+		r.Evidence = append(r.Evidence, readOnlyEvidence(r.Old, step, "super_read_only=ON returned and both variables were read back"))
+	}
+	for _, g := range r.Groups {
+		if step := r.step(ActRevoke, g.Writer); d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) == nil && step != nil {
+			r.Evidence = append(r.Evidence, readOnlyEvidence(g.Writer, step, "read_only and super_read_only were read back as ON"))
+		}
+		if e := d.acksRevoked(g); e != nil {
+			r.Evidence = append(r.Evidence, *e)
+		}
+	}
+	if e, _ := d.processDead(r.Old); e != nil && d.semiSync() {
+		r.Evidence = append(r.Evidence, *e)
+	}
+	if o := d.s.Override; o != nil && r.Kind == KindOverride {
+		r.Evidence = append(r.Evidence, operatorEvidence(r.Old, o.By, o.Reason, o.At))
+	}
+}
+
+func operatorEvidence(server, by, reason string, at time.Time) Evidence {
+	return Evidence{Server: server, Kind: EvidenceOperator, By: by, At: at, Detail: "accepts divergence: " + reason}
+}
+
+// readOnlyEvidence is what the server answered after it was made read-only.
+func readOnlyEvidence(server string, step *Step, how string) Evidence {
+	return Evidence{
+		Server: server, Kind: EvidenceReadOnly, By: step.By, At: step.EndedAt, Detail: how,
+		Answer: short("read_only=ON, super_read_only=ON, gtid_executed=" + step.Executed.String()),
+	}
+}
+
+// acksRevoked is the promotion rule |A \ T| < W for one writer, nil where it does not hold.
+func (d *decider) acksRevoked(g AckGroup) *Evidence {
+	if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
+		return nil
+	}
+	r := d.s.Recovery
+	var stopped, answers, by []string
+	var last time.Time
+	for _, name := range g.Ackers {
+		if ok, _ := d.counted(name); !ok {
+			continue
+		}
+		step := r.step(ActRevoke, name)
+		stopped, by = append(stopped, name), append(by, step.By)
+		answers = append(answers, fmt.Sprintf("%s: receiver OFF, executed %s, received %s", name, orEmpty(step.Executed), orEmpty(step.Received)))
+		if step.EndedAt.After(last) {
+			last = step.EndedAt
+		}
+	}
+	slices.Sort(by)
+	return &Evidence{
+		Server: g.Writer, Kind: EvidenceAcksRevoked, By: strings.Join(slices.Compact(by), ", "), At: last,
+		Detail: fmt.Sprintf("receivers of %s read back as stopped; %d of its %d ackers are left, fewer than the %d a commit waits for",
+			strings.Join(stopped, ", "), len(g.Ackers)-len(stopped), len(g.Ackers), g.Wait),
+		Answer: short(strings.Join(answers, "; ")),
+	}
+}
+
+func orEmpty(set gtid.Set) string {
+	if set.IsEmpty() {
+		return "nothing"
+	}
+	return set.String()
+}
+
+// answerKept bounds what is recorded of an answer, in bytes: the sets are in the steps as well.
+const answerKept = 500
+
+func short(answer string) string {
+	if len(answer) <= answerKept {
+		return answer
+	}
+	return answer[:answerKept] + "…"
+}
