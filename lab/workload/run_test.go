@@ -87,12 +87,14 @@ func TestRunSurvivesAKill(t *testing.T) {
 	t.Parallel()
 	var ledger bytes.Buffer
 	s, config := server(t, &ledger)
-	config.Kind, config.Duration = workload.Mixed, 5*time.Second
+	config.Kind, config.Duration = workload.Mixed, 0
+	running, stop := context.WithCancel(t.Context())
 	killed := make(chan error, 1)
 	time.AfterFunc(1500*time.Millisecond, func() {
-		killed <- errors.Join(s.Kill(), s.Start(t.Context()))
+		defer stop()
+		killed <- errors.Join(s.Kill(), s.Start(t.Context()), written(t, s))
 	})
-	summary, err := workload.Run(t.Context(), config)
+	summary, err := workload.Run(running, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +108,34 @@ func TestRunSurvivesAKill(t *testing.T) {
 	if summary.Outage.Open || summary.Outage.Duration() <= 0 {
 		t.Errorf("the kill left no outage: %+v", summary.Outage)
 	}
+}
+
+// written returns when several writes were made on the server, so that most of them were also acknowledged.
+func written(t *testing.T, s *mysqld.Server) error {
+	db := open(t, s)
+	var before, now sql.NullInt64
+	const sum = "SELECT SUM(amount) FROM " + workload.Table
+	if err := db.QueryRowContext(t.Context(), sum).Scan(&before); err != nil {
+		return err
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for changes := 0; changes < 5; {
+		if err := db.QueryRowContext(t.Context(), sum).Scan(&now); err != nil {
+			return err
+		}
+		if now != before {
+			changes++
+			before = now
+		}
+		select {
+		case <-limit:
+			return errors.New("nobody writes after the restart")
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 func TestRunIsRefusedByReadOnlyServer(t *testing.T) {
