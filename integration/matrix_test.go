@@ -27,23 +27,9 @@ func TestMatrix(t *testing.T) {
 		if done.has(cell.Name()) {
 			continue
 		}
-		r, err := world.RunCell(t.Context(), cell, trial.CellOptions{Length: *faultFor, Heal: healWithin, Seed: *seed + uint64(i)})
-		if err != nil {
-			t.Errorf("%s (%v): %v", cell.Name(), r.Hits, err)
-			if !recovers(t) {
-				t.FailNow()
-			}
-			continue
-		}
-		t.Logf("%-44s %v: %s; outage %s, available %t %s; ok %s after the heal; %d writes", r.Cell, r.Hits, r.Outcome, r.Outage, r.Available, r.Why, r.OKAfter, r.Writes)
-		done.add(t, r.Cell, r)
-		for _, b := range r.Broken {
-			t.Errorf("%s: UNSAFE: %s", r.Cell, b)
-		}
-		if !r.Safe() {
-			if err := world.Forget(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+		t.Run(cell.Name(), func(t *testing.T) { runCell(t, cell, *seed+uint64(i), done) })
+		if !recovers(t) {
+			t.FailNow()
 		}
 	}
 	if *results != "" {
@@ -51,13 +37,31 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// recovers tells whether the cluster comes back after a cell that could not be finished.
+func runCell(t *testing.T, cell trial.Cell, seed uint64, done *ledger) {
+	r, err := world.RunCell(t.Context(), cell, trial.CellOptions{Length: *faultFor, Heal: healWithin, Seed: seed})
+	if err != nil {
+		t.Fatalf("%v: %v", r.Hits, err)
+	}
+	t.Logf("%v: %s; outage %s, available %t %s; ok %s after the heal; %d writes", r.Hits, r.Outcome, r.Outage, r.Available, r.Why, r.OKAfter, r.Writes)
+	done.add(t, r.Cell, r)
+	for _, b := range r.Broken {
+		t.Errorf("UNSAFE: %s", b)
+	}
+	if !r.Safe() {
+		if err := world.Forget(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// recovers tells whether the cluster is ok, or becomes so with what a person would do.
 func recovers(t *testing.T) bool {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), healWithin)
 	defer cancel()
 	_, err := world.Heal(ctx)
 	if err != nil {
-		t.Errorf("after that the cluster does not become ok: %v", err)
+		t.Errorf("the cluster does not become ok: %v", err)
 	}
 	return err == nil
 }

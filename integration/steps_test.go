@@ -32,17 +32,7 @@ func TestKillLeaderAtEveryStep(t *testing.T) {
 	}
 	done := openResults(t, "steps.ndjson")
 	for i, point := range drawn(recorded.Points, 2) {
-		if done.has(point) {
-			continue
-		}
-		struck, ok := ambush(t, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "kill", Point: point, Seed: *seed + uint64(i)})
-		if !ok {
-			continue
-		}
-		line := fmt.Sprintf("%-24s %-8s died at %s, %s finished: %s -> %s, outage %d ms, %d writes acknowledged, none lost",
-			point, struck.Leader, struck.Spot, struck.Next, struck.Old, struck.New, struck.Outage.Milliseconds(), struck.Writes)
-		t.Log(line)
-		done.add(t, point, line)
+		ambush(t, done, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "kill", Point: point, Seed: *seed + uint64(i)})
 	}
 }
 
@@ -50,45 +40,52 @@ func TestKillLeaderAtEveryStep(t *testing.T) {
 // when the first goes on its step is rejected. With -results every such step, for 30 s.
 func TestLeaderStalledMidRecovery(t *testing.T) {
 	points := []string{"before:revoke:home-1", "before:open", "before:prepare", "before:follow", "before:commit:open", "before:commit:finish"}
+	healthy(t)
 	done := openResults(t, "stall.ndjson")
 	for i, point := range drawn(points, 1) {
-		if done.has(point) {
-			continue
-		}
-		healthy(t)
-		struck, ok := ambush(t, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "stop", Point: point, Stall: *stallFor, Seed: *seed + uint64(i)})
-		if !ok {
-			continue
-		}
-		line := fmt.Sprintf("%-24s %-8s stalled for %s at %s, %s finished: %s -> %s, outage %d ms; %s was told: %s",
-			point, struck.Leader, *stallFor, struck.Spot, struck.Next, struck.Old, struck.New, struck.Outage.Milliseconds(), struck.Leader, struck.Rejected[0])
-		t.Log(line)
-		done.add(t, point, line)
+		ambush(t, done, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "stop", Point: point, Stall: *stallFor, Seed: *seed + uint64(i)})
 	}
 }
 
-// ambush strikes the leader, again where the recovery took another way. A failure is reported, and ends the
-// test where the cluster does not recover from it.
-func ambush(t *testing.T, o trial.Ambush) (trial.Ambushed, bool) {
+// ambush strikes the leader at a point that has no result yet, and ends the test where the cluster does not
+// recover from a failure.
+func ambush(t *testing.T, done *ledger, o trial.Ambush) {
 	t.Helper()
-	var struck trial.Ambushed
-	var err error
+	if done.has(o.Point) {
+		return
+	}
+	passed := t.Run(o.Point, func(t *testing.T) {
+		struck := strike(t, o)
+		line := fmt.Sprintf("%s was struck at %s, %s finished: %s -> %s, outage %d ms, %d writes acknowledged, none lost",
+			struck.Leader, struck.Spot, struck.Next, struck.Old, struck.New, struck.Outage.Milliseconds(), struck.Writes)
+		if o.Verb == "stop" {
+			line += fmt.Sprintf("; after %s it was told: %s", o.Stall, struck.Rejected[0])
+		}
+		t.Log(line)
+		done.add(t, o.Point, line)
+	})
+	if !passed && !recovers(t) {
+		t.FailNow()
+	}
+}
+
+// strike tries again where the recovery took another way.
+func strike(t *testing.T, o trial.Ambush) trial.Ambushed {
+	t.Helper()
 	for range tries {
-		if struck, err = world.Ambush(t.Context(), o); !errors.Is(err, trial.ErrNotReached) {
-			break
+		struck, err := world.Ambush(t.Context(), o)
+		switch {
+		case err == nil:
+			return struck
+		case !errors.Is(err, trial.ErrNotReached):
+			t.Fatalf("%s %s at %s (%s -> %s, finished by %s): %v", o.Verb, o.Node, o.Point, struck.Old, struck.New, struck.Next, err)
 		}
 		t.Logf("%v; trying again", err)
 		o.Seed += 1000
 		o.Node = nodes()[(slices.Index(nodes(), o.Node)+1)%len(nodes())]
 	}
-	if err == nil {
-		return struck, true
-	}
-	t.Errorf("%s %s at %s (%s -> %s, finished by %s): %v", o.Verb, o.Node, o.Point, struck.Old, struck.New, struck.Next, err)
-	if !recovers(t) {
-		t.FailNow()
-	}
-	return struck, false
+	t.Fatalf("%d recoveries never passed %s", tries, o.Point)
+	return trial.Ambushed{}
 }
 
 // drawn is everything where results are kept, else a few of them by the seed.
