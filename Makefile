@@ -84,6 +84,19 @@ series-cut: ## RUNS cuts of the home region, and of its servers alone, for CUT e
 series-split: ## RUNS forced splits, each judged against the ledger and settled
 	$(SERIES) 'TestSplit$$'
 
+# These keep their results, and go on where they stopped: a case that has a result is not run again.
+RESULTS ?= $(CURDIR)/bin/results
+FAULT   ?= 15s
+SERIES_KEPT = go test -tags integration ./integration -count=1 -v -timeout 6h -results $(RESULTS) -stall 30s -fault $(FAULT) -run
+
+.PHONY: series-steps series-stall matrix
+series-steps: ## the leader dies before and after every step of a recovery; results in RESULTS
+	$(SERIES_KEPT) 'TestKillLeaderAtEveryStep$$'
+series-stall: ## the leader is stopped for 30 s before steps of a recovery; results in RESULTS
+	$(SERIES_KEPT) 'TestLeaderStalledMidRecovery$$'
+matrix: ## every cell of the partition matrix, then docs/matrix.md; results in RESULTS
+	$(SERIES_KEPT) 'TestMatrix$$'
+
 .PHONY: lab
 lab: build ## a lab that stays up: two regions, five servers, three nodes
 	bin/regent lab up

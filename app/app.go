@@ -26,6 +26,8 @@ type Options struct {
 	Version string
 	// NotifySocket is where systemd wants to hear that the node is ready, the value of NOTIFY_SOCKET.
 	NotifySocket string
+	// Trap is for tests: it is called at the labelled points of a recovery, see controller.Config.
+	Trap func(point string)
 }
 
 // App is one node. Its parts are made by New and run by Run.

@@ -45,7 +45,7 @@ func (a *App) wireDecision() {
 	a.controller = controller.New(controller.Config{
 		Node: a.cfg.Node.ID, Log: a.log, Observer: a.observer, Servers: a.executor,
 		Reports:  &reconciler{source: a.source(), accounts: a.accounts, reports: a.reports(), logger: a.logger},
-		Notifier: a.hook, Logger: a.logger,
+		Notifier: a.hook, Logger: a.logger, Trap: a.options.Trap,
 		Rules: controller.Rules{Decide: failover.Decide, Accept: failover.Accept, Preview: failover.PreviewOrder},
 	})
 }

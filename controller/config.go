@@ -86,6 +86,9 @@ type Config struct {
 	Tick time.Duration
 	// Deadline ends an action that carries none. Default 1 minute.
 	Deadline time.Duration
+	// Trap is called at every labelled point of a recovery (trap.go says which), so that a test can end
+	// or stop the process exactly there. Nil outside of tests.
+	Trap func(point string)
 }
 
 // Bounds of retries. How often something is tried is the decision's; these only keep a failing

@@ -168,8 +168,9 @@ func (c *crew) forget(wanted []failover.Action) {
 	c.ended = kept
 }
 
-// start runs an action in a goroutine of its own.
-func (c *crew) start(ctx context.Context, g *errgroup.Group, a failover.Action) {
+// start runs an action in a goroutine of its own. It is told whether the action belongs to a recovery,
+// for the points that it passes.
+func (c *crew) start(ctx context.Context, g *errgroup.Group, a failover.Action, recovering bool) {
 	c.mu.Lock()
 	leash, term := c.leash, c.term
 	c.lanes[lane(&a)] = a.ID
@@ -177,12 +178,18 @@ func (c *crew) start(ctx context.Context, g *errgroup.Group, a failover.Action) 
 	limit := cmp.Or(a.Deadline, c.l.c.cfg.Deadline) + deadlineGrace
 	c.l.c.cfg.Logger.InfoContext(ctx, "action begins", "cluster", a.Cluster, "server", a.Server,
 		"action", a.Kind, "id", a.ID, "epoch", a.Epoch)
+	point := ""
+	if recovering {
+		point = stepOf(&a)
+	}
 	g.Go(func() error {
 		within, cancel := context.WithTimeout(leash, limit)
 		defer cancel()
 		began := time.Now()
+		c.l.c.pass(momentBefore, point)
 		r := c.l.c.do(within, a)
 		r.At, _ = c.l.c.clock.at(term)
+		c.l.c.pass(momentAfter, point)
 		c.report(ctx, term, r, time.Since(began))
 		return nil
 	})

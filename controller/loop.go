@@ -82,7 +82,7 @@ func (l *loop) decide(ctx context.Context, g *errgroup.Group, term uint64) error
 	if l.canWait(&cluster.State, &d, results) {
 		return nil
 	}
-	committed, err := l.commit(ctx, &cluster, &d)
+	committed, err := l.commit(ctx, &cluster, &d, results)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (l *loop) decide(ctx context.Context, g *errgroup.Group, term uint64) error
 	if cluster.State.Epoch > 0 && cluster.State.Recovery == nil {
 		l.crew.warm(ctx, g, &cluster.Spec, &in.View)
 	}
-	return l.act(ctx, g, &cluster.Spec, d.Actions, committed)
+	return l.act(ctx, g, &cluster.Spec, &d, committed)
 }
 
 // canWait tells that a decision only notes outcomes while other actions are under way: nothing can start
@@ -118,23 +118,27 @@ func turned(a, b *failover.State) bool {
 }
 
 // commit proposes the decision where it changes anything and tells whether it did.
-func (l *loop) commit(ctx context.Context, cluster *fsm.Cluster, d *failover.Decision) (bool, error) {
+func (l *loop) commit(ctx context.Context, cluster *fsm.Cluster, d *failover.Decision, results []failover.Result) (bool, error) {
 	if len(d.Events) == 0 && same(&d.Next, &cluster.State) {
 		return false, nil
 	}
+	turn := turnOf(&cluster.State, &d.Next)
+	l.c.passReceived(&cluster.State, results)
+	l.c.pass(momentBefore, turn)
 	err := l.c.cfg.Log.Propose(ctx, fsm.Command{Advance: &fsm.Advance{
 		Cluster: l.name, Expect: cluster.Version, Next: d.Next, Events: d.Events,
 	}})
 	if err != nil {
 		return false, err
 	}
+	l.c.pass(momentAfter, turn)
 	l.c.announce(ctx, d.Events)
 	return true, nil
 }
 
 // act starts what is not under way yet.
-func (l *loop) act(ctx context.Context, g *errgroup.Group, spec *policy.ClusterSpec, wanted []failover.Action, committed bool) error {
-	ready := l.crew.ready(wanted, 0)
+func (l *loop) act(ctx context.Context, g *errgroup.Group, spec *policy.ClusterSpec, d *failover.Decision, committed bool) error {
+	ready := l.crew.ready(d.Actions, 0)
 	switch {
 	case len(ready) == 0:
 		return nil
@@ -146,7 +150,7 @@ func (l *loop) act(ctx context.Context, g *errgroup.Group, spec *policy.ClusterS
 		}
 	}
 	for _, a := range ready {
-		l.crew.start(ctx, g, a)
+		l.crew.start(ctx, g, a, d.Next.Recovery != nil)
 	}
 	l.c.cfg.Observer.Alert(l.name)
 	return nil

@@ -19,10 +19,13 @@ import (
 )
 
 var (
-	runs   = flag.Int("runs", 0, "how often to repeat the fault; 0 is the number that CI takes")
-	cutFor = flag.Duration("cut", 12*time.Second, "how long a cut of the home region lasts")
-	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the workloads")
-	labDir = flag.String("lab", "", "use the lab that is up in this directory, and leave it up")
+	runs     = flag.Int("runs", 0, "how often to repeat the fault; 0 is the number that CI takes")
+	cutFor   = flag.Duration("cut", 12*time.Second, "how long a cut of the home region lasts")
+	seed     = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the workloads")
+	stallFor = flag.Duration("stall", 5*time.Second, "how long a leader is stopped in the middle of a recovery")
+	faultFor = flag.Duration("fault", 6*time.Second, "how long the fault of a cell of the matrix lasts")
+	results  = flag.String("results", "", "directory of results: run everything that has none there yet, and not the few cases that CI draws")
+	labDir   = flag.String("lab", "", "use the lab that is up in this directory, and leave it up")
 )
 
 // world is the lab that all tests share, one after the other; each leaves it healthy.

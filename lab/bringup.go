@@ -50,18 +50,18 @@ func since(began time.Time) time.Duration { return time.Since(began).Round(100 *
 // of each region, and the delay between regions.
 func (l *Lab) buildNetwork(ctx context.Context) error {
 	regions := l.topology.Regions()
-	add := func(name, region string, addr netip.Addr) error {
-		return l.fabric.AddHost(ctx, fabric.Host{Name: name, Region: region, Addr: addr})
+	add := func(name, region, site string, addr netip.Addr) error {
+		return l.fabric.AddHost(ctx, fabric.Host{Name: name, Region: region, Site: site, Addr: addr})
 	}
 	var failed error
 	for _, region := range regions {
-		failed = errors.Join(failed, add(clientHost(region), region, address(regions, region, 2, 10)))
+		failed = errors.Join(failed, add(clientHost(region), region, "", address(regions, region, 2, 10)))
 	}
 	for _, s := range l.topology.Servers {
-		failed = errors.Join(failed, add(s.Name, s.Region, s.address))
+		failed = errors.Join(failed, add(s.Name, s.Region, s.Site, s.address))
 	}
 	for _, n := range l.topology.Nodes {
-		failed = errors.Join(failed, add(n.ID, n.Region, n.address))
+		failed = errors.Join(failed, add(n.ID, n.Region, n.Site, n.address))
 	}
 	for i, a := range regions {
 		for _, b := range regions[i+1:] {

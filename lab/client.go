@@ -70,12 +70,12 @@ func (c *Client) Heal(ctx context.Context, request CutRequest) (int, error) {
 	return ask[int](ctx, c, http.MethodPost, "/heal", request)
 }
 
-// Delay sets the delay between two regions, as Lab.Delay does.
+// Delay sets the delay between two regions or at a member, as Lab.Delay does.
 func (c *Client) Delay(ctx context.Context, request LinkRequest) error {
 	return c.do(ctx, "/delay", request)
 }
 
-// Loss sets the loss between two regions, as Lab.Loss does.
+// Loss sets the loss between two regions or at a member, as Lab.Loss does.
 func (c *Client) Loss(ctx context.Context, request LinkRequest) error {
 	return c.do(ctx, "/loss", request)
 }
@@ -84,6 +84,24 @@ func (c *Client) Loss(ctx context.Context, request LinkRequest) error {
 func (c *Client) Kill(ctx context.Context, name string) error {
 	return c.do(ctx, "/kill", target{Name: name})
 }
+
+// Stop asks a server or node to end, as Lab.Stop does.
+func (c *Client) Stop(ctx context.Context, name string) error {
+	return c.do(ctx, "/stop", target{Name: name})
+}
+
+// Trap starts a node again with a trap, as Lab.Trap does.
+func (c *Client) Trap(ctx context.Context, request TrapRequest) error {
+	return c.do(ctx, "/trap", request)
+}
+
+// Clock sets a server's clock off, as Lab.Clock does.
+func (c *Client) Clock(ctx context.Context, request ClockRequest) error {
+	return c.do(ctx, "/clock", request)
+}
+
+// Log is the path of the log of a server or node.
+func (c *Client) Log(name string) string { return c.layout.log(name) }
 
 // Pause stops a server or node with SIGSTOP.
 func (c *Client) Pause(ctx context.Context, name string) error {

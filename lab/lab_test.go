@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/regentdb/regent/lab/daemon"
 	"github.com/regentdb/regent/lab/mysqld"
 	"github.com/regentdb/regent/lab/workload"
+	"github.com/regentdb/regent/policy"
 )
 
 // TestMain lets the test binary stand in for regent where the lab runs it.
@@ -148,6 +150,7 @@ func TestLab(t *testing.T) {
 	client := start(t)
 	t.Run("writes replicate and agree with the ledger", func(t *testing.T) { writesReplicate(t, client) })
 	t.Run("a cut stops replication and a heal resumes it", func(t *testing.T) { cutAndHeal(t, client) })
+	t.Run("sites, one way and single servers are cut and slowed", func(t *testing.T) { singleFaults(t, client) })
 	t.Run("commands run inside regions", func(t *testing.T) { commandsRunInside(t, client) })
 	t.Run("members are killed, paused and started", func(t *testing.T) { membersObey(t, client) })
 	t.Run("a clone restarts its server", func(t *testing.T) { cloneRestarts(t, client) })
@@ -216,6 +219,60 @@ func cutAndHeal(t *testing.T, client *lab.Client) {
 	}
 }
 
+// singleFaults looks at each fault from the applications of a region, whose connection to a server tells.
+func singleFaults(t *testing.T, client *lab.Client) {
+	s := status(t, client)
+	reaches := func(region, address string) bool {
+		_, code := run(t, client, region, s.MySQL.Client, "--connect-timeout=1", "-h"+address, "-u"+s.MySQL.AppUser, "-p"+s.MySQL.AppPassword, "-Nse", "SELECT 1")
+		return code == 0
+	}
+	east1, east2 := "10.1.0.11", "10.1.0.12"
+	for _, c := range []struct {
+		name           string
+		request        lab.CutRequest
+		first, second  bool
+		secondFromWest bool
+	}{
+		{"a site", lab.CutRequest{Target: "east-a"}, false, true, true},
+		{"one way", lab.CutRequest{Target: "east-db1", OneWay: true}, false, true, true},
+		{"a server from a region", lab.CutRequest{Target: "east-db2", From: "west"}, true, true, false},
+	} {
+		if err := client.Cut(t.Context(), c.request); err != nil {
+			t.Fatal(err)
+		}
+		if got := reaches("east", east1); got != c.first {
+			t.Errorf("%s: east-db1 is reached: %t", c.name, got)
+		}
+		if got := reaches("east", east2); got != c.second {
+			t.Errorf("%s: east-db2 is reached: %t", c.name, got)
+		}
+		if got := reaches("west", east2); got != c.secondFromWest {
+			t.Errorf("%s: east-db2 is reached from west: %t", c.name, got)
+		}
+		if _, err := client.Heal(t.Context(), c.request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slow := lab.LinkRequest{A: "east-db3", Delay: 20 * time.Millisecond}
+	if err := errors.Join(client.Delay(t.Context(), slow), client.Loss(t.Context(), lab.LinkRequest{A: "east-db3", Loss: 0.5})); err != nil {
+		t.Fatal(err)
+	}
+	want := lab.Link{A: "east-db3", Delay: policy.Duration(20 * time.Millisecond), Loss: 0.5}
+	if links := status(t, client).Links; !slices.Contains(links, want) {
+		t.Errorf("links %v", links)
+	}
+	whole := lab.LinkRequest{A: "east-db3"}
+	if err := errors.Join(client.Delay(t.Context(), whole), client.Loss(t.Context(), whole)); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Delay(t.Context(), lab.LinkRequest{A: "east-db9", Delay: time.Second}); !errors.Is(err, lab.ErrUnknown) {
+		t.Errorf("a delay of nothing: %v", err)
+	}
+	if err := client.Trap(t.Context(), lab.TrapRequest{Node: "east-1", Trap: "note"}); !errors.Is(err, lab.ErrUnknown) {
+		t.Errorf("a trap in a lab without nodes: %v", err)
+	}
+}
+
 func commandsRunInside(t *testing.T, client *lab.Client) {
 	s := status(t, client)
 	out, code := run(t, client, "west", s.MySQL.Client, "-h10.1.0.11", "-u"+s.MySQL.AppUser, "-p"+s.MySQL.AppPassword,
@@ -255,6 +312,9 @@ func membersObey(t *testing.T, client *lab.Client) {
 		{client.Resume, daemon.Running},
 		{client.Kill, daemon.Down},
 		{client.Kill, daemon.Down},
+		{client.Start, daemon.Running},
+		{client.Stop, daemon.Down},
+		{client.Stop, daemon.Down},
 		{client.Start, daemon.Running},
 	}
 	for i, step := range steps {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,19 +20,24 @@ type node struct {
 
 	spec NodeSpec
 	api  string // where the host reaches its API, as a URL.
+
+	mu   sync.Mutex
+	trap string // of the next start.
 }
 
 func (l *Lab) newNode(spec NodeSpec) *node {
 	config := l.layout.node(spec.ID)
-	return &node{spec: spec, Daemon: daemon.New(daemon.Config{
+	n := &node{spec: spec}
+	n.Daemon = daemon.New(daemon.Config{
 		Name: spec.ID, Output: l.layout.log(spec.ID), Log: l.options.Log, Launch: l.launcher(spec.ID),
 		Command: func() *exec.Cmd {
 			cmd := exec.Command(l.options.Exe, "serve", "--config", config) //nolint:noctx // the process outlives the request that starts it.
-			cmd.Env = os.Environ()
+			cmd.Env = append(os.Environ(), trapVariable+"="+n.takeTrap())
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			return cmd
 		},
-	})}
+	})
+	return n
 }
 
 // launcher starts commands inside a host of the fabric, with the lab's mark.

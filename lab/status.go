@@ -33,6 +33,7 @@ type Status struct {
 type ServerStatus struct {
 	Name    string         `json:"name"`
 	Region  string         `json:"region"`
+	Site    string         `json:"site"`
 	Address netip.AddrPort `json:"address"`
 	Socket  string         `json:"socket"`
 	PID     int            `json:"pid"`
@@ -43,6 +44,7 @@ type ServerStatus struct {
 type NodeStatus struct {
 	ID     string       `json:"id"`
 	Region string       `json:"region"`
+	Site   string       `json:"site"`
 	API    string       `json:"api"`
 	PID    int          `json:"pid"`
 	State  daemon.State `json:"state"`
@@ -80,13 +82,13 @@ func (l *Lab) Status() Status {
 		state, pid := server.Status()
 		spec := server.Spec()
 		s.Servers = append(s.Servers, ServerStatus{
-			Name: spec.Name, Region: l.topology.Servers[i].Region,
+			Name: spec.Name, Region: l.topology.Servers[i].Region, Site: l.topology.Servers[i].Site,
 			Address: spec.Address, Socket: spec.Socket, PID: pid, State: state,
 		})
 	}
 	for _, n := range l.nodes {
 		state, pid := n.Status()
-		s.Nodes = append(s.Nodes, NodeStatus{ID: n.spec.ID, Region: n.spec.Region, API: n.api, PID: pid, State: state})
+		s.Nodes = append(s.Nodes, NodeStatus{ID: n.spec.ID, Region: n.spec.Region, Site: n.spec.Site, API: n.api, PID: pid, State: state})
 	}
 	return s
 }
@@ -125,10 +127,11 @@ type Way struct {
 	Max    policy.Duration `json:"rtt_max"`
 }
 
-// Link is what packets between two regions suffer, each way.
+// Link is what packets between two regions suffer, each way; without B, those
+// of the server or node A.
 type Link struct {
 	A     string          `json:"a"`
-	B     string          `json:"b"`
+	B     string          `json:"b,omitempty"`
 	Delay policy.Duration `json:"delay"`
 	Loss  float64         `json:"loss"`
 }

@@ -244,6 +244,23 @@ func (t Topology) Regions() []string {
 	return regions
 }
 
+// Sites are those of the servers and nodes, in the order of their first mention.
+func (t Topology) Sites() []string {
+	var sites []string
+	for _, s := range t.Servers {
+		sites = append(sites, s.Site)
+	}
+	for _, n := range t.Nodes {
+		sites = append(sites, n.Site)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(sites, func(site string) bool {
+		before := seen[site]
+		seen[site] = true
+		return before || site == ""
+	})
+}
+
 // clientHost is the host of a region's applications, where exec and write run.
 func clientHost(region string) string { return "client-" + region }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/regentdb/regent/config"
+	"github.com/regentdb/regent/lab/fabric"
 	"github.com/regentdb/regent/lab/mysqld"
 )
 
@@ -166,5 +167,33 @@ func TestDownWithoutLabDoesNothing(t *testing.T) {
 	}
 	if _, err := Open(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrNoLab) {
 		t.Errorf("opening no lab gave %v", err)
+	}
+}
+
+func TestTrapIsForOneLife(t *testing.T) {
+	t.Parallel()
+	n := &node{}
+	n.setTrap("kill@before:open")
+	if got := []string{n.takeTrap(), n.takeTrap()}; !cmp.Equal(got, []string{"kill@before:open", ""}) {
+		t.Errorf("traps of two starts: %q", got)
+	}
+}
+
+func TestSelector(t *testing.T) {
+	t.Parallel()
+	topology, err := DefaultTopology().complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Lab{topology: topology, nodes: []*node{{spec: topology.Nodes[0]}}}
+	for name, want := range map[string]fabric.Selector{
+		"east": {Region: "east"}, "east-b": {Site: "east-b"}, "east-1": {Host: "east-1"},
+	} {
+		if got, err := l.selector(name); err != nil || got != want {
+			t.Errorf("%s selects %+v, %v", name, got, err)
+		}
+	}
+	if _, err := l.selector("east-c"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown name: %v", err)
 	}
 }

@@ -11,16 +11,20 @@ import (
 	"github.com/regentdb/regent/lab/fabric"
 )
 
-// selector finds the hosts that a name means: a region, a server or a node.
-// The error wraps ErrUnknown.
+// selector finds the hosts that a name means: a region, a server, a node or a
+// site, in this order. The error wraps ErrUnknown.
 func (l *Lab) selector(name string) (fabric.Selector, error) {
 	if slices.Contains(l.topology.Regions(), name) {
 		return fabric.Selector{Region: name}, nil
 	}
-	if _, err := l.daemon(name); err != nil {
-		return fabric.Selector{}, err
+	_, err := l.daemon(name)
+	switch {
+	case err == nil:
+		return fabric.Selector{Host: name}, nil
+	case slices.Contains(l.topology.Sites(), name):
+		return fabric.Selector{Site: name}, nil
 	}
-	return fabric.Selector{Host: name}, nil
+	return fabric.Selector{}, err
 }
 
 // daemon finds a server or node by name. The error wraps ErrUnknown.
@@ -35,16 +39,18 @@ func (l *Lab) daemon(name string) (*daemon.Daemon, error) {
 			return n.Daemon, nil
 		}
 	}
-	return nil, fmt.Errorf("lab: %q: %w: it is no region, server or node of it", name, ErrUnknown)
+	return nil, fmt.Errorf("lab: %q: %w: it is no region, site, server or node of it", name, ErrUnknown)
 }
 
 // CutRequest names a cut of the network.
 type CutRequest struct {
-	// Target is a region, a server or a node.
+	// Target is a region, a site, a server or a node.
 	Target string `json:"target"`
-	// From is the region, server or node that it is cut from; empty is
+	// From is the region, site, server or node that it is cut from; empty is
 	// everyone else.
 	From string `json:"from"`
+	// OneWay drops only what the target sends.
+	OneWay bool `json:"one_way,omitempty"`
 	// Reject answers with resets instead of silence.
 	Reject bool `json:"reject,omitempty"`
 }
@@ -54,14 +60,15 @@ func (l *Lab) cut(request CutRequest) (fabric.Cut, error) {
 	if err != nil {
 		return fabric.Cut{}, err
 	}
-	c := fabric.Cut{A: a, Reject: request.Reject}
+	c := fabric.Cut{A: a, OneWay: request.OneWay, Reject: request.Reject}
 	if request.From != "" {
 		c.B, err = l.selector(request.From)
 	}
 	return c, err
 }
 
-// Cut drops packets between the target and the others, both ways.
+// Cut drops packets between the target and the others, both ways unless the
+// request says otherwise.
 func (l *Lab) Cut(request CutRequest) error {
 	c, err := l.cut(request)
 	if err != nil {
@@ -93,21 +100,36 @@ func (l *Lab) Heal(request CutRequest) (int, error) {
 	return healed, nil
 }
 
-// LinkRequest names what happens between two regions.
+// LinkRequest names what happens between two regions, or, without B, on every
+// way of the server or node A.
 type LinkRequest struct {
 	A     string        `json:"a"`
-	B     string        `json:"b"`
+	B     string        `json:"b,omitempty"`
 	Delay time.Duration `json:"delay"` // one way.
 	Loss  float64       `json:"loss"`  // share of the packets, one way.
 }
 
-// Delay sets the one-way delay between two regions.
+// Delay sets the one-way delay between two regions, or that which one server
+// or node adds.
 func (l *Lab) Delay(request LinkRequest) error {
+	if request.B == "" {
+		if _, err := l.daemon(request.A); err != nil {
+			return err
+		}
+		return l.fabric.SetHostDelay(request.A, request.Delay)
+	}
 	return errors.Join(l.region(request.A), l.region(request.B), l.fabric.SetDelay(request.A, request.B, request.Delay))
 }
 
-// Loss sets the share of packets that vanish between two regions.
+// Loss sets the share of packets that vanish between two regions, or at one
+// server or node.
 func (l *Lab) Loss(request LinkRequest) error {
+	if request.B == "" {
+		if _, err := l.daemon(request.A); err != nil {
+			return err
+		}
+		return l.fabric.SetHostLoss(request.A, request.Loss)
+	}
 	return errors.Join(l.region(request.A), l.region(request.B), l.fabric.SetLoss(request.A, request.B, request.Loss))
 }
 
@@ -125,6 +147,17 @@ func (l *Lab) Kill(name string) error {
 		return err
 	}
 	return d.Kill()
+}
+
+// Stop asks a server or node to end, with SIGTERM, and returns when it has.
+func (l *Lab) Stop(ctx context.Context, name string) error {
+	d, err := l.daemon(name)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, serversWithin)
+	defer cancel()
+	return d.Stop(ctx)
 }
 
 // Pause stops a server or node with SIGSTOP: a host that hangs.

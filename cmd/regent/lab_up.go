@@ -102,7 +102,12 @@ func labTable(out io.Writer, status lab.Status) error {
 		return err
 	}
 	for _, c := range status.Cuts {
-		if err := printf(out, "cut: %s from %s\n", c.A, c.B); err != nil {
+		if err := printf(out, "%s\n", cutLine(c)); err != nil {
+			return err
+		}
+	}
+	for _, l := range status.Links {
+		if err := printf(out, "%s\n", linkLine(l)); err != nil {
 			return err
 		}
 	}

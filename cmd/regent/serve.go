@@ -30,8 +30,12 @@ databases go on without it.`,
 			if err != nil {
 				return err
 			}
+			trap, err := newTrap(cmd.Context(), c.env(trapVariable), logger)
+			if err != nil {
+				return err
+			}
 			service, err := app.New(cmd.Context(), node, app.Options{
-				Logger: logger, Version: thisRelease().Version, NotifySocket: c.env("NOTIFY_SOCKET"),
+				Logger: logger, Version: thisRelease().Version, NotifySocket: c.env("NOTIFY_SOCKET"), Trap: trap,
 			})
 			if err != nil {
 				return err

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 )
@@ -185,16 +188,27 @@ func (d *Daemon) signal(signal syscall.Signal, paused bool) error {
 	return nil
 }
 
-// Status is the state of the process and its id, which is 0 when down.
+// Status is the state of the process and its id, which is 0 when down. A process
+// that stopped itself is paused too.
 func (d *Daemon) Status() (State, int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.run == nil:
 		return Down, 0
-	case d.run.paused:
+	case d.run.paused, stopped(d.run.cmd.Process.Pid):
 		return Paused, d.run.cmd.Process.Pid
 	default:
 		return Running, d.run.cmd.Process.Pid
 	}
+}
+
+// stopped tells whether a process is stopped by a signal, as proc_pid_stat(5)
+// has it: the state follows the name, which stands in parentheses.
+func stopped(pid int) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return false
+	}
+	return bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" T"))
 }

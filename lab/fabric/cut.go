@@ -5,18 +5,21 @@ import (
 	"slices"
 )
 
-// Selector names hosts: one host, or all of a region. The zero Selector, where
-// allowed, stands for everyone else.
+// Selector names hosts: one host, or all of a site or a region. The zero
+// Selector, where allowed, stands for everyone else.
 type Selector struct {
 	Region string `json:"region,omitempty"`
-	Host   string `json:"host,omitempty"` // wins over Region.
+	Site   string `json:"site,omitempty"` // wins over Region.
+	Host   string `json:"host,omitempty"` // wins over both.
 }
 
-// String is the name of the host or region.
+// String is the name of the host, site or region.
 func (s Selector) String() string {
 	switch {
 	case s.Host != "":
 		return s.Host
+	case s.Site != "":
+		return s.Site
 	case s.Region != "":
 		return s.Region
 	default:
@@ -25,15 +28,19 @@ func (s Selector) String() string {
 }
 
 func (s Selector) matches(h Host) bool {
-	if s.Host != "" {
+	switch {
+	case s.Host != "":
 		return s.Host == h.Name
+	case s.Site != "":
+		return s.Site == h.Site
+	default:
+		return s.Region == h.Region
 	}
-	return s.Region == h.Region
 }
 
 // Cut is a break of the network between the hosts of A and those of B. A cut
-// of a region leaves its hosts in reach of each other; a cut of a host takes
-// it from everyone, its own region included.
+// of a region or site leaves its hosts in reach of each other; a cut of a host
+// takes it from everyone, its own region included.
 type Cut struct {
 	A      Selector `json:"a"`
 	B      Selector `json:"b"`                 // zero: everyone whom A does not name.
@@ -68,7 +75,7 @@ func (c Cut) mirror() Cut {
 
 // Cut adds a cut; the packets between the two sides are dropped from now on,
 // those in a delay included. A cut that is there already changes nothing.
-// Errors: [ErrUnknownHost], [ErrUnknownRegion], [ErrClosed].
+// Errors: [ErrUnknownHost], [ErrUnknownSite], [ErrUnknownRegion], [ErrClosed].
 func (f *Fabric) Cut(c Cut) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,10 +106,14 @@ func (f *Fabric) known(s Selector) error {
 	if slices.ContainsFunc(f.hosts, func(h *host) bool { return s.matches(h.Host) }) {
 		return nil
 	}
-	if s.Host != "" {
+	switch {
+	case s.Host != "":
 		return fmt.Errorf("%q: %w", s.Host, ErrUnknownHost)
+	case s.Site != "":
+		return fmt.Errorf("%q: %w", s.Site, ErrUnknownSite)
+	default:
+		return fmt.Errorf("%q: %w", s.Region, ErrUnknownRegion)
 	}
-	return fmt.Errorf("%q: %w", s.Region, ErrUnknownRegion)
 }
 
 // Heal takes back one cut, or all where c is nil, and returns how many there were.

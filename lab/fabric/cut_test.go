@@ -29,6 +29,7 @@ func TestCuts(t *testing.T) {
 		"host from host":       {fabric.Cut{A: e1, B: w1}, []string{"e1 w1", "w1 e1"}, []string{"e1 e2", "e1 w2"}},
 		"region from host":     {fabric.Cut{A: east, B: w1}, []string{"e1 w1", "w1 e2"}, []string{"e1 w2"}},
 		"host from its region": {fabric.Cut{A: e1, B: east}, []string{"e1 e2"}, []string{"e1 w1"}},
+		"site":                 {fabric.Cut{A: fabric.Selector{Site: "east-a"}}, []string{"e1 e2", "w1 e1"}, []string{"e2 w1", "w1 w2"}},
 	}
 	f := lab(t)
 	for name, test := range tests {

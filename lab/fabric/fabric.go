@@ -15,6 +15,8 @@ var (
 	ErrClosed = errors.New("the fabric is closed")
 	// ErrUnknownHost is returned when no host has the given name.
 	ErrUnknownHost = errors.New("no such host in the fabric")
+	// ErrUnknownSite is returned when no host lies in the given site.
+	ErrUnknownSite = errors.New("no such site in the fabric")
 	// ErrUnknownRegion is returned when no host lies in the given region.
 	ErrUnknownRegion = errors.New("no such region in the fabric")
 	// ErrDuplicateHost is returned by AddHost when the name or the address is taken.
@@ -42,6 +44,7 @@ type Fabric struct {
 	hosts  []*host
 	cuts   []Cut
 	links  map[linkKey]Link
+	ends   map[string]end // by host.
 	lines  map[linePair]*line
 	faults []error
 	closed bool
@@ -68,6 +71,7 @@ func New(log *slog.Logger, opts ...Option) (*Fabric, error) {
 		log: log, seed: 1, medium: medium, ctx: ctx, cancel: cancel,
 		pool:  newBufferPool(),
 		links: map[linkKey]Link{},
+		ends:  map[string]end{},
 		lines: map[linePair]*line{},
 	}
 	for _, opt := range opts {

@@ -31,7 +31,7 @@ func lab(t testing.TB, opts ...fabric.Option) *fabric.Fabric {
 		}
 	})
 	for _, h := range []fabric.Host{
-		{Name: "e1", Region: "east", Addr: netip.MustParseAddr("10.9.1.1")},
+		{Name: "e1", Region: "east", Site: "east-a", Addr: netip.MustParseAddr("10.9.1.1")},
 		{Name: "e2", Region: "east", Addr: netip.MustParseAddr("10.9.1.2")},
 		{Name: "w1", Region: "west", Addr: netip.MustParseAddr("10.9.2.1")},
 		{Name: "w2", Region: "west", Addr: netip.MustParseAddr("10.9.2.2")},
@@ -194,6 +194,85 @@ func TestLoss(t *testing.T) {
 	}
 	if got := lost(t, f, "e1", "w1", 20); got != 0 {
 		t.Errorf("lost %d of 20 without loss", got)
+	}
+}
+
+func TestHostDelayAndLoss(t *testing.T) {
+	f := lab(t)
+	if err := f.SetDelay("west", "east", 10*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.SetHostDelay("e1", 40*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for pair, least := range map[[2]string]time.Duration{{"e1", "e2"}: 80, {"w1", "e1"}: 100, {"e2", "w2"}: 20, {"w1", "w2"}: 0} {
+		rtt, err := f.MeasureRTT(t.Context(), pair[0], pair[1], 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rtt.Lost > 0 || rtt.Min < least*time.Millisecond || rtt.Min >= (least+20)*time.Millisecond {
+			t.Errorf("%v with a delay at e1: %+v, want about %d ms", pair, rtt, least)
+		}
+	}
+	if err := f.SetHostLoss("e1", 1); err != nil {
+		t.Fatal(err)
+	}
+	want := []fabric.Link{{A: "e1", Delay: 40 * time.Millisecond, Loss: 1}, {A: "east", B: "west", Delay: 10 * time.Millisecond}}
+	if diff := cmp.Diff(want, f.Links()); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
+	}
+	if near, far := lost(t, f, "e2", "e1", 5), lost(t, f, "e2", "w1", 5); near != 5 || far != 0 {
+		t.Errorf("lost %d of 5 to e1 and %d of 5 past it", near, far)
+	}
+	if err := errors.Join(f.SetHostDelay("e1", 0), f.SetHostLoss("e1", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got := lost(t, f, "e2", "e1", 20); got != 0 {
+		t.Errorf("lost %d of 20 afterwards", got)
+	}
+	if err := f.SetHostDelay("e9", 0); !errors.Is(err, fabric.ErrUnknownHost) {
+		t.Errorf("a delay of no host: %v", err)
+	}
+}
+
+// TestHostDelayDoesNotReorder puts a host's own line in the way of packets that wait in the regions'.
+func TestHostDelayDoesNotReorder(t *testing.T) {
+	f := lab(t)
+	inbox, err := f.ListenPacket(t.Context(), "w1", "udp4", ":9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	c, err := f.DialContext("e1")(t.Context(), "udp4", "w1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i, change := range []func() error{
+		func() error { return f.SetDelay("east", "west", 300*time.Millisecond) },
+		func() error {
+			return errors.Join(f.SetDelay("east", "west", 0), f.SetHostDelay("e1", time.Millisecond))
+		},
+		func() error { return f.SetHostDelay("e1", 0) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write([]byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+		await(t, func() bool { return f.Counters().Waiting == uint64(i+1) })
+	}
+	var got []byte
+	for range 3 {
+		var buf [1]byte
+		if _, _, err := inbox.ReadFrom(buf[:]); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, buf[0])
+	}
+	if diff := cmp.Diff([]byte{0, 1, 2}, got); diff != "" {
+		t.Errorf("order of arrival (-want +got):\n%s", diff)
 	}
 }
 

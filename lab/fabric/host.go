@@ -16,6 +16,7 @@ import (
 type Host struct {
 	Name   string     // unique in the fabric.
 	Region string     // where it lies; cuts, delays and loss go by it.
+	Site   string     // the data center within the region, empty for none; cuts go by it.
 	Addr   netip.Addr // its only address besides loopback, IPv4.
 }
 
@@ -63,6 +64,10 @@ func (f *Fabric) attach(h *host) error {
 	}
 	h.index = len(f.hosts)
 	f.hosts = append(f.hosts, h)
+	if err := f.layEnds(); err != nil {
+		f.hosts = f.hosts[:h.index]
+		return err
+	}
 	f.publish()
 	f.work.Go(func() { f.carry(h) })
 	return nil

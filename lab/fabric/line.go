@@ -18,6 +18,9 @@ const (
 	// slack is how much later than due the line wakes up, so that packets
 	// that follow each other closely share one wake-up.
 	slack = 100 * time.Microsecond
+	// handover lies between the last packet of a line and the first of the one
+	// that takes over from it: two timers that are due at once fire in any order.
+	handover = 5 * time.Millisecond
 )
 
 // parcel is a packet on its way.
@@ -45,22 +48,51 @@ type line struct {
 // lay makes the lines between two regions, one for each direction. The caller
 // holds f.mu.
 func (f *Fabric) lay(key linkKey) error {
-	for _, pair := range []linePair{{key.low, key.high}, {key.high, key.low}} {
-		if f.lines[pair] != nil {
-			continue
-		}
-		l, err := newLine(f.deliver)
-		if err != nil {
+	for _, pair := range []linePair{{from: key.low, to: key.high}, {from: key.high, to: key.low}} {
+		if _, err := f.layOne(pair); err != nil {
 			return err
 		}
-		f.lines[pair] = l
-		f.work.Go(func() {
-			if err := l.run(); err != nil {
-				f.fault(err)
-			}
-		})
 	}
 	return nil
+}
+
+// layEnds makes the lines of hosts that delay everything, to and from every
+// other host. They begin where the line of the regions has come to, so that no
+// packet overtakes. The caller holds f.mu.
+func (f *Fabric) layEnds() error {
+	for _, from := range f.hosts {
+		for _, to := range f.hosts {
+			if from == to || f.ends[from.Name].delay+f.ends[to.Name].delay == 0 {
+				continue
+			}
+			l, err := f.layOne(linePair{from.Name, to.Name, true})
+			if err != nil {
+				return err
+			}
+			if shared := f.lines[linePair{from: from.Region, to: to.Region}]; shared != nil {
+				l.follow(shared)
+			}
+		}
+	}
+	return nil
+}
+
+// layOne makes one line, unless it is there. The caller holds f.mu.
+func (f *Fabric) layOne(pair linePair) (*line, error) {
+	if l := f.lines[pair]; l != nil {
+		return l, nil
+	}
+	l, err := newLine(f.deliver)
+	if err != nil {
+		return nil, err
+	}
+	f.lines[pair] = l
+	f.work.Go(func() {
+		if err := l.run(); err != nil {
+			f.fault(err)
+		}
+	})
+	return l, nil
 }
 
 func newLine(deliver func(parcel)) (*line, error) {
@@ -84,6 +116,19 @@ func (l *line) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.busy
+}
+
+// follow delivers nothing before what another line has taken by now, give or
+// take the handover.
+func (l *line) follow(other *line) {
+	other.mu.Lock()
+	last, busy := other.last, other.busy
+	other.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if busy && last.After(l.last) {
+		l.last = last.Add(handover)
+	}
 }
 
 // waiting is how many packets are on their way.

@@ -17,8 +17,11 @@ type path struct {
 	line *line // nil where there never was a delay.
 }
 
-// linePair is an ordered pair of regions that a delay line serves.
-type linePair struct{ from, to string }
+// linePair is an ordered pair of regions, or of hosts, that a delay line serves.
+type linePair struct {
+	from, to string
+	hosts    bool
+}
 
 func (t *table) path(from, to int) *path {
 	return &t.paths[from*len(t.hosts)+to]
@@ -43,7 +46,13 @@ func (f *Fabric) publish() {
 
 func (f *Fabric) rule(from, to Host) path {
 	link := f.links[newLinkKey(from.Region, to.Region)]
-	p := path{link: link, loss: link.Loss, line: f.lines[linePair{from.Region, to.Region}]}
+	a, b := f.ends[from.Name], f.ends[to.Name]
+	link.Delay += a.delay + b.delay
+	link.Loss = 1 - (1-link.Loss)*(1-a.loss)*(1-b.loss)
+	p := path{link: link, loss: link.Loss, line: f.lines[linePair{from: from.Region, to: to.Region}]}
+	if own := f.lines[linePair{from.Name, to.Name, true}]; own != nil {
+		p.line = own
+	}
 	for _, c := range f.cuts {
 		hit := c.drops(from, to)
 		p.cut = p.cut || hit && !c.Reject

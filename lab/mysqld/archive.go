@@ -2,6 +2,7 @@ package mysqld
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,11 +22,11 @@ type archive struct {
 }
 
 // openArchive asks apt for the machine's archive and prepares apt's state
-// below root. The error wraps ErrNoServer where the machine is not a Debian.
+// below root.
 func openArchive(ctx context.Context, root string, options Options) (*archive, error) {
 	for _, tool := range []string{"apt-get", "dpkg-deb"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return nil, fmt.Errorf("mysqld: %w, and without %s none can be installed: %s", ErrNoServer, tool, nextStep)
+			return nil, fmt.Errorf("there is no %s, by which it is installed", tool)
 		}
 	}
 	uri, err := archiveURI(ctx, options)
@@ -61,14 +62,14 @@ func archiveURI(ctx context.Context, options Options) (string, error) {
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("mysqld: %w, and apt does not answer (%w): %s", ErrNoServer, err, nextStep)
+		return "", fmt.Errorf("apt does not answer: %w", err)
 	}
 	for line := range strings.Lines(answer) {
 		if uri := strings.TrimSpace(line); uri != "" && !strings.HasPrefix(uri, "cdrom:") {
 			return uri, nil
 		}
 	}
-	return "", fmt.Errorf("mysqld: %w, and apt knows no Debian archive to install one from (run `apt-get update` on a Debian): %s", ErrNoServer, nextStep)
+	return "", errors.New("apt knows no Debian archive to install it from (run `apt-get update` on a Debian)")
 }
 
 // source is the line of sources.list. Where the archive keyring is not where
@@ -114,16 +115,16 @@ func (a *archive) apt(ctx context.Context, arguments ...string) error {
 	return err
 }
 
-// download fetches the server, the client and everything that they need, and
-// answers the directory of the packages.
-func (a *archive) download(ctx context.Context, options Options) (string, error) {
+// download fetches packages and everything that they need, and answers their
+// directory.
+func (a *archive) download(ctx context.Context, options Options, packages ...string) (string, error) {
 	options.say("reading the package index of %s (%s)", suite, a.uri)
 	if err := a.apt(ctx, "update"); err != nil {
-		return "", fmt.Errorf("mysqld: %w, and the Debian archive cannot be read: %w; check the network, or %s", ErrNoServer, err, nextStep)
+		return "", fmt.Errorf("the Debian archive cannot be read: %w; check the network", err)
 	}
-	options.say("downloading mysql-server-core, mysql-client-core and their libraries (about 65 MB)")
-	if err := a.apt(ctx, "install", "--download-only", "mysql-server-core", "mysql-client-core"); err != nil {
-		return "", fmt.Errorf("mysqld: %w, and its packages cannot be downloaded: %w; check the network and the disk, or %s", ErrNoServer, err, nextStep)
+	options.say("downloading %s with their libraries", strings.Join(packages, ", "))
+	if err := a.apt(ctx, append([]string{"install", "--download-only"}, packages...)...); err != nil {
+		return "", fmt.Errorf("its packages cannot be downloaded: %w; check the network and the disk", err)
 	}
 	return a.path("cache/archives"), nil
 }

@@ -47,9 +47,9 @@ func keptPackages(directory string) ([]string, error) {
 	return packages, nil
 }
 
-// keepPackages moves the downloaded packages that the server needs to their
-// place in the cache, with their checksums.
-func keepPackages(from, to string) error {
+// keepPackages moves those downloaded packages that are wanted, by file name,
+// to their place in the cache, with their checksums.
+func keepPackages(from, to string, wanted func(name string) bool) error {
 	packages, err := filepath.Glob(filepath.Join(from, "*.deb"))
 	if err != nil {
 		return fmt.Errorf("mysqld: packages in %s: %w", from, err)
@@ -62,7 +62,7 @@ func keepPackages(from, to string) error {
 	var sums strings.Builder
 	for _, path := range packages {
 		name := filepath.Base(path)
-		if !needed(name) {
+		if !wanted(name) {
 			continue
 		}
 		sum, err := checksum(path)
@@ -80,8 +80,8 @@ func keepPackages(from, to string) error {
 	return replaceDirectory(staging, to)
 }
 
-// needed leaves out what only the packages' installation scripts and
-// mysqld_multi call for.
+// needed leaves out of the server's packages what only their installation
+// scripts and mysqld_multi call for.
 func needed(name string) bool {
 	for _, unneeded := range []string{"perl", "libperl", "debconf"} {
 		if strings.HasPrefix(name, unneeded) {

@@ -17,7 +17,7 @@ func TestKeepPackages(t *testing.T) {
 	write(t, filepath.Join(from, "libc6_2.deb"), "libc")
 	write(t, filepath.Join(from, "perl_5.deb"), "perl")
 
-	if err := keepPackages(from, to); err != nil {
+	if err := keepPackages(from, to, needed); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := keptPackages(to)

@@ -63,23 +63,28 @@ func providePackages(ctx context.Context, options Options) ([]string, error) {
 		return packages, nil
 	}
 	options.say("no MySQL on this machine: installing one below %s", options.Cache)
+	if err := fetchPackages(ctx, options, kept, needed, "mysql-server-core", "mysql-client-core"); err != nil {
+		return nil, fmt.Errorf("mysqld: %w, and none could be installed: %w; or %s", ErrNoServer, err, nextStep)
+	}
+	return keptPackages(kept)
+}
+
+// fetchPackages downloads packages and keeps those that are wanted.
+func fetchPackages(ctx context.Context, options Options, kept string, wanted func(string) bool, names ...string) error {
 	state, err := os.MkdirTemp(options.Cache, "apt-")
 	if err != nil {
-		return nil, fmt.Errorf("mysqld: state of apt: %w", err)
+		return fmt.Errorf("mysqld: state of apt: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(state) }()
 	archive, err := openArchive(ctx, state, options)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	downloaded, err := archive.download(ctx, options)
+	downloaded, err := archive.download(ctx, options, names...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := keepPackages(downloaded, kept); err != nil {
-		return nil, err
-	}
-	return keptPackages(kept)
+	return keepPackages(downloaded, kept, wanted)
 }
 
 // install builds the prefix beside its place and checks the server there

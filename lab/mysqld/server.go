@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -45,6 +46,9 @@ type Server struct {
 	in    *Installation
 	admin Account
 	extra []string
+
+	mu    sync.Mutex
+	clock fakeClock
 }
 
 // NewServer describes an instance that Spec.Create has made. Nothing runs yet.
@@ -92,7 +96,9 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) command() *exec.Cmd {
 	command := s.in.ServerCommand(s.spec.defaults(), append(s.spec.flags(), s.extra...)...)
 	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // the process outlives the request that starts it.
-	cmd.Env = append(os.Environ(), "MYSQLD_PARENT_PID="+strconv.Itoa(os.Getpid()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cmd.Env = append(append(os.Environ(), "MYSQLD_PARENT_PID="+strconv.Itoa(os.Getpid())), s.clock.environment()...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
 }

@@ -181,3 +181,36 @@ func TestCreateRefusesLongSocketPath(t *testing.T) {
 		t.Error("a socket path that the kernel would cut off was accepted")
 	}
 }
+
+func TestClockSteps(t *testing.T) {
+	t.Parallel()
+	server, _ := instance(t, false)
+	options := FromEnvironment(os.Stderr)
+	library, err := FakeClock(t.Context(), server.in, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.UseFakeClock(library); err != nil {
+		t.Fatal(err)
+	}
+	db := start(t, server)
+	off := func() time.Duration {
+		return time.Until(time.Unix(scan[int64](t, db, "SELECT UNIX_TIMESTAMP()"), 0)).Round(time.Minute)
+	}
+	for _, want := range []time.Duration{0, time.Hour, -time.Hour} {
+		if err := server.SetClock(want); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		for off() != want && ctx.Err() == nil {
+			scan[int64](t, db, "SELECT SLEEP(0.1)")
+		}
+		cancel()
+		if got := off(); got != want {
+			t.Errorf("the clock is %s off instead of %s", got, want)
+		}
+	}
+	if up := scan[int64](t, db, "SELECT SLEEP(0.1)"); up != 0 {
+		t.Errorf("a sleep was interrupted: %d", up)
+	}
+}

@@ -151,10 +151,11 @@ func (w *World) bringBack(ctx context.Context, servers ...string) error {
 func (w *World) Heal(ctx context.Context) ([]api.ReportEntry, error) {
 	var settled []api.ReportEntry
 	err := Await(ctx, 2*time.Minute, "a healthy lab", func(ctx context.Context) (bool, string) {
-		c, err := w.State(ctx)
+		agreed, err := w.Agreed(ctx)
 		if err != nil {
 			return false, err.Error()
 		}
+		c := agreed.Cluster
 		if c.State == "ok" {
 			return true, ""
 		}
@@ -253,6 +254,9 @@ func (w *World) eachNode(ctx context.Context, do func(context.Context, string) e
 	}
 	return nil
 }
+
+// Version is that of the servers.
+func (w *World) Version() string { return w.status.MySQL.Version }
 
 // Storage says where the lab's data lies.
 func (w *World) Storage() string { return w.status.Storage }

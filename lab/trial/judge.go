@@ -35,6 +35,28 @@ func (w *World) JudgeLedger(ctx context.Context, server string, attempts []workl
 	return judged("%d rows of %s contradict the ledger; the first is %s: %s (attempt %s: %s)", len(findings), server, f.Key, f.Problem, f.Attempt, f.Detail)
 }
 
+// remember keeps attempts that nobody has judged: what they wrote is no riddle to later trials.
+func (w *World) remember(attempts []workload.Attempt) { w.past = append(w.past, attempts...) }
+
+// Forget empties the table of the writers on the primary, after a contradiction that was reported: later
+// trials would find it again.
+func (w *World) Forget(ctx context.Context) error {
+	c, err := w.State(ctx)
+	if err != nil {
+		return err
+	}
+	db, err := w.DB(c.Primary)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(ctx, "DELETE FROM "+workload.Table); err != nil {
+		return fmt.Errorf("trial: forget: %w", err)
+	}
+	w.past = nil
+	return nil
+}
+
 // executed answers a server's gtid_executed.
 func (w *World) executed(ctx context.Context, server string) (gtid.Set, error) {
 	text, err := w.ask(ctx, server, "SELECT @@GLOBAL.gtid_executed")

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/lab"
 	"github.com/regentdb/regent/lab/workload"
@@ -34,6 +32,7 @@ type World struct {
 	Cluster string
 	// past are the attempts of earlier trials, as far as they were not lost in a settled split.
 	past   []workload.Attempt
+	nodes  map[string]*api.Client // each asks one node only
 	access lab.Access
 	status lab.Status
 }
@@ -60,7 +59,13 @@ func of(ctx context.Context, l *lab.Client, exe string) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &World{Lab: l, API: client, Exe: exe, Cluster: status.Cluster, access: access, status: status}, nil
+	w := &World{Lab: l, API: client, Exe: exe, Cluster: status.Cluster, nodes: map[string]*api.Client{}, access: access, status: status}
+	for _, n := range status.Nodes {
+		if w.nodes[n.ID], err = api.NewClient(api.ClientConfig{URLs: []string{n.API}, Token: access.Token}); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
 // Up makes a lab and answers its world.
@@ -74,10 +79,8 @@ func Up(ctx context.Context, options lab.Options) (*World, error) {
 
 // Node answers a client that asks one node only.
 func (w *World) Node(id string) (*api.Client, error) {
-	for _, n := range w.status.Nodes {
-		if n.ID == id {
-			return api.NewClient(api.ClientConfig{URLs: []string{n.API}, Token: w.access.Token})
-		}
+	if client, ok := w.nodes[id]; ok {
+		return client, nil
 	}
 	return nil, fmt.Errorf("trial: node %s: %w", id, lab.ErrUnknown)
 }
@@ -174,21 +177,7 @@ func (w *World) Do(ctx context.Context, change api.Change) error {
 
 // DB opens a server through its socket, as the lab's administrator. The caller closes it.
 func (w *World) DB(server string) (*sql.DB, error) {
-	for _, s := range w.status.Servers {
-		if s.Name != server {
-			continue
-		}
-		cfg := mysql.NewConfig()
-		cfg.User, cfg.Passwd = w.status.MySQL.AdminUser, w.status.MySQL.AdminPassword
-		cfg.Net, cfg.Addr = "unix", s.Socket
-		cfg.Timeout, cfg.ReadTimeout, cfg.ParseTime = 2*time.Second, 30*time.Second, true
-		connector, err := mysql.NewConnector(cfg)
-		if err != nil {
-			return nil, fmt.Errorf("trial: %s: %w", server, err)
-		}
-		return sql.OpenDB(connector), nil
-	}
-	return nil, fmt.Errorf("trial: server %s: %w", server, lab.ErrUnknown)
+	return w.open(server, w.status.MySQL.AdminUser, w.status.MySQL.AdminPassword)
 }
 
 // ask runs a query that answers one row of texts.

@@ -56,13 +56,15 @@ func (w *World) StartWriters(ctx context.Context, ledger string, options lab.Wri
 	return ws, nil
 }
 
-// Stop ends the writers and answers every attempt; no writers have made none.
+// Stop ends the writers and answers every attempt; no writers have made none. It may be asked twice.
 func (ws *Writers) Stop() ([]workload.Attempt, error) {
 	if ws == nil {
 		return nil, nil
 	}
 	ws.stop()
-	if err := <-ws.done; err != nil {
+	err := <-ws.done
+	ws.done <- err
+	if err != nil {
 		return nil, err
 	}
 	return workload.ReadLedger(ws.Ledger)
