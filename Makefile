@@ -103,7 +103,7 @@ lab: build ## a lab that stays up: two regions, five servers, three nodes
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, and a proof that breaking a layer fails it
-	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --allow-parallel-runners ./...
 	@if grep -rnE --include='*.go' --exclude='*_test.go' '^\s*go (func\b|[[:alnum:]_.]+\()' $(PURE); then \
 		echo 'a pure package starts a goroutine: its caller does that' >&2; exit 1; fi
 	GOLANGCI=$(GOLANGCI) scripts/lint-selftest.sh
