@@ -71,15 +71,23 @@ func (d *decider) groups() []AckGroup {
 	return []AckGroup{{Writer: d.s.Primary, Ackers: d.s.Ackers, Wait: d.s.WaitCount}}
 }
 
-// asyncEvidence finds proof that the primary's process is dead, and bounds the loss. Without
-// acknowledgements to revoke nothing weaker will do.
+// asyncEvidence finds proof that the primary's process is dead, or sees that its lease can be had lapse, and
+// bounds the loss. Without acknowledgements to revoke nothing weaker will do.
 func (d *decider) asyncEvidence(r *Recovery, diag topology.Diagnosis) bool {
 	e, why := d.processDead(d.s.Primary)
-	if e == nil {
+	obstacle := d.lapsable(r.Verdicts, "")
+	switch {
+	case e != nil:
+		r.Evidence = append(r.Evidence, *e)
+	case obstacle == "":
+		r.Lapsing = true
+	default:
+		if d.guardWanted() {
+			why += "; its lease proves nothing: " + obstacle
+		}
 		d.hold("hold", r.Verdicts, []string{"evidence that " + d.s.Primary + " writes no more"}, "%s; no proof that it is dead: %s", brief(diag), why)
 		return false
 	}
-	r.Evidence = append(r.Evidence, *e)
 	r.Loss = d.estimateLoss()
 	if r.Loss < 0 || r.Loss > d.in.Spec.Policy.MaxLostTransactions {
 		d.hold("hold", r.Verdicts, []string{"an operator's consent to the loss"}, "%s; the possible loss of %s is above max_lost_transactions (%d)",

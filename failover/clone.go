@@ -24,7 +24,15 @@ func clone(s State) State {
 		r.Steps = slices.Clone(r.Steps)
 		r.Evidence = slices.Clone(r.Evidence)
 		r.Groups = slices.Clone(r.Groups)
+		if r.Lapse != nil {
+			w := *r.Lapse
+			r.Lapse = &w
+		}
 		s.Recovery = &r
+	}
+	if s.Guard != nil {
+		g := *s.Guard
+		s.Guard = &g
 	}
 	s.Divergences = slices.Clone(s.Divergences)
 	for i := range s.Divergences {

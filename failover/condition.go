@@ -90,6 +90,9 @@ func problems(spec *policy.ClusterSpec, s *State, view *topology.View) []string 
 	if spec.Policy.Durability == policy.DurabilitySemiSync && s.Unproven != "" {
 		out = append(out, "acknowledged writes are not proven: "+s.Unproven)
 	}
+	if problem := guardProblem(spec, s); problem != "" {
+		out = append(out, problem)
+	}
 	for _, d := range s.Divergences {
 		if d.State != DivergenceSettled {
 			out = append(out, fmt.Sprintf("report %s is %s", d.ID, d.State))

@@ -21,7 +21,8 @@ func (d *decider) plan() {
 	ranked := policy.Rank(q, func(name string) bool { return c.holders[name].Contains(c.union) })
 	ranked = slices.DeleteFunc(ranked, func(name string) bool {
 		step := r.step(ActRevoke, name)
-		return step == nil || step.State != StepDone || (r.Ordered != "" && name != r.Ordered)
+		claimed := r.Lapse == nil || r.heldOn(name) != nil
+		return step == nil || step.State != StepDone || (r.Ordered != "" && name != r.Ordered) || !claimed
 	})
 	if len(ranked) == 0 && d.pending(ActRevoke) && d.in.Now.Sub(r.StageAt) <= shortDeadline {
 		return
@@ -113,28 +114,40 @@ func (d *decider) addEvidence() {
 		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "super_read_only=ON returned and both variables were read back"})
 	}
 	for _, g := range r.Groups {
-		if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) == nil {
-			r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
-		}
-		if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
-			continue
-		}
-		var stopped []string
-		for _, name := range g.Ackers {
-			if ok, _ := d.counted(name); ok {
-				stopped = append(stopped, name)
-			}
-		}
-		r.Evidence = append(r.Evidence, Evidence{
-			Server: g.Writer, Kind: EvidenceAcksRevoked, By: d.in.Node, At: d.in.Now,
-			Detail: fmt.Sprintf("receivers of %s read back as stopped; %d of its %d ackers are left, fewer than the %d a commit waits for",
-				strings.Join(stopped, ", "), len(g.Ackers)-len(stopped), len(g.Ackers), g.Wait),
-		})
+		d.addGroupEvidence(g)
 	}
-	if e, _ := d.processDead(r.Old); e != nil && d.semiSync() {
+	if e, _ := d.processDead(r.Old); e != nil && (d.semiSync() || r.Lapsing) {
+		r.Evidence = append(r.Evidence, *e)
+	}
+	if r.Lapse != nil {
+		r.Evidence = append(r.Evidence, d.lapseEvidence())
+	}
+	if e, _ := d.cutLapsed(); e != nil && r.Kind == KindOverride && !d.named() {
 		r.Evidence = append(r.Evidence, *e)
 	}
 	if o := d.s.Override; o != nil && r.Kind == KindOverride {
 		r.Evidence = append(r.Evidence, Evidence{Server: r.Old, Kind: EvidenceOperator, By: o.By, At: o.At, Detail: "accepts divergence: " + o.Reason})
 	}
+}
+
+// addGroupEvidence records why one earlier writer can acknowledge no more.
+func (d *decider) addGroupEvidence(g AckGroup) {
+	r := d.s.Recovery
+	if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) == nil {
+		r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
+	}
+	if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
+		return
+	}
+	var stopped []string
+	for _, name := range g.Ackers {
+		if ok, _ := d.counted(name); ok {
+			stopped = append(stopped, name)
+		}
+	}
+	r.Evidence = append(r.Evidence, Evidence{
+		Server: g.Writer, Kind: EvidenceAcksRevoked, By: d.in.Node, At: d.in.Now,
+		Detail: fmt.Sprintf("receivers of %s read back as stopped; %d of its %d ackers are left, fewer than the %d a commit waits for",
+			strings.Join(stopped, ", "), len(g.Ackers)-len(stopped), len(g.Ackers), g.Wait),
+	})
 }
