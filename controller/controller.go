@@ -10,7 +10,8 @@ import (
 
 // Controller decides for every declared cluster while its node leads.
 type Controller struct {
-	cfg Config
+	cfg   Config
+	clock clock
 
 	mu    sync.Mutex // leaf-level
 	loops map[string]*loop

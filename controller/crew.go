@@ -225,10 +225,7 @@ func (c *Controller) do(ctx context.Context, a failover.Action) failover.Result 
 		actor = c.cfg.Reports
 	}
 	r := actor.Do(ctx, a)
-	r.Action, r.By = a, c.cfg.Node
-	if r.At.IsZero() {
-		r.At = time.Now().UTC()
-	}
+	r.Action, r.By, r.At = a, c.cfg.Node, c.clock.now()
 	return r
 }
 

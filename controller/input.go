@@ -10,7 +10,7 @@ import (
 
 // input is everything a decision about the cluster may look at.
 func (c *Controller) input(s *fsm.State, cluster *fsm.Cluster, term uint64, results []failover.Result) failover.Input {
-	now := time.Now().UTC()
+	now := c.clock.lead(term)
 	spec := cluster.Spec
 	return failover.Input{
 		Now:     now,
