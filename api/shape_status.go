@@ -38,6 +38,7 @@ func clusterStatus(c *fsm.Cluster, view *topology.View, now time.Time) ClusterSt
 	s := ClusterStatus{
 		Cluster: c.Spec.Name, State: string(word), Reason: reason, Primary: c.State.Primary, Epoch: c.State.Epoch,
 		HomeRegion: c.Spec.HomeRegion, Mode: c.Spec.Mode, Hold: c.State.Hold, Paused: c.State.Paused,
+		Guard: guardStatus(c, view),
 	}
 	if c.State.CooldownUntil.After(now) {
 		s.CooldownUntil = optional(c.State.CooldownUntil)

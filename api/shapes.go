@@ -40,6 +40,8 @@ type ClusterStatus struct {
 	Paused     *failover.Pause `json:"paused,omitempty"`
 	// CooldownUntil is set while no automatic recovery may follow the last one.
 	CooldownUntil *time.Time `json:"cooldown_until,omitempty"`
+	// Guard is absent for a cluster whose policy wants none.
+	Guard *GuardStatus `json:"guard,omitempty"`
 }
 
 // Topology is the answer of GET /v1/clusters/{cluster}: every declared server, whichever side of a
@@ -74,6 +76,8 @@ type ServerStatus struct {
 	Quarantine string `json:"quarantine"`
 	// Sights is how each node fares with the server.
 	Sights []Sight `json:"sights"`
+	// Lease is the guard row of the server, absent when it has none or cannot be asked.
+	Lease *LeaseStatus `json:"lease,omitempty"`
 }
 
 // Sight is how one node fares with one server.
