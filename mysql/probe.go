@@ -27,7 +27,7 @@ func (p *Prober) Observe(ctx context.Context) (*topology.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	got, err := l.run(ctx, factsBatch(p.server.options))
+	got, err := l.run(ctx, stateBatch(p.server.options))
 	if err != nil {
 		if l.broken {
 			p.drop(l)
