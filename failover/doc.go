@@ -6,7 +6,8 @@
 // the state, so that a new leader goes on where the old one stopped.
 //
 // Invariants, by the names of the safety model:
-//   - I1: a server is opened only with evidence for every earlier writer of the cluster;
+//   - I1: a server is opened only with evidence for every earlier writer of the cluster
+//     (under async durability a lease of its guard that has lapsed, with every claim unbroken, is one);
 //   - I2: candidates are filtered by region before they are ranked, and unknown is ineligible;
 //   - I3: a refusal comes before any server is touched; stopped receivers carry their undo;
 //   - I4: under semi_sync the evidence is the promotion rule |A \ T| < W and the new primary first
