@@ -127,7 +127,7 @@ func guardRisks(spec *policy.ClusterSpec) []string {
 	if !p.Guard.Enabled {
 		return nil
 	}
-	within := time.Duration(p.Guard.TTL) + policy.GuardEvent
+	within := time.Duration(p.Guard.TTL) + policy.GuardEvent + policy.GuardPatience
 	risks := []string{fmt.Sprintf("cluster %s: guard.enabled is the one policy that stops a primary when no controller is alive: "+
 		"it goes read-only within %s once nobody renews its lease; without the guard it would keep serving", spec.Name, within)}
 	if p.OnIsolation == policy.IsolationFence {

@@ -92,7 +92,7 @@ func TestGuardIsAnnounced(t *testing.T) {
 	})
 	offer := into[api.Offer](t, call(t, newServer(t, w).Handler(), apitest.Admin, "POST", "/v1/specs", body), http.StatusOK)
 	risks := strings.Join(specsPreview(t, offer).Risks, "\n")
-	for _, want := range []string{"the one policy that stops a primary when no controller is alive", "read-only within 6s", "on_isolation is fence", "accept_pause_risk is true"} {
+	for _, want := range []string{"the one policy that stops a primary when no controller is alive", "read-only within 7.5s", "on_isolation is fence", "accept_pause_risk is true"} {
 		if !strings.Contains(risks, want) {
 			t.Errorf("the risks do not say %q:\n%s", want, risks)
 		}

@@ -10,29 +10,36 @@ import (
 	"github.com/regentdb/regent/topology"
 )
 
-// A lease that an action begins ends a TTL after the server's clock was read, and leadership is
-// verified between that reading and the writing. So however late the statement arrives, the lease is
-// none that outlasts the TTL after a moment at which this node led.
+// A lease that an action begins lasts a TTL from the beginning of the action, by the server's clock: that
+// is read first, and what has passed since the beginning is taken off. Leadership is verified between the
+// reading and the writing. So a claim of a later leader is committed after the beginning, and one of this
+// leader as well, since the same loop that begins actions decides about claims. However late the statement
+// arrives, the lease is none that outlasts the wait of whoever cites it.
 
 // lease is the row that an order asks for.
 func lease(o *failover.LeaseOrder) topology.Lease {
 	return topology.Lease{Epoch: o.Epoch, SetVersion: o.SetVersion, Candidates: o.Candidates, Serve: o.Serve, TTL: o.TTL}
 }
 
-// until is when a lease that begins now has to end, zero for one that goes on.
-func (e *Executor) until(ctx context.Context, s Session, o *failover.LeaseOrder) (time.Time, error) {
-	if !o.Fresh {
+// until is when a lease that an action begins has to end, zero for one that goes on. A lease of which half
+// would be over is not begun.
+func (e *Executor) until(ctx context.Context, s Session, a *failover.Action, left func() time.Duration) (time.Time, error) {
+	if !a.Lease.Fresh {
 		return time.Time{}, nil
 	}
 	clock, err := s.Clock(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
+	passed := a.Deadline - left()
+	if passed > a.Lease.TTL/2 {
+		return time.Time{}, fmt.Errorf("%w: %s have passed since the action began, too much of a lease of %s", ErrUnmet, passed, a.Lease.TTL)
+	}
 	term, _ := e.config.Leadership.Term()
 	if err := e.verify(ctx, term, time.Now()); err != nil {
 		return time.Time{}, err
 	}
-	return clock.Add(o.TTL), nil
+	return clock.Add(a.Lease.TTL - passed), nil
 }
 
 // carries tells whether a server shows the row of an order.
@@ -59,15 +66,21 @@ func (e *Executor) arm(a failover.Action, left func() time.Duration) (step, erro
 		if err != nil || guards(facts, a.Lease) {
 			return facts, err
 		}
-		until, err := e.until(ctx, s, a.Lease)
-		if err != nil {
-			return facts, err
-		}
-		if facts, err = s.Arm(ctx, lease(a.Lease), until); err != nil {
-			return facts, err
-		}
-		return awaitTick(ctx, s, facts, a.Lease, left)
+		return e.armOpen(ctx, s, &a, left)
 	}, nil
+}
+
+// armOpen arms an open server and waits for a tick.
+func (e *Executor) armOpen(ctx context.Context, s Session, a *failover.Action, left func() time.Duration) (*topology.Facts, error) {
+	until, err := e.until(ctx, s, a, left)
+	if err != nil {
+		return s.Facts(), err
+	}
+	facts, err := s.Arm(ctx, lease(a.Lease), until)
+	if err != nil {
+		return facts, err
+	}
+	return awaitTick(ctx, s, facts, a.Lease, left)
 }
 
 // awaitTick waits until the guard is in force. Its event runs once a second.
@@ -107,7 +120,10 @@ func (e *Executor) openGuarded(a failover.Action, left func() time.Duration) ste
 			return facts, err
 		case facts.Writable() && facts.Executed.Contains(a.Target):
 			// An earlier attempt opened it. What its guard lacks is put right without closing it.
-			return e.armOpen(ctx, s, facts, a.Lease, left)
+			if guards(facts, a.Lease) {
+				return facts, nil
+			}
+			return e.armOpen(ctx, s, &a, left)
 		}
 		facts, err = e.armClosed(ctx, s, &a, left)
 		if err == nil {
@@ -120,34 +136,17 @@ func (e *Executor) openGuarded(a failover.Action, left func() time.Duration) ste
 	}
 }
 
-func (e *Executor) armOpen(ctx context.Context, s Session, facts *topology.Facts, o *failover.LeaseOrder, left func() time.Duration) (*topology.Facts, error) {
-	if guards(facts, o) {
-		return facts, nil
-	}
-	until, err := e.until(ctx, s, o)
-	if err != nil {
-		return facts, err
-	}
-	if facts, err = s.Arm(ctx, lease(o), until); err != nil {
-		return facts, err
-	}
-	return awaitTick(ctx, s, facts, o, left)
-}
-
-// armClosed arms a server as soon as it may open, and waits for a tick. While it may not, the time that
-// the lease would last is read again only now and then, since each reading needs a verification.
+// armClosed arms a server as soon as it may open, while at least half of its lease is to come, and waits
+// for a tick.
 func (e *Executor) armClosed(ctx context.Context, s Session, a *failover.Action, left func() time.Duration) (*topology.Facts, error) {
+	until, err := e.until(ctx, s, a, left)
+	if err != nil {
+		return s.Facts(), err
+	}
 	var facts *topology.Facts
-	var until time.Time
-	usable := left() + a.Lease.TTL // more than is left: none was read yet
-	err := poll(ctx, left(), func() (bool, error) {
+	passed := a.Deadline - left()
+	err = poll(ctx, min(left(), a.Lease.TTL/2-passed), func() (bool, error) {
 		var err error
-		if left() < usable-a.Lease.TTL/4 {
-			usable = left()
-			if until, err = e.until(ctx, s, a.Lease); err != nil {
-				return true, err
-			}
-		}
 		facts, err = s.ArmClosed(ctx, lease(a.Lease), until, a.Target, a.WaitCount)
 		return err == nil || !s.Alive(), err
 	})

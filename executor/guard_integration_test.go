@@ -11,7 +11,7 @@ import (
 )
 
 func TestGuardOnRealServers(t *testing.T) {
-	w := newWorld(t, 3, 0)
+	w := newWorld(t, 0)
 	w.adopt(t, "db2", "db3")
 	first := failover.LeaseOrder{Epoch: 1, SetVersion: 1, Candidates: []string{"db2", "db3"}, Serve: true, TTL: 5 * time.Second, Fresh: true}
 	f := w.must(t, failover.Action{Kind: failover.ActArm, Server: "db1", Lease: &first})

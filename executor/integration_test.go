@@ -85,7 +85,7 @@ func (w *world) failOver(t *testing.T, lease *failover.LeaseOrder) {
 func TestFailoverChain(t *testing.T) {
 	for name, oneWay := range map[string]time.Duration{"near": 0, "60 ms away": 30 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, 3, oneWay)
+			w := newWorld(t, oneWay)
 			w.adopt(t, "db2", "db3")
 			if err := w.processes["db1"].Kill(); err != nil {
 				t.Fatal(err)
@@ -105,7 +105,7 @@ func TestFailoverChain(t *testing.T) {
 }
 
 func TestCatchUpFromDonorOnRealServers(t *testing.T) {
-	w := newWorld(t, 3, 0)
+	w := newWorld(t, 0)
 	w.adopt(t, "db3")
 	w.must(t, failover.Action{Kind: failover.ActRevoke, Server: "db2"})
 	w.write(t, "db1", "INSERT INTO app.t (v) VALUES (2)", "INSERT INTO app.t (v) VALUES (3)")
@@ -131,7 +131,7 @@ func TestCatchUpFromDonorOnRealServers(t *testing.T) {
 }
 
 func TestReturnedPrimaryIsQuarantinedAndCloned(t *testing.T) {
-	w := newWorld(t, 3, 0)
+	w := newWorld(t, 0)
 	w.adopt(t, "db2", "db3")
 	// The primary hangs with a commit that no acker has, and is replaced meanwhile.
 	for _, name := range []string{"db2", "db3"} {

@@ -302,8 +302,8 @@ func (d *decider) lapseEvidence() Evidence {
 	}
 	return Evidence{
 		Server: r.Lapse.Writer, Kind: EvidenceLeaseLapsed, By: d.in.Node, At: d.in.Now,
-		Detail: fmt.Sprintf("nothing was permitted for %s: ttl %s at most, margin %s, event period %s; claimed without a break: %s; a pause of its host may have outlasted that",
-			d.lapseWait(), g.MaxTTL, policy.GuardMargin(g.MaxTTL), policy.GuardEvent, strings.Join(claims, ", ")),
+		Detail: fmt.Sprintf("nothing was permitted for %s: ttl %s at most, margin %s, event period %s and its patience %s; claimed without a break: %s; a pause of its host may have outlasted that",
+			d.lapseWait(), g.MaxTTL, policy.GuardMargin(g.MaxTTL), policy.GuardEvent, policy.GuardPatience, strings.Join(claims, ", ")),
 		Answer: short(strings.Join(answers, "; ")),
 	}
 }

@@ -34,14 +34,15 @@
 //
 //	R + TTL < W + MaxTTL
 //
-// where MaxTTL is the largest TTL that was armed in the epoch. The event runs once per period and looks at the
-// expiry before it does anything else. If between R and the end of the wait the server's clock lost no more than
-// the margin against the clock of the leader, then at
+// where MaxTTL is the largest TTL that was armed in the epoch. A lease that begins when a server is armed is no
+// exception: it lasts a TTL from the beginning of the action, which is before any later claim (package executor).
+// The event runs once per period, looks at the expiry before it does anything else, and has ended every write a
+// bounded time after that. If between R and the end of the wait the server's clock lost no more than the margin
+// against the clock of the leader, then at
 //
-//	W + MaxTTL + margin + period    (policy.LapseWait)
+//	W + MaxTTL + margin + the event's period + what its fence takes    (policy.LapseWait)
 //
-// the event has run after the expiry, and has made the server read-only. That is when the leader may cite the
-// lease. It compares no two clocks: it waits on its own monotonic one. What can break the condition is a
+// no write is acknowledged any more. That is when the leader may cite the lease. It compares no two clocks: it waits on its own monotonic one. What can break the condition is a
 // clock that is set back and a host that is paused. Each renewal compares what passed on the server's clock
 // with what passed on the node's monotonic clock, and a difference over half of the margin is written into the
 // row as a fault, which every probe shows: nobody may cite such a lease until it is armed anew. It is renewed

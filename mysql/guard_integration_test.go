@@ -433,7 +433,7 @@ func TestGuardedOpening(t *testing.T) {
 		t.Errorf("opened with another row: %v", err)
 	}
 	// Nobody goes on: the guard closes by itself what was left half open.
-	f = fenced(t, s)
+	fenced(t, s)
 	if f, err = s.OpenGuarded(t.Context(), leaseOf(4, 1), target, 0); !errors.Is(err, ErrCondition) || !f.ReadOnly() {
 		t.Errorf("opened on a lease that has expired: %v", err)
 	}

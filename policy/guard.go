@@ -17,6 +17,9 @@ type Guard struct {
 const (
 	// GuardEvent is the period of the event in the server, the shortest that MySQL offers.
 	GuardEvent = time.Second
+	// GuardPatience is how long the event may take to end writes once it finds the lease expired: a
+	// statement in its way has a second, and what follows was measured to end within 1.2 s (docs/adr/0006).
+	GuardPatience = 1500 * time.Millisecond
 	// MinGuardTTL is the shortest TTL that leaves room for one renewal that fails.
 	MinGuardTTL = 3 * time.Second
 	// MaxGuardTTL bounds how long a failover may have to wait.
@@ -35,8 +38,10 @@ func RenewEvery(ttl time.Duration) time.Duration { return ttl / renewalsPerTTL }
 func GuardMargin(ttl time.Duration) time.Duration { return max(minGuardMargin, ttl/10) }
 
 // LapseWait is how long after the last permission to renew a lease of at most ttl has lapsed and the
-// event of its server has run: on any clock whose error is within the margin.
-func LapseWait(ttl time.Duration) time.Duration { return ttl + GuardMargin(ttl) + GuardEvent }
+// event of its server has ended all writes: on any clock whose error is within the margin.
+func LapseWait(ttl time.Duration) time.Duration {
+	return ttl + GuardMargin(ttl) + GuardEvent + GuardPatience
+}
 
 // CheckGuard says what is wrong with a guard on nodes that probe every server once per probe, or "".
 //

@@ -53,7 +53,7 @@ func TestGuardTimes(t *testing.T) {
 		if margin < 500*time.Millisecond || margin < ttl/10 {
 			t.Errorf("ttl %s: margin %s", ttl, margin)
 		}
-		if wait < ttl+margin+time.Second {
+		if wait < ttl+margin+2200*time.Millisecond {
 			t.Errorf("ttl %s: the wait is %s", ttl, wait)
 		}
 		if 2*renew+margin+policy.GuardEvent > ttl {

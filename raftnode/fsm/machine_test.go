@@ -14,6 +14,7 @@ import (
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
 )
 
 const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
