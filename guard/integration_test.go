@@ -131,7 +131,9 @@ func TestRenewerOnRealServers(t *testing.T) {
 	go func() { done <- r.Run(ctx) }()
 	defer func() {
 		cancel()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}()
 
 	arm := func(set uint64) {
