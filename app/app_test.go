@@ -203,7 +203,7 @@ func TestGroupOfNodesWithoutServers(t *testing.T) {
 	t.Run("the leader judges renewals of leases", func(t *testing.T) {
 		row := topology.Lease{UUID: uuidA, Epoch: 1, SetVersion: 1}
 		for i, a := range g.apps {
-			p := &permits{log: a.log, peers: a.peers, self: a.cfg.Node.ID}
+			p := newPermits(a.log, a.peers, a.cfg.Node.ID)
 			for cluster, want := range map[string]string{"orders": "no guard is agreed", "invoices": "not declared"} {
 				if err := p.ask(t.Context(), cluster, row); !errors.Is(err, guard.ErrRefused) || !strings.Contains(err.Error(), want) {
 					t.Errorf("n%d, %s: %v", i+1, cluster, err)

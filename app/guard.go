@@ -22,9 +22,17 @@ type permission struct {
 
 // permits are the permissions to renew leases: asked for here, or given where this node leads.
 type permits struct {
-	log   *agreement
-	peers *peers
-	self  string
+	log    *agreement
+	peers  *peers
+	quorum *quorum
+	self   string
+}
+
+// permitVerify bounds one question to the quorum about permissions.
+const permitVerify = time.Second
+
+func newPermits(log *agreement, peers *peers, self string) *permits {
+	return &permits{log: log, peers: peers, quorum: newQuorum(log.VerifyLeader, permitVerify), self: self}
 }
 
 // errNoLeader means that this node knows of no leader that it could ask.
@@ -55,7 +63,7 @@ func (p *permits) grant(ctx context.Context, r permission) error {
 	if !before.Leads {
 		return errNoLeader
 	}
-	if err := p.log.VerifyLeader(ctx); err != nil {
+	if err := p.quorum.verify(ctx); err != nil {
 		return err
 	}
 	cluster, declared := p.log.State().Clusters[r.Cluster]

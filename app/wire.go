@@ -67,7 +67,7 @@ func (a *App) wireService(moved *bell, encryption *tls.Config) {
 		log: a.log, changed: moved.listen(), observer: a.observer, peers: a.peers, self: self, logger: a.logger,
 		nodes: map[string]observer.Node{},
 	}
-	permits := &permits{log: a.log, peers: a.peers, self: self.ID}
+	permits := newPermits(a.log, a.peers, self.ID)
 	agreed := &leases{log: a.log, self: self}
 	a.guard = guard.New(guard.Config{
 		Targets: agreed.targets, Changed: moved.listen(), Connect: a.accounts.guarded, Permit: permits.ask, Logger: a.logger,

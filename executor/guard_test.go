@@ -51,7 +51,11 @@ func TestGuardIsArmedFromAClockReadBeforeTheVerification(t *testing.T) {
 
 func TestLeaseBeginsWithTheAction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for waited, want := range map[time.Duration]string{time.Second: "arm epoch=3 set=7 [db2 db3] 4s", 3 * time.Second: "clock"} {
+		for _, c := range []struct {
+			waited time.Duration
+			want   string
+		}{{time.Second, "arm epoch=3 set=7 [db2 db3] 4s"}, {3 * time.Second, "clock"}} {
+			waited, want := c.waited, c.want
 			b := newBench(t, primary())
 			s := b.seat(lane{"orders", "db1"})
 			s.token <- struct{}{}

@@ -66,6 +66,8 @@ const (
 	// restPace is the time between two looks at a primary without a guard, and at one that does not
 	// answer.
 	restPace = time.Second
+	// leastPace is the least time between two looks, whatever the row says.
+	leastPace = 100 * time.Millisecond
 	// readLimit bounds the reading of a row.
 	readLimit = time.Second
 )

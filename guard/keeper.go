@@ -66,7 +66,7 @@ func (k *keeper) round(ctx context.Context) (time.Duration, error) {
 		k.last = now
 		return restPace, nil
 	}
-	pace := policy.RenewEvery(row.TTL)
+	pace := max(policy.RenewEvery(row.TTL), leastPace)
 	err = k.judgeClock(ctx, row, now)
 	if k.due(row) {
 		err = errors.Join(err, k.renew(ctx, row, now.clock.Add(row.TTL)))

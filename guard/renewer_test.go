@@ -37,7 +37,7 @@ func TestLeaseIsRenewedByPermissionOfTheLeader(t *testing.T) {
 				t.Fatalf("after %s the lease lasts %s more", time.Since(w.began), left)
 			}
 		}
-		if n := len(w.renewed); n < 59 || n > 62 {
+		if n := len(w.renewals()); n < 59 || n > 62 {
 			t.Errorf("%d renewals in a minute", n)
 		}
 	})
@@ -48,9 +48,10 @@ func TestLeaseLastsATTLFromTheReadingHoweverLateTheAnswers(t *testing.T) {
 		w.set(func() { w.way = 300 * time.Millisecond })
 		pass(10 * time.Second)
 		// Read at 300 ms of a round, the answer is there at 600 ms, and the renewal arrives at 900 ms.
-		last := w.renewed[len(w.renewed)-1]
-		if want := w.began.Add(last - 600*time.Millisecond + ttl); !w.expires.Equal(want) {
-			t.Errorf("the lease ends %s after it may", w.expires.Sub(want))
+		last := w.renewals()[len(w.renewals())-1]
+		ends := time.Since(w.began) + w.left()
+		if want := last - 600*time.Millisecond + ttl; ends != want {
+			t.Errorf("the lease ends %s after it may", ends-want)
 		}
 	})
 }
@@ -63,8 +64,8 @@ func TestRefusalOfTheLeaderIsFinal(t *testing.T) {
 		if left := w.left(); left >= 0 {
 			t.Errorf("the lease was renewed against the leader's word: %s left", left)
 		}
-		if len(w.asked) < 4 {
-			t.Errorf("asked %d times: a refusal must not be the end", len(w.asked))
+		if w.asks() < 4 {
+			t.Errorf("asked %d times: a refusal must not be the end", w.asks())
 		}
 	})
 }
@@ -102,7 +103,7 @@ func TestFailsafeNeedsEveryCandidate(t *testing.T) {
 			}, func(t *testing.T, w *world) {
 				pass(3 * ttl)
 				if left := w.left(); (left > 0) != c.left {
-					t.Errorf("%s left, renewals at %v", left, w.renewed)
+					t.Errorf("%s left, renewals at %v", left, w.renewals())
 				}
 			})
 		})
@@ -138,7 +139,7 @@ func TestFailsafeConnectsAgainToACandidateThatComesBack(t *testing.T) {
 		if left := w.left(); left <= 0 {
 			t.Errorf("the lease ran out %s ago", -left)
 		}
-		if w.closed["db2"] == 0 {
+		if w.closes("db2") == 0 {
 			t.Error("the connection that did not answer was kept")
 		}
 	})
@@ -155,8 +156,8 @@ func TestNodesElsewhereRenewOnlyWhenNobodyElseDoes(t *testing.T) {
 			w.set(func() { w.expires = w.clock().Add(ttl) })
 			pass(policy.RenewEvery(ttl))
 		}
-		if len(w.renewed) != 0 || len(w.asked) != 0 {
-			t.Errorf("renewed at %v while another node does", w.renewed)
+		if len(w.renewals()) != 0 || w.asks() != 0 {
+			t.Errorf("renewed at %v while another node does", w.renewals())
 		}
 		pass(10 * ttl)
 		if left := w.left(); left <= 0 {
@@ -182,18 +183,18 @@ func TestStepsOfTheServersClockAreMarked(t *testing.T) {
 			bubble(t, func() *world { return newWorld("db2") }, func(t *testing.T, w *world) {
 				pass(10*time.Second + 100*time.Millisecond)
 				w.set(func() { w.offset += c.step })
-				renewals := len(w.renewed)
+				renewals := len(w.renewals())
 				pass(3 * policy.RenewEvery(ttl))
-				if w.row.Fault != c.fault {
-					t.Errorf("fault %q", w.row.Fault)
+				if w.fault() != c.fault {
+					t.Errorf("fault %q", w.fault())
 				}
-				if len(w.renewed) < renewals+2 {
+				if len(w.renewals()) < renewals+2 {
 					t.Error("a primary whose clock made a step is not renewed any more")
 				}
 				w.set(func() { w.row.Fault = "" }) // armed anew
 				pass(3 * policy.RenewEvery(ttl))
-				if w.row.Fault != "" {
-					t.Errorf("one step was found twice: %q", w.row.Fault)
+				if w.fault() != "" {
+					t.Errorf("one step was found twice: %q", w.fault())
 				}
 			})
 		})
@@ -206,8 +207,8 @@ func TestSlowAnswersAreNoStep(t *testing.T) {
 			w.set(func() { w.way = time.Duration(i%4) * 120 * time.Millisecond })
 			pass(time.Second)
 		}
-		if w.row.Fault != "" {
-			t.Error(w.row.Fault)
+		if w.fault() != "" {
+			t.Error(w.fault())
 		}
 	})
 }
@@ -240,10 +241,10 @@ func TestTargetsAreFollowed(t *testing.T) {
 		w.set(func() { w.targets = nil })
 		w.change <- struct{}{}
 		synctest.Wait()
-		before := len(w.renewed)
+		before := len(w.renewals())
 		pass(time.Minute)
-		if len(w.renewed) != before || w.closed["db1"] != 1 {
-			t.Errorf("%d renewals after the cluster was gone, %d connections closed", len(w.renewed)-before, w.closed["db1"])
+		if len(w.renewals()) != before || w.closes("db1") != 1 {
+			t.Errorf("%d renewals after the cluster was gone, %d connections closed", len(w.renewals())-before, w.closes("db1"))
 		}
 		w.set(func() { w.targets = newWorld().targets })
 		w.change <- struct{}{}
@@ -283,7 +284,7 @@ func TestRenewerStopsInTheMiddleOfARound(t *testing.T) {
 			if took := time.Since(began); took != 0 {
 				t.Errorf("stopping took %s", took)
 			}
-			if w.closed["db1"] == 0 {
+			if w.closes("db1") == 0 {
 				t.Error("the connection to the primary was left open")
 			}
 		})

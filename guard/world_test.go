@@ -60,6 +60,33 @@ func (w *world) left() time.Duration {
 	return w.expires.Sub(w.clock())
 }
 
+// fault is what the row says.
+func (w *world) fault() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.row.Fault
+}
+
+// renewals are when renewals arrived.
+func (w *world) renewals() []time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.renewed)
+}
+
+// asks is how often the leader was asked, and closes how often a connection was ended.
+func (w *world) asks() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.asked)
+}
+
+func (w *world) closes(server string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed[server]
+}
+
 func (w *world) set(change func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
