@@ -22,7 +22,7 @@ GOFUMPT   := $(TOOLS)/gofumpt-v0.12.0/gofumpt
 VULNCHECK := $(TOOLS)/govulncheck-v1.9.0/govulncheck
 
 # Packages with goroutines of their own, where the race detector earns its time.
-RACE_PACKAGES := ./api/... ./app/... ./controller/... ./executor/... ./observer/... ./raftnode/...
+RACE_PACKAGES := ./api/... ./app/... ./controller/... ./executor/... ./guard/... ./observer/... ./raftnode/...
 
 # Packages without clock, I/O, goroutine, global or randomness.
 PURE := gtid topology policy failover raftnode/fsm
@@ -67,20 +67,22 @@ fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 .PHONY: integration
 integration: ## end to end on real MySQL servers, in network namespaces
 	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT)
-	go test -tags integration -p 1 ./binlog ./mysql ./executor -count=1 -timeout $(INTEGRATION_TIMEOUT)
+	go test -tags integration -p 1 ./binlog ./mysql ./executor ./guard -count=1 -timeout $(INTEGRATION_TIMEOUT)
 
 # The long series, each on demand: how often is RUNS, and CUT is how long a region is cut off.
 RUNS ?= 20
 CUT  ?= 43s
 SERIES = go test -tags integration ./integration -count=1 -v -timeout 3h -runs $(RUNS) -cut $(CUT) -run
 
-.PHONY: series-kill series-pause series-cut series-split
+.PHONY: series-kill series-pause series-cut series-split series-isolation
 series-kill: ## RUNS kills of the primary under load, the leader in each region in turn
 	$(SERIES) 'TestKillPrimary$$'
 series-pause: ## RUNS hung primaries under load
 	$(SERIES) 'TestPausePrimary$$'
 series-cut: ## RUNS cuts of the home region, and of its servers alone, for CUT each
 	$(SERIES) 'TestCutRegion$$|TestCutServers$$'
+series-isolation: ## a guarded home region cut off for CUT, serving on and fencing itself; a severed primary; RUNS=1 CUT=10m
+	$(SERIES) 'TestIsolationServe$$|TestIsolationFence$$|TestSeverPrimary$$'
 series-split: ## RUNS forced splits, each judged against the ledger and settled
 	$(SERIES) 'TestSplit$$'
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func newServer(t *testing.T, w *apitest.World) *api.Server {
 	t.Helper()
 	cfg := w.Config()
+	cfg.ProbeInterval = time.Second
 	cfg.Logger = slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return api.New(cfg)
 }

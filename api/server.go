@@ -30,6 +30,8 @@ type Config struct {
 	// AwaitLimit is how long a confirmed change may take before the caller is told to look at the
 	// history instead; 10 minutes when zero. A clone may take AwaitLimit as well.
 	AwaitLimit time.Duration
+	// ProbeInterval is how often the nodes probe each server; declarations that need more are refused.
+	ProbeInterval time.Duration
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }

@@ -38,6 +38,7 @@ func clusterStatus(c *fsm.Cluster, view *topology.View, now time.Time) ClusterSt
 	s := ClusterStatus{
 		Cluster: c.Spec.Name, State: string(word), Reason: reason, Primary: c.State.Primary, Epoch: c.State.Epoch,
 		HomeRegion: c.Spec.HomeRegion, Mode: c.Spec.Mode, Hold: c.State.Hold, Paused: c.State.Paused, Flapping: c.State.Flapping,
+		Guard: guardStatus(c, view),
 	}
 	if c.Spec.Policy.Durability == policy.DurabilitySemiSync {
 		s.Unproven, s.Degraded = c.State.Unproven, c.State.Shortage != nil && c.State.Shortage.Degraded

@@ -63,6 +63,7 @@ func serverStatus(c *fsm.Cluster, view *topology.View, spec policy.ServerSpec) S
 		writable := current.Writable()
 		s.Writable = &writable
 		s.LagSeconds = lagOf(current)
+		s.Lease = leaseStatus(current)
 	}
 	return s
 }

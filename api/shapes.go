@@ -46,6 +46,8 @@ type ClusterStatus struct {
 	// tells that they are not because the policy prefers that to blocking.
 	Unproven string `json:"unproven,omitempty"`
 	Degraded bool   `json:"degraded,omitempty"`
+	// Guard is absent for a cluster whose policy wants none.
+	Guard *GuardStatus `json:"guard,omitempty"`
 }
 
 // Topology is the answer of GET /v1/clusters/{cluster}: every declared server, whichever side of a
@@ -80,6 +82,8 @@ type ServerStatus struct {
 	Quarantine string `json:"quarantine"`
 	// Sights is how each node fares with the server.
 	Sights []Sight `json:"sights"`
+	// Lease is the guard row of the server, absent when it has none or cannot be asked.
+	Lease *LeaseStatus `json:"lease,omitempty"`
 }
 
 // Sight is how one node fares with one server.

@@ -61,16 +61,54 @@ func held() *apitest.World {
 	return w
 }
 
+// guarded is the sample with a guard that was just found disarmed, and a row that is left on a former primary.
+func guarded() *apitest.World {
+	w := apitest.New()
+	order := failover.LeaseOrder{Epoch: 3, SetVersion: 2, Candidates: []string{"east-db2", "east-db3"}, Serve: true, TTL: 5 * time.Second}
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		c.Spec.Policy.Guard.Enabled = true
+		c.State.Guard = &failover.Guard{
+			Epoch: 3, Order: order, Written: true, Candidates: order.Candidates, Serve: true, MaxTTL: 8 * time.Second,
+			Disarmed: "event_scheduler is off", Since: apitest.Epoch(),
+		}
+	})
+	w.Look("east-db1", func(s *topology.ServerView) {
+		s.Facts.Lease = &topology.Lease{
+			UUID: s.Facts.UUID, Epoch: 3, SetVersion: 2, Candidates: order.Candidates, Serve: true, TTL: order.TTL,
+			Remaining: 4200 * time.Millisecond, TickAge: 3100 * time.Millisecond, Enabled: true,
+		}
+	})
+	w.Look("east-db2", func(s *topology.ServerView) {
+		s.Facts.Lease = &topology.Lease{UUID: s.Facts.UUID, Epoch: 2, SetVersion: 1, Remaining: -time.Minute, TickAge: topology.Never, Scheduler: true}
+	})
+	return w
+}
+
+// isolated is the guarded sample after its region was cut off, where that ends its lease.
+func isolated() *apitest.World {
+	w := guarded()
+	w.Lose("east-db1")
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		c.State.Isolated = "all 3 servers of region east are silent"
+		g := *c.State.Guard
+		g.Armed, g.Disarmed, g.Serve, g.Cut = true, "", false, &failover.CutOff{Since: apitest.Epoch(), Term: 2}
+		c.State.Guard = &g
+	})
+	return w
+}
+
 // TestShapes compares every read with its golden file, and with the schema that describes it.
 func TestShapes(t *testing.T) {
 	doc := describe(t)
-	worlds := map[string]func() *apitest.World{"ok": apitest.New, "split": split, "returned": returned, "held": held}
+	worlds := map[string]func() *apitest.World{"ok": apitest.New, "split": split, "returned": returned, "held": held, "guarded": guarded, "isolated": isolated}
 	tests := []struct{ world, path, schema string }{
 		{"ok", "/v1/status", "Status"},
 		{"held", "/v1/status", "Status"},
 		{"ok", "/v1/clusters", "[]ClusterStatus"},
 		{"ok", "/v1/clusters/orders", "Topology"},
 		{"split", "/v1/clusters/orders", "Topology"},
+		{"guarded", "/v1/clusters/orders", "Topology"},
+		{"isolated", "/v1/clusters", "[]ClusterStatus"},
 		{"returned", "/v1/clusters/orders", "Topology"},
 		{"ok", "/v1/clusters/orders/history", "[]HistoryEntry"},
 		{"ok", "/v1/reports", "[]ReportEntry"},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/policy"
@@ -84,7 +85,7 @@ func (s *Server) postSpecs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	state := s.cfg.Source.State()
-	if err := validSpecs(&state, body.Specs); err != nil {
+	if err := validSpecs(&state, body.Specs, s.cfg.ProbeInterval); err != nil {
 		return err
 	}
 	preview, err := previewSpecs(s.cfg.Source, &state, body.Specs)
@@ -151,8 +152,9 @@ func (s *Server) applied(specs policy.Specs) []HistoryEntry {
 	return out
 }
 
-// validSpecs checks the declaration together with the clusters that it leaves as they are.
-func validSpecs(state *fsm.State, specs policy.Specs) error {
+// validSpecs checks the declaration together with the clusters that it leaves as they are, on nodes that probe
+// each server once per probe.
+func validSpecs(state *fsm.State, specs policy.Specs, probe time.Duration) error {
 	if len(specs.Clusters) == 0 {
 		return failure(CodeBadRequest, "no cluster is declared; list at least one under clusters")
 	}
@@ -166,7 +168,11 @@ func validSpecs(state *fsm.State, specs policy.Specs) error {
 			whole.Clusters = append(whole.Clusters, state.Clusters[name].Spec)
 		}
 	}
-	if problems := policy.Validate(whole); len(problems) > 0 {
+	problems := policy.Validate(whole)
+	if len(problems) == 0 {
+		problems = guardProblems(specs, probe)
+	}
+	if len(problems) > 0 {
 		lines := make([]string, 0, len(problems))
 		for _, p := range problems {
 			lines = append(lines, p.Path+": "+p.Message)
@@ -176,6 +182,17 @@ func validSpecs(state *fsm.State, specs policy.Specs) error {
 		return e
 	}
 	return movable(state, specs)
+}
+
+// guardProblems finds guards that these nodes look at too rarely.
+func guardProblems(specs policy.Specs, probe time.Duration) []policy.Problem {
+	var out []policy.Problem
+	for i, c := range specs.Clusters {
+		if why := policy.CheckGuard(c.Policy.Guard, probe); why != "" {
+			out = append(out, policy.Problem{Path: fmt.Sprintf("clusters[%d].policy.guard.ttl", i), Message: why})
+		}
+	}
+	return out
 }
 
 // movable refuses declarations that would pull the ground from under a cluster.

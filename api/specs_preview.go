@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/policy"
@@ -113,8 +114,28 @@ func specRisks(c *fsm.Cluster, spec *policy.ClusterSpec) []string {
 	if spec.Policy.Durability == policy.DurabilityAsync {
 		risks = append(risks, "cluster "+spec.Name+": durability is async, so a failover may lose acknowledged transactions")
 	}
+	risks = append(risks, guardRisks(spec)...)
 	if s, ok := spec.Find(c.State.Primary); ok && s.Region != spec.HomeRegion {
 		risks = append(risks, fmt.Sprintf("cluster %s: its primary %s is in region %s, outside the home region %s", spec.Name, s.Name, s.Region, spec.HomeRegion))
+	}
+	return risks
+}
+
+// guardRisks says what the guard takes from the rule that losing controllers does not lose the database.
+func guardRisks(spec *policy.ClusterSpec) []string {
+	p := spec.Policy
+	if !p.Guard.Enabled {
+		return nil
+	}
+	within := time.Duration(p.Guard.TTL) + policy.GuardEvent + policy.GuardPatience
+	risks := []string{fmt.Sprintf("cluster %s: guard.enabled is the one policy that stops a primary when no controller is alive: "+
+		"it goes read-only within %s once nobody renews its lease; without the guard it would keep serving", spec.Name, within)}
+	if p.OnIsolation == policy.IsolationFence {
+		risks = append(risks, fmt.Sprintf("cluster %s: on_isolation is fence, so a primary whose region is cut off goes read-only within %s, and nobody replaces it by itself", spec.Name, within))
+	}
+	if p.AcceptPauseRisk {
+		risks = append(risks, fmt.Sprintf("cluster %s: accept_pause_risk is true: a primary whose host was paused may acknowledge writes for a moment after it resumes, though another was promoted; they are captured and reported",
+			spec.Name))
 	}
 	return risks
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/api/apitest"
@@ -82,6 +83,22 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestGuardIsAnnounced: the one policy that stops primaries when no controller is alive says so.
+func TestGuardIsAnnounced(t *testing.T) {
+	w := apitest.New()
+	body := declaration(t, func(c *policy.ClusterSpec) {
+		c.Policy.Guard.Enabled, c.Policy.OnIsolation = true, policy.IsolationFence
+		c.Policy.Durability, c.Policy.AcceptPauseRisk = policy.DurabilityAsync, true
+	})
+	offer := into[api.Offer](t, call(t, newServer(t, w).Handler(), apitest.Admin, "POST", "/v1/specs", body), http.StatusOK)
+	risks := strings.Join(specsPreview(t, offer).Risks, "\n")
+	for _, want := range []string{"the one policy that stops a primary when no controller is alive", "read-only within 7.5s", "on_isolation is fence", "accept_pause_risk is true"} {
+		if !strings.Contains(risks, want) {
+			t.Errorf("the risks do not say %q:\n%s", want, risks)
+		}
+	}
+}
+
 func TestDeclarationsThatAreRefused(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -91,7 +108,13 @@ func TestDeclarationsThatAreRefused(t *testing.T) {
 		says    string
 	}{
 		{name: "unknown home region", change: func(c *policy.ClusterSpec) { c.HomeRegion = "north" }, status: 400, says: `home_region "north"`},
-		{name: "the guard", change: func(c *policy.ClusterSpec) { c.Policy.Guard.Enabled = true }, status: 400, says: "guard"},
+		{name: "a guard that ends too soon", change: func(c *policy.ClusterSpec) {
+			c.Policy.Guard = policy.Guard{Enabled: true, TTL: policy.Duration(time.Second)}
+		}, status: 400, says: "at least 3s"},
+		{name: "a guard that is looked at too rarely", change: func(c *policy.ClusterSpec) {
+			c.Policy.Guard = policy.Guard{Enabled: true, TTL: policy.Duration(3900 * time.Millisecond)}
+		}, status: 400, says: "lower probe.interval to 975ms"},
+		{name: "fence without a guard", change: func(c *policy.ClusterSpec) { c.Policy.OnIsolation = policy.IsolationFence }, status: 400, says: "guard.enabled: true"},
 		{name: "a server of another cluster", change: func(c *policy.ClusterSpec) { c.Name = "copies" }, status: 400, says: "already declared"},
 		{name: "the primary dropped", change: func(c *policy.ClusterSpec) { c.Servers = c.Servers[1:] }, status: 422, says: "lose its primary east-db1"},
 		{

@@ -12,6 +12,7 @@ import (
 	"github.com/regentdb/regent/config"
 	"github.com/regentdb/regent/controller"
 	"github.com/regentdb/regent/executor"
+	"github.com/regentdb/regent/guard"
 	"github.com/regentdb/regent/metrics"
 	"github.com/regentdb/regent/notify"
 	"github.com/regentdb/regent/observer"
@@ -47,6 +48,7 @@ type App struct {
 	controller *controller.Controller
 	hook       *notify.Hook
 	upkeep     *upkeep
+	guard      *guard.Renewer
 	metrics    *metrics.Metrics
 	api        *api.Server
 }
@@ -131,6 +133,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"raft", a.node.Run},
 		{"leadership", a.log.run},
 		{"upkeep", a.upkeep.run},
+		{"guard", a.guard.Run},
 		{"controller", a.controller.Run},
 		{"watchdog", (&watchdog{hanging: a.controller.Hanging, stepDown: a.node.StepDown, logger: a.logger}).run},
 		{"api", a.serve},

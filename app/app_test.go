@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/regentdb/regent/config"
+	"github.com/regentdb/regent/guard"
+	"github.com/regentdb/regent/topology"
 )
 
 const testToken = "a-token-that-has-every-role"
@@ -194,6 +197,21 @@ func TestGroupOfNodesWithoutServers(t *testing.T) {
 		_, text := g.call(t, follower, http.MethodGet, "/v1/status", nil)
 		if !strings.Contains(text, `"state":"hold"`) || !strings.Contains(text, `"leader":"n`+fmt.Sprint(leader+1)+`"`) {
 			t.Errorf("status on a follower: %s", text)
+		}
+	})
+
+	t.Run("the leader judges renewals of leases", func(t *testing.T) {
+		row := topology.Lease{UUID: uuidA, Epoch: 1, SetVersion: 1}
+		for i, a := range g.apps {
+			p := newPermits(a.log, a.peers, a.cfg.Node.ID)
+			for cluster, want := range map[string]string{"orders": "no guard is agreed", "invoices": "not declared"} {
+				if err := p.ask(t.Context(), cluster, row); !errors.Is(err, guard.ErrRefused) || !strings.Contains(err.Error(), want) {
+					t.Errorf("n%d, %s: %v", i+1, cluster, err)
+				}
+			}
+			if err := p.grant(t.Context(), permission{Cluster: "orders"}); errors.Is(err, guard.ErrRefused) != (i == leader) {
+				t.Errorf("n%d asked itself: %v", i+1, err)
+			}
 		}
 	})
 

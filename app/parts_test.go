@@ -167,3 +167,28 @@ func TestAcknowledged(t *testing.T) {
 		t.Errorf("without acknowledgements: %s", got)
 	}
 }
+
+func TestNear(t *testing.T) {
+	primary := topology.Server{Region: "east", Site: "e1"}
+	node := func(id, region, site string) fsm.Node { return fsm.Node{ID: id, Region: region, Site: site} }
+	e1, e2, w1 := node("a", "east", "e1"), node("b", "east", "e2"), node("c", "west", "e1")
+	for name, c := range map[string]struct {
+		self   fsm.Node
+		others []fsm.Node
+		want   bool
+	}{
+		"in its site":                    {e1, []fsm.Node{e2, w1}, true},
+		"in its region, beside its site": {e2, []fsm.Node{e1, w1}, false},
+		"in its region, none nearer":     {e2, []fsm.Node{w1}, true},
+		"elsewhere":                      {w1, []fsm.Node{e2}, false},
+		"elsewhere, as all are":          {w1, nil, true},
+	} {
+		nodes := map[string]fsm.Node{c.self.ID: c.self}
+		for _, n := range c.others {
+			nodes[n.ID] = n
+		}
+		if got := near(c.self, primary, nodes); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

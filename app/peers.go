@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/regentdb/regent/guard"
 	"github.com/regentdb/regent/raftnode"
 	"github.com/regentdb/regent/raftnode/fsm"
 	"github.com/regentdb/regent/topology"
@@ -19,6 +20,7 @@ import (
 const (
 	reportPath   = "regent/report"
 	announcePath = "regent/announce"
+	permitPath   = "regent/permit"
 	forwardPath  = "regent/api"
 )
 
@@ -26,11 +28,16 @@ const (
 const (
 	reportLimit   = 64 << 20
 	announceLimit = 64 << 10
+	permitLimit   = 64 << 10
 	answerLimit   = 4 << 10
 )
 
-// errPeer means that a peer answered and did not accept.
-var errPeer = errors.New("app: the other node refused")
+var (
+	// errPeer means that a peer answered and did not accept.
+	errPeer = errors.New("app: the other node refused")
+	// errConflict means that it did not because of what is agreed.
+	errConflict = fmt.Errorf("%w by what is agreed", errPeer)
+)
 
 // peers carries requests between nodes, over the connections on which they know each other.
 type peers struct {
@@ -56,10 +63,13 @@ func (p *peers) post(ctx context.Context, id, path string, body any) error {
 	if err = errors.Join(err, response.Body.Close()); err != nil {
 		return fmt.Errorf("app: ask %s: %w", id, err)
 	}
-	if response.StatusCode != http.StatusNoContent {
-		return fmt.Errorf("%w: %s answered %s: %s", errPeer, id, response.Status, bytes.TrimSpace(answer))
+	switch response.StatusCode {
+	case http.StatusNoContent:
+		return nil
+	case http.StatusConflict:
+		return fmt.Errorf("%w: %s: %s", errConflict, id, bytes.TrimSpace(answer))
 	}
-	return nil
+	return fmt.Errorf("%w: %s answered %s: %s", errPeer, id, response.Status, bytes.TrimSpace(answer))
 }
 
 // publish hands a report to a peer.
@@ -70,6 +80,11 @@ func (p *peers) publish(ctx context.Context, id string, r topology.Report) error
 // announceTo tells the leader what this node is.
 func (p *peers) announceTo(ctx context.Context, leader string, n fsm.Node) error {
 	return p.post(ctx, leader, announcePath, n)
+}
+
+// askPermission asks the leader whether a lease may be renewed.
+func (p *peers) askPermission(ctx context.Context, leader string, r permission) error {
+	return p.post(ctx, leader, permitPath, r)
 }
 
 // Forward sends a request to the API of another node and returns its answer untouched.
@@ -85,12 +100,15 @@ func (p *peers) Forward(_ context.Context, node string, r *http.Request) (*http.
 }
 
 // serve registers what this node answers to its peers.
-func (p *peers) serve(receive func(topology.Report) bool, announce func(context.Context, fsm.Node) error, api http.Handler) {
+func (p *peers) serve(receive func(topology.Report) bool, announce func(context.Context, fsm.Node) error,
+	permit func(context.Context, permission) error, api http.Handler,
+) {
 	p.node.PeerHandle("POST /"+reportPath, taking(p, reportLimit, func(_ context.Context, r topology.Report) error {
 		receive(r) // One that is no news is dropped; its sender has sent a newer one.
 		return nil
 	}))
 	p.node.PeerHandle("POST /"+announcePath, taking(p, announceLimit, announce))
+	p.node.PeerHandle("POST /"+permitPath, taking(p, permitLimit, permit))
 	p.node.PeerHandle("/"+forwardPath+"/", http.StripPrefix("/"+forwardPath, api))
 }
 
@@ -105,7 +123,11 @@ func taking[T any](p *peers, limit int64, take func(context.Context, T) error) h
 			return
 		}
 		if err := take(r.Context(), body); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			status := http.StatusServiceUnavailable
+			if errors.Is(err, guard.ErrRefused) {
+				status = http.StatusConflict
+			}
+			http.Error(w, err.Error(), status)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

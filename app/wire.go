@@ -10,6 +10,7 @@ import (
 	"github.com/regentdb/regent/controller"
 	"github.com/regentdb/regent/executor"
 	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/guard"
 	"github.com/regentdb/regent/metrics"
 	"github.com/regentdb/regent/mysql"
 	"github.com/regentdb/regent/notify"
@@ -56,6 +57,7 @@ func (a *App) wireService(moved *bell, encryption *tls.Config) {
 	a.api = api.New(api.Config{
 		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports(), Peers: a.peers, Lead: a.log.lead,
 		Tokens: a.tokens, Metrics: a.metrics.Handler(), TLS: encryption, Logger: a.logger, Now: a.controller.Now,
+		ProbeInterval: a.cfg.Probe.Interval,
 	})
 	self := fsm.Node{ID: a.cfg.Node.ID, Region: a.cfg.Node.Region, Site: a.cfg.Node.Site}
 	if own, listed := a.cfg.Self(); listed {
@@ -65,7 +67,12 @@ func (a *App) wireService(moved *bell, encryption *tls.Config) {
 		log: a.log, changed: moved.listen(), observer: a.observer, peers: a.peers, self: self, logger: a.logger,
 		nodes: map[string]observer.Node{},
 	}
-	a.peers.serve(a.observer.Receive, a.upkeep.accept, a.api.ForwardHandler())
+	permits := newPermits(a.log, a.peers, self.ID)
+	agreed := &leases{log: a.log, self: self}
+	a.guard = guard.New(guard.Config{
+		Targets: agreed.targets, Changed: moved.listen(), Connect: a.accounts.guarded, Permit: permits.ask, Logger: a.logger,
+	})
+	a.peers.serve(a.observer.Receive, a.upkeep.accept, permits.grant, a.api.ForwardHandler())
 }
 
 func (a *App) source() *source { return &source{log: a.log, observer: a.observer} }

@@ -20,6 +20,9 @@ var (
 	ErrUndeclared = errors.New("executor: no such server is declared")
 	// ErrKind means that the action is not one that is done on a server.
 	ErrKind = errors.New("executor: not an action on a server")
+	// ErrSession means that the connection that an action must run on is gone: what was read on it
+	// may not be true any more, and nothing was touched.
+	ErrSession = errors.New("executor: the pinned connection is gone")
 	// ErrUnmet means that the server is not, or not yet, in the state that the action needs.
 	ErrUnmet = errors.New("not reached")
 )
@@ -49,8 +52,9 @@ type Config struct {
 type Executor struct {
 	config Config
 
-	mu    sync.Mutex
-	lanes map[lane]*seat
+	mu     sync.Mutex
+	lanes  map[lane]*seat
+	opened uint64 // counts sessions
 }
 
 // lane is one server of one cluster.
@@ -60,6 +64,7 @@ type lane struct{ cluster, server string }
 type seat struct {
 	token   chan struct{}
 	session Session
+	name    string // of the session, see failover.Result.Session
 	term    uint64
 	locked  time.Time // when the session was given its lock
 }
@@ -102,7 +107,8 @@ func (e *Executor) do(ctx context.Context, a failover.Action, res *failover.Resu
 	if err != nil {
 		return err
 	}
-	return e.locked(ctx, lane{a.Cluster, a.Server}, func(s Session) error {
+	return e.locked(ctx, lane{a.Cluster, a.Server}, a.Session, func(s Session, name string) error {
+		res.Session = name
 		facts, err := act(ctx, s)
 		res.Facts = facts
 		var offline *offlineError
@@ -115,7 +121,7 @@ func (e *Executor) do(ctx context.Context, a failover.Action, res *failover.Resu
 // server's state. A new leader holds every server that an open record names before it decides.
 func (e *Executor) Hold(ctx context.Context, cluster, server string) (*topology.Facts, error) {
 	var facts *topology.Facts
-	err := e.locked(ctx, lane{cluster, server}, func(s Session) error {
+	err := e.locked(ctx, lane{cluster, server}, "", func(s Session, _ string) error {
 		var err error
 		facts, err = s.Observe(ctx)
 		return err
@@ -126,8 +132,9 @@ func (e *Executor) Hold(ctx context.Context, cluster, server string) (*topology.
 	return facts, nil
 }
 
-// locked runs f on the locked session of a lane, after leadership was verified with the lock held.
-func (e *Executor) locked(ctx context.Context, l lane, f func(Session) error) error {
+// locked runs f on the locked session of a lane, after leadership was verified with the lock held. With
+// a name it is that session or none.
+func (e *Executor) locked(ctx context.Context, l lane, want string, f func(s Session, name string) error) error {
 	s := e.seat(l)
 	select {
 	case s.token <- struct{}{}:
@@ -135,22 +142,26 @@ func (e *Executor) locked(ctx context.Context, l lane, f func(Session) error) er
 		return fmt.Errorf("an earlier action on the server has not ended: %w", context.Cause(ctx))
 	}
 	defer func() { <-s.token }()
-	if err := e.occupy(ctx, l, s); err != nil {
+	if err := s.pinned(want); err != nil {
+		return err
+	}
+	if err := e.occupy(ctx, l, s, want); err != nil {
 		return err
 	}
 	if err := e.verify(ctx, s.term, s.locked); err != nil {
 		s.leave()
 		return err
 	}
-	err := f(s.session)
+	err := f(s.session, s.name)
 	if !s.session.Alive() {
 		s.leave()
 	}
 	return err
 }
 
-// occupy makes sure that the seat has a living session of the current term.
-func (e *Executor) occupy(ctx context.Context, l lane, s *seat) error {
+// occupy makes sure that the seat has a living session of the current term, and opens one unless a
+// certain one is wanted.
+func (e *Executor) occupy(ctx context.Context, l lane, s *seat, want string) error {
 	term, leading := e.config.Leadership.Term()
 	if !leading {
 		s.leave()
@@ -160,6 +171,9 @@ func (e *Executor) occupy(ctx context.Context, l lane, s *seat) error {
 		return nil
 	}
 	s.leave()
+	if want != "" {
+		return fmt.Errorf("%w: %s", ErrSession, want)
+	}
 	server, ok := e.config.Resolve(l.cluster, l.server)
 	if !ok {
 		return fmt.Errorf("%w: %s in cluster %s", ErrUndeclared, l.server, l.cluster)
@@ -169,7 +183,22 @@ func (e *Executor) occupy(ctx context.Context, l lane, s *seat) error {
 		return fmt.Errorf("take the lock: %w", err)
 	}
 	s.session, s.term, s.locked = session, term, time.Now()
+	e.mu.Lock()
+	e.opened++
+	s.name = fmt.Sprintf("%s/%d/%d", e.config.Node, term, e.opened)
+	e.mu.Unlock()
 	return nil
+}
+
+// pinned makes sure that the seat has the session of that name, if one is wanted.
+func (s *seat) pinned(want string) error {
+	switch {
+	case want == "" || (s.session != nil && s.name == want):
+		return nil
+	case s.session == nil:
+		return fmt.Errorf("%w: %s; there is no other", ErrSession, want)
+	}
+	return fmt.Errorf("%w: %s; this is %s", ErrSession, want, s.name)
 }
 
 // verify has leadership proven with the lock held, and makes sure that the proof is about the term

@@ -37,6 +37,10 @@ func every() []undone {
 		{prepare, replica(uuidA + ":1-9"), "become_source rpl_semi_sync_source_enabled"},
 		{failover.Action{Kind: failover.ActFollow, Source: "db2"}, replica(uuidA + ":1-9"), "follow db2:3306  acker=false"},
 		{failover.Action{Kind: failover.ActOpen, WaitCount: 1}, replica(uuidA + ":1-9"), "open 1"},
+		{failover.Action{Kind: failover.ActOpen, WaitCount: 1, Lease: order()}, candidate(), "observe"},
+		{failover.Action{Kind: failover.ActArm, Lease: order()}, primary(), "observe"},
+		{failover.Action{Kind: failover.ActDisarm}, guarded(), "observe"},
+		{failover.Action{Kind: failover.ActClaim}, replica(uuidA + ":1-9"), "claim"},
 		{failover.Action{Kind: failover.ActQuarantine}, primary(), "fence"},
 		{failover.Action{Kind: failover.ActClone, Source: "db2"}, replica(uuidA + ":1-9"), "observe"},
 	}
@@ -100,6 +104,9 @@ func TestAlreadyDoneChangesNothing(t *testing.T) {
 		"fence":                  {failover.Action{Kind: failover.ActFence}, settled},
 		"prepare":                {failover.Action{Kind: failover.ActPrepare, Settings: wanted()}, source},
 		"follow":                 {failover.Action{Kind: failover.ActFollow, Source: "db9"}, replica(uuidA + ":1-9")},
+		"arm":                    {failover.Action{Kind: failover.ActArm, Lease: order()}, guarded()},
+		"open with a guard":      {failover.Action{Kind: failover.ActOpen, Lease: order()}, guarded()},
+		"disarm":                 {failover.Action{Kind: failover.ActDisarm}, primary()},
 		"follow and acknowledge": {failover.Action{Kind: failover.ActFollow, Source: "db9", Acker: true}, acker},
 	}
 	for name, c := range cases {
@@ -173,6 +180,7 @@ func TestActionsThatAreNotOnServersAreRefused(t *testing.T) {
 		{Kind: failover.ActCapture},
 		{Kind: failover.ActCompare},
 		{Kind: "dance"},
+		{Kind: failover.ActArm}, // with nothing to write
 		{Kind: failover.ActFollow, Source: "elsewhere"},
 		{Kind: failover.ActCatchUp, Donors: []string{"elsewhere"}},
 	} {

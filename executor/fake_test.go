@@ -42,6 +42,12 @@ type fakeSession struct {
 	applies bool
 	// opensAfter counts attempts to open that fail first.
 	opensAfter int
+	// ticksAfter counts observations after which the event of a guard is seen to run.
+	ticksAfter int
+	// clock is what the server's clock says.
+	clock time.Time
+	// deposes loses its leadership when the clock was read.
+	deposes *leader
 }
 
 func (f *fakeSession) Facts() *topology.Facts { return f.facts }
@@ -66,7 +72,90 @@ func (f *fakeSession) did(format string, args ...any) (*topology.Facts, error) {
 	return f.facts, nil
 }
 
-func (f *fakeSession) Observe(context.Context) (*topology.Facts, error) { return f.did("observe") }
+func (f *fakeSession) Observe(context.Context) (*topology.Facts, error) {
+	if l := f.facts.Lease; l != nil && l.TickAge == topology.Never && f.ticksAfter > 0 {
+		if f.ticksAfter--; f.ticksAfter == 0 {
+			f.lease(func(l *topology.Lease) { l.TickAge = 0 })
+		}
+	}
+	return f.did("observe")
+}
+
+// lease replaces the guard row.
+func (f *fakeSession) lease(edit func(l *topology.Lease)) {
+	next := *f.facts
+	l := topology.Lease{UUID: next.UUID}
+	if next.Lease != nil {
+		l = *next.Lease
+	}
+	edit(&l)
+	next.Lease = &l
+	f.facts = &next
+}
+
+func (f *fakeSession) Clock(context.Context) (time.Time, error) {
+	_, err := f.did("clock")
+	if f.deposes != nil {
+		f.deposes.deposed = errors.New("another node leads")
+	}
+	return f.clock, err
+}
+
+func (f *fakeSession) arm(what string, want topology.Lease, until time.Time) (*topology.Facts, error) {
+	lasts := "goes on"
+	if !until.IsZero() {
+		lasts = until.Sub(f.clock).String()
+	}
+	if _, err := f.did("%s epoch=%d set=%d %v %s", what, want.Epoch, want.SetVersion, want.Candidates, lasts); err != nil {
+		return f.facts, err
+	}
+	f.lease(func(l *topology.Lease) {
+		remaining, age := l.Remaining, l.TickAge
+		if !until.IsZero() {
+			remaining, age = until.Sub(f.clock), topology.Never
+		}
+		*l = want
+		l.UUID, l.Enabled, l.Scheduler, l.Remaining, l.TickAge = f.facts.UUID, true, true, remaining, age
+	})
+	return f.facts, nil
+}
+
+func (f *fakeSession) Arm(_ context.Context, want topology.Lease, until time.Time) (*topology.Facts, error) {
+	return f.arm("arm", want, until)
+}
+
+func (f *fakeSession) ArmClosed(_ context.Context, want topology.Lease, until time.Time, _ gtid.Set, _ int) (*topology.Facts, error) {
+	if f.opensAfter > 0 {
+		f.opensAfter--
+		f.journal.add("arm_closed too early")
+		return f.facts, errors.New("1 acknowledging replicas are attached: condition not met")
+	}
+	if _, err := f.arm("arm_closed", want, until); err != nil {
+		return f.facts, err
+	}
+	f.set(nil, nil, map[string]string{"super_read_only": "OFF"})
+	return f.facts, nil
+}
+
+func (f *fakeSession) OpenGuarded(_ context.Context, want topology.Lease, _ gtid.Set, waitCount int) (*topology.Facts, error) {
+	if _, err := f.did("open_guarded epoch=%d set=%d %d", want.Epoch, want.SetVersion, waitCount); err != nil {
+		return f.facts, err
+	}
+	f.set(nil, nil, map[string]string{"read_only": "OFF", "super_read_only": "OFF", "offline_mode": "OFF"})
+	return f.facts, nil
+}
+
+func (f *fakeSession) Disarm(context.Context) (*topology.Facts, error) {
+	if _, err := f.did("disarm"); err != nil {
+		return f.facts, err
+	}
+	next := *f.facts
+	next.Lease = nil
+	f.facts = &next
+	return f.facts, nil
+}
+
+func (f *fakeSession) Claim(context.Context) (*topology.Facts, error) { return f.did("claim") }
 
 func (f *fakeSession) Configure(_ context.Context, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
 	if _, err := f.did("configure %s", names(persist, persistOnly, transient)); err != nil {
@@ -254,7 +343,10 @@ func newBench(t *testing.T, f *topology.Facts) *bench {
 	t.Helper()
 	j := &journal{}
 	b := &bench{journal: j, leader: &leader{journal: j, term: 5, leading: true}}
-	b.session = &fakeSession{journal: j, facts: f, wrong: map[string]error{}, arrives: map[string]gtid.Set{}, applies: true}
+	b.session = &fakeSession{
+		journal: j, facts: f, wrong: map[string]error{}, arrives: map[string]gtid.Set{}, applies: true, ticksAfter: 3,
+		clock: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+	}
 	b.Executor = New(Config{
 		Node: "east-1", Leadership: b.leader, Log: slog.New(slog.DiscardHandler),
 		Resolve: func(_, server string) (topology.Server, bool) {

@@ -52,8 +52,9 @@ func (w *world) look(t *testing.T, name string) *topology.Facts {
 	return f
 }
 
-// failOver is the chain of actions after a primary died, as decisions give them.
-func (w *world) failOver(t *testing.T) {
+// failOver is the chain of actions after a primary died, as decisions give them. The lease is that of
+// the new primary, nil for none.
+func (w *world) failOver(t *testing.T, lease *failover.LeaseOrder) {
 	t.Helper()
 	var both sync.WaitGroup
 	sets := make([]*topology.Facts, 2)
@@ -75,7 +76,7 @@ func (w *world) failOver(t *testing.T) {
 		})
 	})
 	both.Wait()
-	f := w.must(t, failover.Action{Kind: failover.ActOpen, Server: "db2", Target: target, WaitCount: 1})
+	f := w.must(t, failover.Action{Kind: failover.ActOpen, Server: "db2", Target: target, WaitCount: 1, Lease: lease})
 	if !f.Writable() {
 		t.Error("not writable")
 	}
@@ -84,13 +85,13 @@ func (w *world) failOver(t *testing.T) {
 func TestFailoverChain(t *testing.T) {
 	for name, oneWay := range map[string]time.Duration{"near": 0, "60 ms away": 30 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, 3, oneWay)
+			w := newWorld(t, oneWay)
 			w.adopt(t, "db2", "db3")
 			if err := w.processes["db1"].Kill(); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			w.failOver(t)
+			w.failOver(t, nil)
 			t.Logf("all steps   %s, and %d verifications of leadership on top of that since adoption", time.Since(began), strings.Count(strings.Join(w.leader.journal.lines, " "), "verify"))
 			w.write(t, "db2", "INSERT INTO app.t (v) VALUES (2)")
 			w.leader.term = 4
@@ -104,7 +105,7 @@ func TestFailoverChain(t *testing.T) {
 }
 
 func TestCatchUpFromDonorOnRealServers(t *testing.T) {
-	w := newWorld(t, 3, 0)
+	w := newWorld(t, 0)
 	w.adopt(t, "db3")
 	w.must(t, failover.Action{Kind: failover.ActRevoke, Server: "db2"})
 	w.write(t, "db1", "INSERT INTO app.t (v) VALUES (2)", "INSERT INTO app.t (v) VALUES (3)")
@@ -130,7 +131,7 @@ func TestCatchUpFromDonorOnRealServers(t *testing.T) {
 }
 
 func TestReturnedPrimaryIsQuarantinedAndCloned(t *testing.T) {
-	w := newWorld(t, 3, 0)
+	w := newWorld(t, 0)
 	w.adopt(t, "db2", "db3")
 	// The primary hangs with a commit that no acker has, and is replaced meanwhile.
 	for _, name := range []string{"db2", "db3"} {
@@ -148,7 +149,7 @@ func TestReturnedPrimaryIsQuarantinedAndCloned(t *testing.T) {
 	if err := w.processes["db1"].Pause(); err != nil {
 		t.Fatal(err)
 	}
-	w.failOver(t)
+	w.failOver(t, nil)
 	w.write(t, "db2", "INSERT INTO app.t (v) VALUES (2)")
 	if err := w.processes["db1"].Resume(); err != nil {
 		t.Fatal(err)

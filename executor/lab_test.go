@@ -33,8 +33,8 @@ type world struct {
 	accounts  mysqld.Accounts
 }
 
-// newWorld starts servers; oneWay is the delay of the line between regent and them.
-func newWorld(t *testing.T, count int, oneWay time.Duration) *world {
+// newWorld starts three servers; oneWay is the delay of the line between regent and them.
+func newWorld(t *testing.T, oneWay time.Duration) *world {
 	t.Helper()
 	options := mysqld.FromEnvironment(os.Stderr)
 	in, err := mysqld.Locate(t.Context(), options)
@@ -49,7 +49,7 @@ func newWorld(t *testing.T, count int, oneWay time.Duration) *world {
 		leader: &leader{journal: &journal{}, term: 3, leading: true}, accounts: template.Accounts,
 		addresses: map[string]string{}, distant: map[string]string{}, processes: map[string]*mysqld.Server{},
 	}
-	for i := range count {
+	for i := range 3 {
 		w.start(t, in, template, i, oneWay)
 	}
 	w.Executor = New(Config{

@@ -33,8 +33,10 @@ type Session interface {
 	// Drain makes a server read-only whose commits wait for acknowledgements that never come,
 	// without telling any client that its commit succeeded.
 	Drain(ctx context.Context, limit time.Duration) (*topology.Facts, error)
-	// StopReceiver stops receiving, and with it acknowledging.
+	// StopReceiver stops receiving, and with it acknowledging, and shows that the server is claimed.
 	StopReceiver(ctx context.Context) (*topology.Facts, error)
+	// Claim makes sure that this connection holds the lock and that the receiver is off.
+	Claim(ctx context.Context) (*topology.Facts, error)
 	// AwaitExecuted runs the applier and waits for target, if all of it was received.
 	AwaitExecuted(ctx context.Context, target gtid.Set, limit time.Duration) (*topology.Facts, error)
 	// Fetch receives from another source and keeps what was received before.
@@ -48,6 +50,18 @@ type Session interface {
 	// Open makes the server writable if target is executed and waitCount ackers are attached. With
 	// an error the facts are those it was judged by, nil where they could not be read.
 	Open(ctx context.Context, target gtid.Set, waitCount int) (*topology.Facts, error)
+	// Clock reads the server's own clock.
+	Clock(ctx context.Context) (time.Time, error)
+	// Arm gives an open server the guard row want and its event. The lease lasts until that time of
+	// the server's clock; with a zero time the present lease goes on. A newer row is left alone.
+	Arm(ctx context.Context, want topology.Lease, until time.Time) (*topology.Facts, error)
+	// ArmClosed does that to a server that may open by the rules of Open, and leaves it without
+	// super_read_only; read_only stays on.
+	ArmClosed(ctx context.Context, want topology.Lease, until time.Time, target gtid.Set, waitCount int) (*topology.Facts, error)
+	// OpenGuarded is Open under the further condition that the guard row want is in force and ticks.
+	OpenGuarded(ctx context.Context, want topology.Lease, target gtid.Set, waitCount int) (*topology.Facts, error)
+	// Disarm removes the guard of an open server.
+	Disarm(ctx context.Context) (*topology.Facts, error)
 	// Clone replaces the data with those of the server at address and ends the connection.
 	Clone(ctx context.Context, address string) error
 }

@@ -34,7 +34,16 @@ func (e *Executor) stepFor(a failover.Action) (step, error) {
 	case failover.ActFollow:
 		return follow(a, source, left), nil
 	case failover.ActOpen:
+		if a.Lease != nil {
+			return e.openGuarded(a, left), nil
+		}
 		return open(a, left), nil
+	case failover.ActArm:
+		return e.arm(a, left)
+	case failover.ActDisarm:
+		return disarm, nil
+	case failover.ActClaim:
+		return claim, nil
 	case failover.ActQuarantine:
 		return quarantine(a, left), nil
 	case failover.ActClone:
@@ -65,9 +74,14 @@ func (e *Executor) addresses(a failover.Action) (source string, donors []string,
 // poll asks again and again until done, pausing between two questions, for at most limit. The
 // error of the last question is returned when time is over.
 func poll(ctx context.Context, limit time.Duration, ask func() (done bool, err error)) error {
+	return pollEach(ctx, limit, pollEvery, ask)
+}
+
+// pollEach is poll with a pause of that length.
+func pollEach(ctx context.Context, limit, pause time.Duration, ask func() (done bool, err error)) error {
 	end := time.NewTimer(max(limit, 0))
 	defer end.Stop()
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		done, err := ask()

@@ -29,8 +29,17 @@ const (
 	// ActFollow points the server at Source and starts replication, acknowledging if Acker.
 	ActFollow ActionKind = "follow"
 	// ActOpen proves the semi-sync settings and WaitCount attached ackers, then makes the
-	// server writable and reads that back.
+	// server writable and reads that back. With a Lease the guard is armed, and seen to tick,
+	// before the server becomes writable.
 	ActOpen ActionKind = "open"
+	// ActArm writes Lease into the guard row of an open primary, installs and enables the event
+	// and waits for a tick. It never goes back behind an epoch or set version that is there.
+	ActArm ActionKind = "arm"
+	// ActDisarm drops the guard's event and row and reads back that both are gone.
+	ActDisarm ActionKind = "disarm"
+	// ActClaim reads, on the connection Session and no other, that the lock is still held and the
+	// receiver still stopped. It changes nothing.
+	ActClaim ActionKind = "claim"
 	// ActQuarantine fences the server, stops its receiver and lets the applier finish, so that
 	// its binary log no longer grows.
 	ActQuarantine ActionKind = "quarantine"
@@ -71,6 +80,11 @@ type Action struct {
 	Deadline   time.Duration `json:"deadline"`
 	// Divergence is the report an ActCapture or ActCompare works on.
 	Divergence *Divergence `json:"divergence,omitempty"`
+	// Lease is what an ActArm or ActOpen writes into the guard row, nil where no guard is wanted.
+	Lease *LeaseOrder `json:"lease,omitempty"`
+	// Session is the pinned connection that the action must run on, as Result.Session named it:
+	// on any other it fails and touches nothing. Empty: whichever there is.
+	Session string `json:"session,omitempty"`
 }
 
 // Result is the outcome of an action, reported to the next decision.
@@ -86,6 +100,10 @@ type Result struct {
 	Facts *topology.Facts
 	// Report is the summary of a capture or comparison.
 	Report *Divergence
+	// Session names the pinned connection the action ran on, unique over nodes, terms and
+	// connections: two results with one name were read on one unbroken connection that held the
+	// server's lock all the time. Empty when there was none.
+	Session string
 }
 
 // Decision is what Decide answers.

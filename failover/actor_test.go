@@ -11,6 +11,9 @@ import (
 // carryOut does what an action asks for, the way the executor would, and queues the outcome.
 func (w *world) carryOut(a failover.Action) failover.Result {
 	res := failover.Result{Action: a, At: w.clock(), By: w.leader}
+	if s := w.server(a.Server); s != nil && s.up && !s.hung {
+		res.Session = w.session(s)
+	}
 	err := w.effect(&res)
 	if err != nil {
 		res.Err = err.Error()
@@ -40,6 +43,9 @@ func (w *world) effect(res *failover.Result) error {
 	case s.hung || !w.connected(w.leader, s.Name):
 		return fmt.Errorf("%s %s: no answer within %s", a.Kind, a.Server, a.Deadline)
 	}
+	if err := w.guardEffect(s, a); err != nil {
+		return err
+	}
 	switch a.Kind {
 	case failover.ActConfigure:
 		s.configure(a.Settings)
@@ -61,7 +67,7 @@ func (w *world) effect(res *failover.Result) error {
 		s.executed = s.executed.Union(s.received)
 	case failover.ActClone:
 		return w.clone(s, a)
-	case failover.ActCapture, failover.ActCompare:
+	case failover.ActCapture, failover.ActCompare, failover.ActArm, failover.ActDisarm, failover.ActClaim:
 	}
 	return nil
 }
@@ -148,6 +154,11 @@ func (w *world) open(s *server, a failover.Action) error {
 	if ackers < a.WaitCount {
 		return fmt.Errorf("open %s: %d of %d ackers attached", s.Name, ackers, a.WaitCount)
 	}
+	if a.Lease == nil {
+		s.row = nil
+	} else if err := w.arm(s, *a.Lease); err != nil {
+		return err
+	}
 	s.variables["read_only"], s.variables["super_read_only"] = "OFF", "OFF"
 	return nil
 }
@@ -168,6 +179,7 @@ func (s *server) bootAgain() {
 	s.up, s.hung = true, false
 	s.boot += 100
 	s.process++
+	s.sessions++
 	for name, value := range s.persisted {
 		s.variables[name] = value
 	}

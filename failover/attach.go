@@ -34,6 +34,10 @@ func (d *decider) attach() {
 // be had for now: then the new epoch is committed, and only then does its primary open.
 func (d *decider) stageAttach() {
 	r := d.s.Recovery
+	if d.lapseBroken() {
+		d.replan("the claim on " + r.Candidate + " was interrupted")
+		return
+	}
 	d.retry(ActFollow)
 	d.drainWriters(r.Ackers)
 	late := d.in.Now.Sub(r.StageAt) > shortDeadline
@@ -56,6 +60,7 @@ func (d *decider) stageAttach() {
 	d.member(d.s.Primary, func(m *Member) { m.Former, m.Away = d.s.Epoch, true })
 	d.s.Epoch++
 	d.s.Primary = r.Candidate
+	d.guardOpening(true)
 	d.advance(StageOpen)
 	d.openCandidate()
 }
@@ -147,6 +152,7 @@ func (d *decider) openCandidate() {
 	r := d.s.Recovery
 	prepare := r.step(ActPrepare, r.Candidate)
 	if r.step(ActOpen, r.Candidate) == nil && d.enoughHold() && prepare != nil && prepare.State == StepDone {
+		d.guardOpening(true)
 		d.intend(ActOpen, r.Candidate)
 	}
 }

@@ -32,9 +32,17 @@ func clone(s State) State {
 		r.Steps = slices.Clone(r.Steps)
 		r.Evidence = slices.Clone(r.Evidence)
 		r.Groups = slices.Clone(r.Groups)
+		if r.Lapse != nil {
+			w := *r.Lapse
+			r.Lapse = &w
+		}
 		s.Recovery = &r
 	}
 	s.Failovers = slices.Clone(s.Failovers)
+	if s.Guard != nil {
+		g := *s.Guard
+		s.Guard = &g
+	}
 	s.Divergences = slices.Clone(s.Divergences)
 	for i := range s.Divergences {
 		s.Divergences[i].Extras = maps.Clone(s.Divergences[i].Extras)

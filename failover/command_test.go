@@ -146,6 +146,9 @@ func (s *stage) policy() {
 		key, value, _ := strings.Cut(pair, "=")
 		n, _ := strconv.Atoi(value)
 		d, _ := time.ParseDuration(value)
+		if s.guardPolicy(key, value) {
+			continue
+		}
 		switch key {
 		case "mode":
 			s.spec.Mode = policy.Mode(value)

@@ -94,6 +94,9 @@ func problems(spec *policy.ClusterSpec, s *State, view *topology.View) []string 
 	if s.Flapping {
 		out = append(out, fmt.Sprintf("it failed over %d times within %s: automation waits for `regent ack %s`", len(s.Failovers), time.Duration(spec.Policy.Flap.Window), spec.Name))
 	}
+	if problem := guardProblem(spec, s); problem != "" {
+		out = append(out, problem)
+	}
 	for _, d := range s.Divergences {
 		if d.State != DivergenceSettled {
 			out = append(out, fmt.Sprintf("report %s is %s", d.ID, d.State))

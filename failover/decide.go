@@ -80,6 +80,9 @@ func (d *decider) observed(before State) Decision {
 		}
 	}
 	next.Clock, next.CooldownUntil, next.Lost, next.Paused = d.s.Clock, d.s.CooldownUntil, d.s.Lost, d.s.Paused
+	if next.Guard != nil {
+		next.Guard.Cut = nil // nobody acts on a lapse: what was refused before the mode changed is permitted again
+	}
 	reason := d.reason
 	if r := d.s.Recovery; r != nil {
 		next.Hold = d.newHold("mode is observe: would act: "+stable(r.Reason), nil)

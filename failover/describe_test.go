@@ -90,6 +90,10 @@ func (s *stage) action(a failover.Action) string {
 	if a.Divergence != nil {
 		add("report", a.Divergence.ID)
 	}
+	if o := a.Lease; o != nil {
+		add("row", fmt.Sprintf("%d:%s", o.SetVersion, orNone(strings.Join(o.Candidates, ","))))
+	}
+	add("session", a.Session)
 	return strings.Join(parts, " ")
 }
 
@@ -113,6 +117,7 @@ func (s *stage) describe(st failover.State) string {
 	if st.Override != nil {
 		add("override %s to %s until %s", st.Override.ID, st.Override.Target, st.Override.Expires.Format(time.TimeOnly))
 	}
+	lines = append(lines, s.describeGuard(st.Guard)...)
 	lines = append(lines, s.describeRecovery(st.Recovery)...)
 	for _, name := range slices.Sorted(maps.Keys(st.Servers)) {
 		m := st.Servers[name]
@@ -157,6 +162,7 @@ func (s *stage) describeRecovery(r *failover.Recovery) []string {
 		return []string{"no recovery"}
 	}
 	lines := []string{fmt.Sprintf("recovery %s %s, attempt %d, candidate %s, ackers %s, wait %d", r.Kind, r.Stage, r.Attempt, orNone(r.Candidate), orNone(strings.Join(r.Ackers, ",")), r.WaitCount)}
+	lines = append(lines, describeLapse(r.Lapse)...)
 	if !r.Target.IsEmpty() || !r.Tail.IsEmpty() {
 		lines = append(lines, fmt.Sprintf("target %s, tail %s from %s", s.print(r.Target), orNone(s.print(r.Tail)), orNone(strings.Join(r.TailFrom, ","))))
 	}

@@ -13,10 +13,12 @@
 //
 //	watching: topology.Diagnose, then
 //	  healthy          keep: settings, ackers, followers, quarantines, reports
-//	  read-only        reopen: after a boot open it once W ackers hold what it has; made so by hand: hold
+//	  read-only        reopen: after a boot, or fenced by its own guard, open it once W ackers hold what it
+//	                   has; made so by hand: hold
 //	  dead, hung       begin: every condition that needs no server touched; else hold (brakes, no
 //	                   candidate, acker set unknown, |A \ T| >= W, no evidence)
-//	  region isolated  isolated: recorded once, nothing is touched
+//	  region isolated  isolated: recorded once, nothing is touched; with on_isolation: fence the renewals
+//	                   of its lease are refused
 //	  unseen           hold, once it lasts
 //	paused, in maintenance: nothing; a maintenance ends by itself
 //
@@ -50,13 +52,14 @@
 // # Time
 //
 // Input.Now is the leader's clock, monotonic within its term. Deadlines pass from leader to leader as
-// what is left of them (Clock), and what the record says of the past is at least as old as the term
-// (decider.since): no clocks of two machines are compared.
+// what is left of them (Clock), the wait for a lease begins anew, and what the record says of the past is
+// at least as old as the term (decider.since): no clocks of two machines are compared.
 //
 // # Invariants
 //
 // By the names of the safety model; docs/safety.md has the argument:
-//   - I1: a server is opened only with evidence for every earlier writer of the cluster;
+//   - I1: a server is opened only with evidence for every earlier writer of the cluster
+//     (under async durability a lease of its guard that has lapsed, with every claim unbroken, is one);
 //   - I2: candidates are filtered by region before they are ranked, and unknown is ineligible;
 //   - I3: a refusal comes before any server is touched; stopped receivers carry their undo;
 //   - I4: under semi_sync the evidence is the promotion rule |A \ T| < W and the new primary first

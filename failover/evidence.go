@@ -19,6 +19,7 @@ const (
 	EvidenceReadOnly    EvidenceKind = "read_only"
 	EvidenceAcksRevoked EvidenceKind = "acks_revoked"
 	EvidenceProcessDead EvidenceKind = "process_dead"
+	EvidenceLeaseLapsed EvidenceKind = "lease_lapsed"
 	EvidenceOperator    EvidenceKind = "operator"
 )
 
@@ -34,15 +35,23 @@ type Evidence struct {
 	Answer string `json:"answer,omitempty"`
 }
 
-// asyncEvidence finds proof that the primary's process is dead, and bounds the loss. Without
-// acknowledgements to revoke nothing weaker will do.
+// asyncEvidence finds proof that the primary's process is dead, or sees that its lease can be had lapse, and
+// bounds the loss. Without acknowledgements to revoke nothing weaker will do.
 func (d *decider) asyncEvidence(r *Recovery, diag topology.Diagnosis) bool {
 	e, why := d.processDead(d.s.Primary)
-	if e == nil {
+	obstacle := d.lapsable(r.Verdicts, "")
+	switch {
+	case e != nil:
+		r.Evidence = append(r.Evidence, *e)
+	case obstacle == "":
+		r.Lapsing = true
+	default:
+		if d.guardWanted() {
+			why += "; its lease proves nothing: " + obstacle
+		}
 		d.hold("hold", r.Verdicts, []string{"evidence that " + d.s.Primary + " writes no more"}, "%s; no proof that it is dead: %s", brief(diag), why)
 		return false
 	}
-	r.Evidence = append(r.Evidence, *e)
 	r.Seen, r.Loss = d.lastSeen(d.s.Primary), d.estimateLoss()
 	return d.lossAccepted(r, brief(diag))
 }
@@ -141,7 +150,7 @@ func (d *decider) processDead(server string) (*Evidence, string) {
 	return &Evidence{
 		Server: server, Kind: EvidenceProcessDead, By: strings.Join(nodes, ", "), At: d.in.Now,
 		Detail: fmt.Sprintf("connections to %s closed and new ones refused twice at %s; receivers dropped at %s; boots read-only, as seen",
-			m.UUID, strings.Join(sites, ", "), orNobody(dropped)),
+			m.UUID, strings.Join(sites, ", "), orNoReplica(dropped)),
 		Answer: short(strings.Join(answers, "; ")),
 	}, ""
 }
@@ -168,7 +177,7 @@ func (d *decider) receiversOf(server string, sv *topology.ServerView) (dropped [
 	return dropped, ""
 }
 
-func orNobody(names []string) string {
+func orNoReplica(names []string) string {
 	if len(names) == 0 {
 		return "no replica that can be asked"
 	}
@@ -189,7 +198,13 @@ func (d *decider) addEvidence() {
 			r.Evidence = append(r.Evidence, *e)
 		}
 	}
-	if e, _ := d.processDead(r.Old); e != nil && d.semiSync() {
+	if e, _ := d.processDead(r.Old); e != nil && (d.semiSync() || r.Lapsing) {
+		r.Evidence = append(r.Evidence, *e)
+	}
+	if r.Lapse != nil {
+		r.Evidence = append(r.Evidence, d.lapseEvidence())
+	}
+	if e, _ := d.cutLapsed(); e != nil && r.Kind == KindOverride && !d.named() {
 		r.Evidence = append(r.Evidence, *e)
 	}
 	if o := d.s.Override; o != nil && r.Kind == KindOverride {

@@ -48,7 +48,8 @@ func (d *decider) finish(opened *Step) {
 func (d *decider) abort(why string) {
 	r := d.s.Recovery
 	d.advance(StageAbort)
-	d.s.Hold, r.Target = nil, gtid.Set{}
+	d.s.Hold, r.Target, r.Lapse = nil, gtid.Set{}, nil
+	closed := d.writerFenced(r.Old)
 	var undo []string
 	for _, s := range r.Steps {
 		if s.Name == ActRevoke && s.Attempt == r.Attempt && !slices.Contains(undo, s.Server) {
@@ -62,6 +63,7 @@ func (d *decider) abort(why string) {
 	if r.Fencing {
 		d.s.Offline = true
 		d.online(d.facts(r.Old))
+		d.guardOpening(closed)
 		d.intend(ActOpen, r.Old)
 	}
 	r.Reason = why
@@ -107,7 +109,9 @@ func (d *decider) absorb() {
 			}
 		case ActClone:
 			d.absorbClone(res)
-		case ActConfigure, ActFence, ActRevoke, ActCatchUp, ActPrepare, ActFollow, ActOpen:
+		case ActArm:
+			d.absorbArm(res)
+		case ActConfigure, ActFence, ActRevoke, ActCatchUp, ActPrepare, ActFollow, ActOpen, ActClaim, ActDisarm:
 			d.absorbStep(res)
 		}
 	}
@@ -124,14 +128,21 @@ func (d *decider) absorbStep(res Result) {
 	if step == nil || step.State != StepPending || !strings.Contains(res.Action.ID, "/"+r.ID+"/"+fmt.Sprint(r.Attempt)+"/") {
 		return
 	}
-	step.EndedAt, step.By = res.At, res.By
+	step.EndedAt, step.By, step.Session = res.At, res.By, res.Session
+	d.lostPin(&res)
 	if res.Err != "" {
 		step.State, step.Error, step.Tries = StepFailed, res.Err, step.Tries+1
 		return
 	}
 	step.State, step.Error = StepDone, ""
+	if step.Name == ActClaim {
+		d.absorbClaim(step, &res)
+	}
 	if res.Facts == nil {
 		return
+	}
+	if step.Name == ActOpen {
+		d.seeLease(res.Facts)
 	}
 	step.Executed, step.Boot = res.Facts.Executed, res.Facts.Boot
 	step.Received = gtid.Set{}
@@ -170,6 +181,7 @@ func (d *decider) absorbOpen(res Result) {
 		return
 	}
 	d.s.OpenBoot, d.s.Baseline, d.s.OpenedAt = res.Facts.Boot, res.Facts.Executed, d.in.Now
+	d.seeLease(res.Facts)
 	reason := "it is the primary of the epoch and its ackers hold everything it has"
 	if d.degraded() {
 		reason = "it is the primary of the epoch, and waited for no acknowledgement before either"

@@ -81,16 +81,44 @@ func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) err
 	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 && !free {
 		return refused("acknowledged writes could be lost without %s", strings.Join(missing, "; "))
 	}
-	if !d.semiSync() && d.facts(d.s.Primary) == nil {
-		return refused("%s cannot be made read-only: it is not reachable", d.s.Primary)
+	lapsing := !d.semiSync() && d.facts(d.s.Primary) == nil
+	if err := d.acceptLapse(p, o, lapsing); err != nil {
+		return err
 	}
 	if why := d.lacksAckers(p, o); why != "" {
 		return refused("%s", why)
 	}
 	p.Summary = fmt.Sprintf("replace %s by %s inside region %s", d.s.Primary, orAny(o.Server), d.in.Spec.HomeRegion)
 	p.Changes = []string{"make " + d.s.Primary + " read-only if it answers", "stop every receiver, collect every transaction, open the new primary"}
-	p.PossibleLoss = 0
-	d.startOrdered(Recovery{Kind: KindFailover, Reason: "ordered by " + o.By + ": " + orAny(o.Reason) + " (" + diag.Reason + ")", Groups: groups}, o)
+	r := Recovery{
+		Kind: KindFailover, Reason: "ordered by " + o.By + ": " + orAny(o.Reason) + " (" + diag.Reason + ")", Groups: groups, Lapsing: lapsing, Loss: p.PossibleLoss,
+	}
+	if lapsing {
+		r.Seen = d.lastSeen(d.s.Primary)
+	}
+	d.startOrdered(r, o)
+	return nil
+}
+
+// acceptLapse judges an order to replace a primary under async durability that cannot be made read-only: its
+// guard has to, and what it wrote last is lost.
+func (d *decider) acceptLapse(p *Preview, o Order, lapsing bool) error {
+	if !lapsing {
+		return nil
+	}
+	if why := d.lapsable(p.Candidates, o.Server); why != "" {
+		hint := ""
+		if d.guardWanted() {
+			hint = ", and its lease proves nothing: " + why
+		}
+		return refused("%s cannot be made read-only: it is not reachable%s", d.s.Primary, hint)
+	}
+	p.PossibleLoss = d.estimateLoss()
+	if limit := d.in.Spec.Policy.MaxLostTransactions; p.PossibleLoss < 0 || p.PossibleLoss > limit {
+		return refused("the possible loss of %s is above max_lost_transactions (%d)", lossWord(p.PossibleLoss), limit)
+	}
+	p.Risks = append(p.Risks, fmt.Sprintf("%s cannot be seen: what it wrote since, until its lease lapses within %s, is lost to the new primary, and reported when it returns",
+		d.s.Primary, d.lapseWait()))
 	return nil
 }
 
@@ -139,12 +167,15 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 	if d.facts(d.s.Primary) == nil {
 		p.Risks = append(
 			p.Risks,
-			d.s.Primary+" cannot be seen and may go on taking writes: both sides then hold writes that the other lacks",
+			d.unseenRisk(),
 			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(d.estimateLoss())),
 		)
 	}
 	p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, o.At))
 	if e, _ := d.processDead(d.s.Primary); e != nil {
+		p.Evidence = append(p.Evidence, *e)
+	}
+	if e, _ := d.oldLapsed(); e != nil {
 		p.Evidence = append(p.Evidence, *e)
 	}
 	renewed := d.renewable(o)
@@ -158,6 +189,26 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 		Kind: KindOverride, Reason: "override by " + o.By + ": " + o.Reason + " (" + diag.Reason + ")", Groups: d.groups(), Loss: p.PossibleLoss,
 	}, o)
 	return nil
+}
+
+// oldLapsed is the evidence that the old side has gone read-only by itself, or why there is none.
+func (d *decider) oldLapsed() (*Evidence, string) {
+	if d.facts(d.s.Primary) != nil || d.s.Recovery != nil {
+		return nil, ""
+	}
+	return d.cutLapsed()
+}
+
+// unseenRisk says what a primary that cannot be seen may still do.
+func (d *decider) unseenRisk() string {
+	e, why := d.oldLapsed()
+	switch {
+	case e != nil:
+		return d.s.Primary + " cannot be seen; its lease has lapsed, so it takes no more writes, and holds those that it took until then"
+	case d.guardWanted() && why != "":
+		return d.s.Primary + " cannot be seen and may go on taking writes (" + why + "): both sides then hold writes that the other lacks"
+	}
+	return d.s.Primary + " cannot be seen and may go on taking writes: both sides then hold writes that the other lacks"
 }
 
 // overrideExpired ends what an override that has expired had begun. Once the new epoch stands there is

@@ -67,6 +67,7 @@ func (d *decider) acceptPause(p *Preview, o Order) error {
 		p.Risks = append(p.Risks, "recovery "+d.s.Recovery.ID+" stops where it is")
 	}
 	d.s.Paused = &pause
+	d.reconnected() // nobody acts on a lapse now: a pause does not keep the primary from its lease
 	d.event(e)
 	return nil
 }

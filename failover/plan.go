@@ -20,7 +20,8 @@ func (d *decider) plan() {
 	ranked := policy.Rank(q, func(name string) bool { return c.holders[name].Contains(c.union) })
 	ranked = slices.DeleteFunc(ranked, func(name string) bool {
 		step := r.step(ActRevoke, name)
-		return step == nil || step.State != StepDone || (r.Ordered != "" && name != r.Ordered)
+		claimed := r.Lapse == nil || r.heldOn(name) != nil
+		return step == nil || step.State != StepDone || (r.Ordered != "" && name != r.Ordered) || !claimed
 	})
 	if len(ranked) == 0 && d.pending(ActRevoke) && d.in.Now.Sub(r.StageAt) <= shortDeadline {
 		return

@@ -17,6 +17,7 @@ func (d *decider) recover() {
 		// Deadlines of another leader's clock mean nothing here.
 		r.Term, r.StageAt = d.in.Term, d.in.Now
 		d.checkAgain(func(Step) bool { return r.Stage == StageRevoke })
+		d.forgetClaims()
 	}
 	d.say("%s: %s", r.ID, r.Stage)
 	if d.overrideExpired() {
@@ -101,7 +102,7 @@ func (d *decider) emitPending() {
 // actionFor fills in what a step needs, from the record alone.
 func (d *decider) actionFor(s Step) Action {
 	r := d.s.Recovery
-	a := Action{Kind: s.Name, Server: s.Server}
+	a := Action{Kind: s.Name, Server: s.Server, Session: d.pinned(s.Server)}
 	switch s.Name {
 	case ActFence:
 		a.Deadline = fenceDeadline
@@ -126,15 +127,19 @@ func (d *decider) actionFor(s Step) Action {
 			a.Source, a.Acker = r.Old, slices.Contains(d.s.Ackers, s.Server)
 			a.Target = r.Target
 		}
+	case ActClaim:
+		if held := r.heldOn(s.Server); held != nil {
+			a.Session = held.Session
+		}
 	case ActOpen:
-		a.Target, a.WaitCount = r.Target, r.WaitCount
+		a.Target, a.WaitCount, a.Lease = r.Target, r.WaitCount, d.leaseToOpen()
 		if r.Stage == StageAbort {
 			a.WaitCount = d.s.WaitCount
 			if d.degraded() {
 				a.WaitCount = 0
 			}
 		}
-	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare:
+	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare, ActArm, ActDisarm:
 	}
 	return a
 }
@@ -146,6 +151,7 @@ func (d *decider) stageRevoke() {
 		d.abort(r.Old + " is back")
 		return
 	}
+	d.fenceReturned()
 	if fence := r.step(ActFence, r.Old); fence != nil && fence.State != StepDone {
 		if fence.State == StepFailed && !d.semiSync() {
 			d.abort(r.Old + " could not be made read-only: " + fence.Error)
@@ -157,8 +163,12 @@ func (d *decider) stageRevoke() {
 	d.retry(ActRevoke)
 	d.checkAgain(d.undone)
 	d.revokeLatecomers()
-	missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.openCandidates()...)
+	missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.unprovenWriters()...)
 	if len(missing) > 0 && r.Kind != KindOverride {
+		if r.Lapse != nil {
+			d.say("%s", d.lapseReason())
+			return
+		}
 		if late := d.in.Now.Sub(r.StageAt) > shortDeadline; late && r.By != "" && !d.named() && d.facts(r.Old) != nil {
 			d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
 		} else if late {
@@ -170,6 +180,15 @@ func (d *decider) stageRevoke() {
 		return
 	}
 	d.plan()
+}
+
+// fenceReturned makes the old primary read-only that an order replaces and that was not reachable before.
+func (d *decider) fenceReturned() {
+	r := d.s.Recovery
+	if r.Lapsing && r.By != "" && !d.named() && d.facts(r.Old) != nil && r.step(ActFence, r.Old) == nil {
+		r.Fencing = true
+		d.intend(ActFence, r.Old)
+	}
 }
 
 // counted tells whether a server is in T now: its receiver was read back as stopped in this attempt.
@@ -196,21 +215,6 @@ func (d *decider) writerFenced(writer string) bool {
 	return step != nil && step.State == StepDone && step.Fenced
 }
 
-// openCandidates lists, where no acknowledgements can be revoked, the candidates whose opening was begun
-// and that may take writes.
-func (d *decider) openCandidates() []string {
-	if d.semiSync() {
-		return nil
-	}
-	var out []string
-	for _, g := range d.s.Recovery.Groups {
-		if e, _ := d.processDead(g.Writer); e == nil && !d.writerFenced(g.Writer) {
-			out = append(out, g.Writer+" may be open")
-		}
-	}
-	return out
-}
-
 // named tells whether the open recovery has named its candidate primary of an epoch: what it began then
 // can be finished, and not undone.
 func (d *decider) named() bool { return d.s.Primary != d.s.Recovery.Old }
@@ -225,7 +229,7 @@ func (d *decider) oldIsBack() bool {
 	if diag.Condition != topology.PrimaryHealthy && diag.Condition != topology.PrimaryReadOnly {
 		return false
 	}
-	return len(shortfall(r.Groups, d.counted, d.writerFenced)) > 0
+	return r.Lapsing || len(shortfall(r.Groups, d.counted, d.writerFenced)) > 0
 }
 
 // revokeLatecomers asks every server that answers to stop receiving, those included that came back
@@ -286,6 +290,8 @@ func (d *decider) stageCatchUp() {
 	r := d.s.Recovery
 	step := r.step(ActCatchUp, r.Candidate)
 	switch {
+	case d.lapseBroken():
+		d.replan("the claim on " + r.Candidate + " was interrupted")
 	case step == nil:
 		d.intend(ActCatchUp, r.Candidate)
 	case step.State == StepDone:
@@ -338,7 +344,11 @@ func (d *decider) replan(why string) {
 	// Steps of passes before this one are in the history.
 	r.Steps = slices.DeleteFunc(slices.Clone(r.Steps), func(s Step) bool { return s.Attempt < r.Attempt })
 	r.Attempt++
-	r.Candidate, r.Evidence, r.Donors, r.TailFrom = "", nil, nil, nil
+	// Of an earlier writer whose epoch is over it stays true that its lease has lapsed.
+	r.Evidence = slices.DeleteFunc(slices.Clone(r.Evidence), func(e Evidence) bool {
+		return e.Kind != EvidenceLeaseLapsed || e.Server == d.s.Primary
+	})
+	r.Candidate, r.Lapse, r.Donors, r.TailFrom = "", nil, nil, nil
 	r.Target, r.Tail = r.Target.Subtract(r.Target), r.Tail.Subtract(r.Tail)
 	d.advance(StageRevoke)
 	d.revokeAll()

@@ -39,12 +39,14 @@ type State struct {
 	// then gave up: its replicas cannot attach before that is taken back.
 	Offline bool `json:"offline,omitempty"`
 	// Servers holds what is agreed about single servers, by name.
-	Servers  map[string]Member `json:"servers,omitempty"`
-	Recovery *Recovery         `json:"recovery,omitempty"`
-	Hold     *Hold             `json:"hold,omitempty"`
-	Override *Override         `json:"override,omitempty"`
-	Isolated string            `json:"isolated,omitempty"` // the reason while the primary's region is isolated
-	Paused   *Pause            `json:"paused,omitempty"`
+	Servers map[string]Member `json:"servers,omitempty"`
+	// Guard is what is agreed about the in-server guard; nil: no server carries one that counts.
+	Guard    *Guard    `json:"guard,omitempty"`
+	Recovery *Recovery `json:"recovery,omitempty"`
+	Hold     *Hold     `json:"hold,omitempty"`
+	Override *Override `json:"override,omitempty"`
+	Isolated string    `json:"isolated,omitempty"` // the reason while the primary's region is isolated
+	Paused   *Pause    `json:"paused,omitempty"`
 	// Clock is the reading by which deadlines pass from leader to leader.
 	Clock Clock `json:"clock,omitzero"`
 	// CooldownUntil stops automatic recoveries after one, on the leader's clock.
@@ -179,6 +181,11 @@ type Recovery struct {
 	Seen *gtid.Set `json:"seen,omitempty"`
 	// Loss is the estimate for async durability, -1 when unknown; 0 under semi_sync.
 	Loss int64 `json:"lost_estimate"`
+	// Lapsing tells that nothing but the lapse of the old primary's lease proves that it writes no more.
+	Lapsing bool `json:"lapsing,omitempty"`
+	// Lapse is the wait for that, or for the lease of a later writer; kept while the candidate that was
+	// chosen after it must stay on the connection of its claim.
+	Lapse *LapseWait `json:"lapse,omitempty"`
 }
 
 // AckGroup is the acker set of one writer.
@@ -217,6 +224,8 @@ type Step struct {
 	Executed gtid.Set      `json:"executed,omitzero"`
 	Received gtid.Set      `json:"received,omitzero"`
 	Boot     topology.Boot `json:"boot,omitzero"`
+	// Session is the connection that the step was done on.
+	Session string `json:"session,omitempty"`
 	// Fenced tells that the server, a writer before, was read back as read-only with the sets.
 	Fenced bool `json:"fenced,omitempty"`
 	// Counts tells that the server's sets may prove an acknowledgement (member of T).

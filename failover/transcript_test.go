@@ -112,7 +112,7 @@ func (s *stage) run(fields []string) {
 		"write": s.write, "relay": s.write, "sync": s.syncAll, "set": s.set, "persist": s.set, "configure": s.set, "status": s.set, "stranger": s.stranger, "policy": s.policy, "server": s.configureServer,
 		"leader": s.lead, "node": s.nodeCommand, "order": s.order, "preview": s.preview, "failing": s.failing, "fleet": s.fleetCommand,
 	}
-	command := commands[fields[0]]
+	command := merged(commands, s.guardCommands())[fields[0]]
 	if command == nil {
 		s.fail("unknown command")
 	}
@@ -207,7 +207,7 @@ func (s *stage) advance() {
 	if err != nil {
 		s.fail("%v", err)
 	}
-	s.now = s.now.Add(d)
+	s.pass(d)
 }
 
 // lead makes another node the leader: "leader NODE [SKEW]", whose clock is off by SKEW.

@@ -22,6 +22,9 @@ func (d *decider) watch() {
 		d.event(Event{Kind: "release", Decision: "isolation ended", Reason: diag.Reason})
 		d.s.Isolated = ""
 	}
+	if diag.Condition != topology.RegionIsolated {
+		d.reconnected()
+	}
 	d.reason = diag.Reason
 	d.noteLoss(diag.Condition)
 	switch diag.Condition {
@@ -37,6 +40,7 @@ func (d *decider) watch() {
 	case topology.PrimaryDead, topology.PrimaryHung:
 		d.begin(diag)
 	case topology.RegionIsolated:
+		d.cutOff()
 		d.isolated(diag)
 	case topology.PrimaryUnseen, topology.PrimaryUnknown:
 		d.unseen(diag)
@@ -50,21 +54,6 @@ func (d *decider) witnesses() []string {
 		return d.s.Ackers
 	}
 	return d.in.Spec.InRegion(d.region(d.s.Primary))
-}
-
-// isolated records the refusal once, with every candidate elsewhere and why it is refused, and
-// touches nothing: the isolated primary keeps serving.
-func (d *decider) isolated(diag topology.Diagnosis) {
-	d.say("%s; on_isolation is %s: %s keeps serving and nobody else is promoted", diag.Reason, d.in.Spec.Policy.OnIsolation, d.s.Primary)
-	if d.s.Isolated != "" {
-		return
-	}
-	d.s.Isolated = d.reason
-	d.event(Event{Kind: "refusal", Decision: "no promotion: " + d.regionWord(), Reason: d.reason, Candidates: policy.Candidates(d.question())})
-}
-
-func (d *decider) regionWord() string {
-	return "region " + d.region(d.s.Primary) + " is isolated and cross_region is " + d.in.Spec.Policy.CrossRegion
 }
 
 // unseen waits, and becomes a hold when it lasts: nobody is promoted because somebody cannot see.
@@ -104,6 +93,7 @@ func (d *decider) keep(fp *topology.Facts) {
 	} else if diff := Differences(fp, Required(d.in.Spec.Policy, Role{Primary: true})); len(diff) > 0 {
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "")
 	}
+	d.keepGuard(fp)
 	d.settle(fp)
 }
 
@@ -232,21 +222,26 @@ func (d *decider) follows(f *topology.Facts, acker bool) bool {
 	return ok
 }
 
-// reopen decides about the primary of the epoch that answers read-only. After a boot only the leader
-// opens it, once its tail is on enough ackers; made read-only by hand, it stays so.
+// reopen decides about the primary of the epoch that answers read-only. After a boot, or fenced by its
+// guard, only the leader opens it, once its tail is on enough ackers; made read-only by hand, it stays so.
 func (d *decider) reopen(fp *topology.Facts) {
 	if d.primaryReplaced(fp) {
 		return
 	}
-	if d.s.OpenBoot.Same(fp.Boot) {
-		if !d.askedSince(d.s.Primary, d.s.OpenedAt) {
-			d.say("%s was opened; waiting for an answer newer than that", d.s.Primary)
-			return
-		}
+	what := "booted read-only"
+	opened := d.s.OpenBoot.Same(fp.Boot)
+	switch {
+	case opened && !d.askedSince(d.s.Primary, d.s.OpenedAt):
+		d.say("%s was opened; waiting for an answer newer than that", d.s.Primary)
+		return
+	case d.guardFenced(fp):
+		what = "was made read-only by its guard"
+		d.s.Offline = d.s.Offline || fp.On("offline_mode")
+	case opened:
 		d.hold("hold", nil, []string{"a writable " + d.s.Primary}, "%s was made read-only while it ran, and regent did not do it: make it writable again, or order a failover", d.s.Primary)
 		return
 	}
-	d.say("%s booted read-only and is the primary of epoch %d: opening it", d.s.Primary, d.s.Epoch)
+	d.say("%s %s and is the primary of epoch %d: opening it", d.s.Primary, what, d.s.Epoch)
 	d.online(fp)
 	for _, s := range d.in.Spec.Servers {
 		if f := d.facts(s.Name); f != nil && s.Name != d.s.Primary {
@@ -261,7 +256,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 		wait, settings = 0, []Setting{notWaiting()}
 	}
 	if len(holders) < wait {
-		d.hold("hold", nil, missing, "%s booted read-only; it opens when %d of its ackers hold everything it has: missing %s", d.s.Primary, wait, strings.Join(missing, ", "))
+		d.hold("hold", nil, missing, "%s %s; it opens when %d of its ackers hold everything it has: missing %s", d.s.Primary, what, wait, strings.Join(missing, ", "))
 		return
 	}
 	settings = append(settings, Required(d.in.Spec.Policy, Role{Primary: true, Armed: d.semiSync() && !d.degraded(), WaitCount: wait})...)
@@ -269,5 +264,6 @@ func (d *decider) reopen(fp *topology.Facts) {
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "/arm")
 		return
 	}
-	d.do(Action{Kind: ActOpen, Server: d.s.Primary, WaitCount: wait, Target: fp.Executed}, "")
+	d.guardOpening(fp.ReadOnly())
+	d.do(Action{Kind: ActOpen, Server: d.s.Primary, WaitCount: wait, Target: fp.Executed, Lease: d.leaseToOpen()}, "")
 }

@@ -41,6 +41,7 @@ type server struct {
 	receiverConnecting bool
 	seenBy             map[string]*sight
 	failures           map[failover.ActionKind]string
+	guarded
 }
 
 // sight is what one node remembers of one server.
@@ -73,6 +74,7 @@ type world struct {
 	state   failover.State
 	pending []failover.Action
 	results []failover.Result
+	watch   func() // sees every moment that passes; nil: nobody does
 }
 
 func newWorld() *world {
@@ -104,7 +106,7 @@ func (w *world) declare(name, region string, i int) {
 			"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1",
 		},
 		persisted: map[string]string{}, status: map[string]string{}, seenBy: map[string]*sight{},
-		source: "east-db1", receiver: true,
+		source: "east-db1", receiver: true, guarded: guarded{scheduler: true},
 	}
 	s.failures = make(map[failover.ActionKind]string)
 	if i == 1 {
@@ -217,6 +219,7 @@ func (w *world) facts(s *server) *topology.Facts {
 	}
 	f.Status["rpl_semi_sync_source_clients"] = fmt.Sprint(clients)
 	maps.Copy(f.Status, s.status)
+	f.Lease = w.lease(s)
 	if s.source == "" {
 		return f
 	}
@@ -245,6 +248,7 @@ func (w *world) facts(s *server) *topology.Facts {
 // look lets every node see every server once.
 func (w *world) look() {
 	w.settleThreads()
+	w.leases()
 	for _, n := range w.nodes {
 		for _, s := range w.servers {
 			w.lookAt(n, s)

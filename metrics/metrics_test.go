@@ -123,6 +123,31 @@ func TestCountersFollowTheHistory(t *testing.T) {
 	}
 }
 
+// TestGuard: the guard shows where the policy wants one, and what is not known of it is absent.
+func TestGuard(t *testing.T) {
+	w := apitest.New()
+	m := metrics.New(node{w}, "v1.2.3", slog.New(slog.DiscardHandler))
+	armed, lease, tick := `regent_guard_armed{cluster="orders"}`, "regent_guard_lease_remaining_seconds{", "regent_guard_tick_age_seconds{"
+	if text := scrape(t, m); strings.Contains(text, armed) {
+		t.Error("a cluster without a guard has one in the metrics")
+	}
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		c.Spec.Policy.Guard.Enabled = true
+		c.State.Guard = &failover.Guard{Epoch: c.State.Epoch, Armed: true}
+	})
+	w.Look("east-db1", func(s *topology.ServerView) {
+		s.Facts.Lease = &topology.Lease{Remaining: 1500 * time.Millisecond, TickAge: topology.Never}
+	})
+	text := scrape(t, m)
+	if !strings.Contains(text, armed+" 1") || !strings.Contains(text, lease+`cluster="orders",server="east-db1"} 1.5`) || strings.Contains(text, tick) {
+		t.Errorf("an armed guard that never ticked:\n%s", own(text))
+	}
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Epoch++ })
+	if text := scrape(t, m); !strings.Contains(text, armed+" 0") {
+		t.Error("a guard of an earlier epoch counts")
+	}
+}
+
 // TestNoStaleSeries: what is not known is absent.
 func TestNoStaleSeries(t *testing.T) {
 	w := apitest.New()

@@ -16,7 +16,7 @@ type state struct {
 	leader, term, applied, age, peer      *prometheus.Desc
 	condition, epoch, primary, hold       *prometheus.Desc
 	paused, recovering, kept, degraded    *prometheus.Desc
-	flapping                              *prometheus.Desc
+	flapping, guardArmed, lease, tick     *prometheus.Desc
 	reachable, writable, lag, quarantined *prometheus.Desc
 	report, reportOpen                    *prometheus.Desc
 }
@@ -43,6 +43,10 @@ func newState(source Source) *state {
 		flapping:   desc("cluster_flapping", "1 while automation waits for an acknowledgement after too many failovers, else 0.", "cluster"),
 		recovering: desc("cluster_recovering", "1 while a recovery of the cluster is open, else 0.", "cluster"),
 
+		guardArmed: desc("guard_armed", "1 if somebody may be promoted when the lease of the primary has lapsed, else 0; absent without a guard.", "cluster"),
+		lease:      desc("guard_lease_remaining_seconds", "What was left of the primary's lease when it was last read, by its own clock; absent without a guard row.", "cluster", "server"),
+		tick:       desc("guard_tick_age_seconds", "How long ago the event of the primary's guard had run when it was last read; absent if it never did.", "cluster", "server"),
+
 		reachable:   desc("server_reachable", "1 if any node gets answers from the server, else 0.", "cluster", "server", "region"),
 		writable:    desc("server_writable", "1 if the server takes writes, else 0; absent while it cannot be asked.", "cluster", "server", "region"),
 		lag:         desc("server_lag_seconds", "How far the replica is behind; absent when unknown.", "cluster", "server", "region"),
@@ -57,7 +61,7 @@ func newState(source Source) *state {
 func (s *state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.leader, s.term, s.applied, s.age, s.peer, s.condition, s.epoch, s.primary, s.hold, s.paused, s.recovering,
-		s.kept, s.degraded, s.flapping,
+		s.kept, s.degraded, s.flapping, s.guardArmed, s.lease, s.tick,
 		s.reachable, s.writable, s.lag, s.quarantined, s.report, s.reportOpen,
 	} {
 		out <- d
@@ -124,6 +128,23 @@ func (s *state) collectCluster(to scrape, name string, c *fsm.Cluster, view *top
 	if c.Spec.Policy.Durability == policy.DurabilitySemiSync {
 		to.flag(s.kept, c.State.Epoch > 0 && c.State.Unproven == "", name)
 		to.flag(s.degraded, c.State.Shortage != nil && c.State.Shortage.Degraded, name)
+	}
+	s.collectGuard(to, name, c, view)
+}
+
+func (s *state) collectGuard(to scrape, name string, c *fsm.Cluster, view *topology.View) {
+	if !c.Spec.Policy.Guard.Enabled {
+		return
+	}
+	g := c.State.Guard
+	to.flag(s.guardArmed, g != nil && g.Armed && g.Epoch == c.State.Epoch, name)
+	f := view.Current(c.State.Primary)
+	if f == nil || f.Lease == nil {
+		return
+	}
+	to.gauge(s.lease, f.Lease.Remaining.Seconds(), name, c.State.Primary)
+	if f.Lease.TickAge != topology.Never {
+		to.gauge(s.tick, f.Lease.TickAge.Seconds(), name, c.State.Primary)
 	}
 }
 

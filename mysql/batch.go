@@ -18,6 +18,7 @@ const (
 	stepColumn  = "regent_step"
 	guardColumn = "regent_condition"
 	tableColumn = "regent_table"
+	tryColumn   = "regent_try"
 )
 
 // query adds a statement whose rows are kept under a name.
@@ -29,6 +30,13 @@ func (b *batch) query(name, sql string) *batch {
 // effect adds a statement that changes something. The words name it in an error.
 func (b *batch) effect(what, sql string) *batch {
 	fmt.Fprintf(&b.sql, "SELECT %s AS %s;\n%s;\n", quote(what), stepColumn, sql)
+	return b
+}
+
+// try adds, at the end of a batch, a query that the server may refuse: its error is then an answer,
+// kept under the name, and no failure of the batch.
+func (b *batch) try(name, sql string) *batch {
+	fmt.Fprintf(&b.sql, "SELECT %s AS %s;\n%s;\n", quote(name), tryColumn, sql)
 	return b
 }
 
@@ -56,6 +64,7 @@ func quote(s string) string {
 type table struct {
 	columns []string
 	rows    [][]string
+	refused error // the server's error, where the query was allowed to fail
 }
 
 // row is one row by lower-case column name.
@@ -78,7 +87,7 @@ func (t table) first() row {
 	if len(t.rows) == 0 {
 		return row{}
 	}
-	return table{t.columns, t.rows[:1]}.all()[0]
+	return table{columns: t.columns, rows: t.rows[:1]}.all()[0]
 }
 
 // pairs reads a table of names and values, with names in lower case.

@@ -13,10 +13,20 @@ import (
 // server takes. The default of 10 would end replication in a partition of ten seconds.
 const retryCount = 4294967295
 
-// StopReceiver stops receiving, and with it acknowledging, and reads the sets after that. A server
-// without a channel is left as it is.
+// StopReceiver stops receiving, and with it acknowledging, and reads the sets after that. It makes
+// the claim visible to others before; Follow ends that. A server without a channel is left as it is.
 func (s *Session) StopReceiver(ctx context.Context) (*topology.Facts, error) {
-	return s.run(ctx, s.stopReceiver(&batch{}))
+	name := quote(claimName(s.cluster))
+	b := (&batch{}).effect("show the claim", "DO IF(IFNULL(IS_USED_LOCK("+name+"), 0) = CONNECTION_ID(), 1, GET_LOCK("+name+", 0))")
+	return s.run(ctx, s.stopReceiver(b))
+}
+
+// Claim makes sure that this very connection still holds the lock of the cluster and that the server
+// receives nothing, and changes nothing. The error wraps ErrCondition otherwise.
+func (s *Session) Claim(ctx context.Context) (*topology.Facts, error) {
+	b := (&batch{}).require("this connection holds the lock of the cluster", "IS_USED_LOCK("+quote(lockName(s.cluster))+") = CONNECTION_ID()")
+	b.require("the receiver is off", "IFNULL((SELECT service_state FROM performance_schema.replication_connection_status WHERE "+channel+"), 'OFF') = 'OFF'")
+	return s.run(ctx, b)
 }
 
 func (s *Session) stopReceiver(b *batch) *batch {
@@ -76,6 +86,7 @@ func (s *Session) Follow(ctx context.Context, address, sourceUUID string, acker 
 	b.add(s.assignments(s.roleSettings(acker), nil, nil))
 	s.point(b, up)
 	b.effect("start replication", s.say("START REPLICA"))
+	b.effect("end the claim", "DO RELEASE_LOCK("+quote(claimName(s.cluster))+")")
 	return s.run(ctx, b)
 }
 

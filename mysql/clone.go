@@ -32,7 +32,7 @@ func (s *Session) Clone(ctx context.Context, donor string) error {
 	s.stopReceiver(b)
 	s.removeChannel(b)
 	b.effect("set offline_mode", "SET GLOBAL offline_mode = ON")
-	b.effect("lift super_read_only for the copy", "SET GLOBAL super_read_only = OFF")
+	s.lift(b)
 	b.effect("name the donor", "SET GLOBAL clone_valid_donor_list = "+quote(donor))
 	b.effect("clone from "+donor, fmt.Sprintf("CLONE INSTANCE FROM %s@%s:%d IDENTIFIED BY %s %s",
 		quote(o.Control.User), quote(from.host), from.port, quote(o.Control.Password), encryption))

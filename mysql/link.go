@@ -56,7 +56,7 @@ func (s *Server) open(ctx context.Context, attributes string) (*link, error) {
 }
 
 // sessionSetup makes literals, waits and commits behave the same whatever the server's defaults.
-const sessionSetup = "SET SESSION sql_mode='', autocommit=1, lock_wait_timeout=1, max_execution_time=0, wait_timeout=604800;\n"
+const sessionSetup = "SET SESSION sql_mode='', autocommit=1, transaction_read_only=0, sql_safe_updates=0, lock_wait_timeout=1, max_execution_time=0, wait_timeout=604800;\n"
 
 // run sends a batch and reads all its answers. After a statement failed, the answers of those
 // before it are returned with the error. A context that ends breaks the connection.
@@ -77,6 +77,10 @@ func (l *link) run(ctx context.Context, b *batch) (answers, error) {
 	err = r.all(rows)
 	if closed := rows.Close(); err == nil {
 		err = closed
+	}
+	if err != nil && r.trying && code(err) != 0 {
+		r.got[r.name] = table{refused: err}
+		return r.got, nil
 	}
 	if err != nil {
 		return r.got, l.failure(ctx, r.last, err)
@@ -127,6 +131,8 @@ type reader struct {
 	got  answers
 	last string // the words of the statement under way
 	name string // the table under way, empty for none
+	// trying tells that the rest of the batch may be refused.
+	trying bool
 }
 
 func (r *reader) all(rows driver.Rows) error {
@@ -161,9 +167,10 @@ func (r *reader) one(rows driver.Rows) error {
 		r.last, r.name = t.rows[0][0], ""
 	case guardColumn:
 		r.last, r.name = guardColumn+t.rows[0][0], ""
-	case tableColumn:
+	case tableColumn, tryColumn:
 		r.name = t.rows[0][0]
 		r.last = "read " + r.name
+		r.trying = r.trying || columns[0] == tryColumn
 	default:
 		if r.name != "" {
 			r.got[r.name] = t

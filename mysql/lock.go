@@ -24,9 +24,14 @@ const lockWait = 2
 // maxLockName is the longest name that GET_LOCK accepts, in characters (manual, "Locking Functions").
 const maxLockName = 64
 
-// lockName is the advisory lock of a cluster.
-func lockName(cluster string) string {
-	name := "regent:" + cluster
+// lockName is the advisory lock of a cluster. A leader holds it wherever it has a session.
+func lockName(cluster string) string { return advisory("regent:", cluster) }
+
+// claimName is the lock that a leader holds besides, on a replica that it has claimed.
+func claimName(cluster string) string { return advisory("regent-claim:", cluster) }
+
+func advisory(prefix, cluster string) string {
+	name := prefix + cluster
 	if len(name) <= maxLockName {
 		return name
 	}
@@ -57,7 +62,7 @@ func (s *Session) takeLock(ctx context.Context) error {
 		query("holder", "SELECT IS_USED_LOCK("+name+") AS id").
 		query("attributes", "SELECT attr_name, attr_value FROM performance_schema.session_connect_attrs "+
 			"WHERE processlist_id = IS_USED_LOCK("+name+")")
-	got, err := s.link.run(ctx, b.add(factsBatch(s.server.options)))
+	got, err := s.link.run(ctx, b.add(stateBatch(s.server.options)))
 	if err != nil {
 		return err
 	}
@@ -82,7 +87,7 @@ func (s *Session) takeOver(ctx context.Context, h holder) error {
 		}
 	}
 	b := (&batch{}).query("lock", "SELECT GET_LOCK("+quote(lockName(s.cluster))+", "+strconv.Itoa(lockWait)+") AS won")
-	got, err := s.link.run(ctx, b.add(factsBatch(s.server.options)))
+	got, err := s.link.run(ctx, b.add(stateBatch(s.server.options)))
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,32 @@ func (s *Session) Open(ctx context.Context, target gtid.Set, waitCount int) (*to
 	if err := s.endPending(ctx); err != nil {
 		return nil, err
 	}
-	b := (&batch{}).add(factsBatch(s.server.options))
+	if !s.last.guard.exists {
+		return s.openNow(ctx, target, waitCount)
+	}
+	// A guard of before would end what is opened without one: it goes first, while it cannot run.
+	b := &batch{}
+	s.requireOpenable(b, target, waitCount)
+	s.lift(b)
+	facts, err := s.unlogged(ctx, s.removeGuard(b))
+	if err != nil {
+		return facts, err
+	}
+	if facts, err = s.openNow(ctx, target, waitCount); err != nil && s.Alive() {
+		return s.refence(ctx, err)
+	}
+	return facts, err
+}
+
+// openNow opens a server under the conditions of Open.
+func (s *Session) openNow(ctx context.Context, target gtid.Set, waitCount int) (*topology.Facts, error) {
+	b := &batch{}
+	s.requireOpenable(b, target, waitCount)
+	return s.judged(ctx, openEffects(b))
+}
+
+// requireOpenable adds the conditions under which a server may open.
+func (s *Session) requireOpenable(b *batch, target gtid.Set, waitCount int) {
 	b.require("it has executed everything that was collected", "GTID_SUBSET("+quote(target.String())+", @@GLOBAL.gtid_executed)")
 	b.require("it has no replication channel", "NOT EXISTS (SELECT 1 FROM performance_schema.replication_connection_configuration WHERE "+channel+")")
 	b.require("no earlier change of read_only is pending", "NOT EXISTS (SELECT 1 FROM performance_schema.threads "+
@@ -29,10 +54,18 @@ func (s *Session) Open(ctx context.Context, target gtid.Set, waitCount int) (*to
 	if waitCount > 0 {
 		s.requireAckers(b, waitCount)
 	}
+}
+
+func openEffects(b *batch) *batch {
 	b.effect("end offline_mode", "SET GLOBAL offline_mode = OFF")
 	b.effect("end super_read_only", "SET GLOBAL super_read_only = OFF")
-	b.effect("end read_only", "SET GLOBAL read_only = OFF")
-	got, err := s.link.run(ctx, b.add(factsBatch(s.server.options)))
+	return b.effect("end read_only", "SET GLOBAL read_only = OFF")
+}
+
+// judged runs conditions and effects between two readings of the state. With an error the facts are
+// those that the conditions were judged by, nil where they could not be read.
+func (s *Session) judged(ctx context.Context, b *batch) (*topology.Facts, error) {
+	got, err := s.link.run(ctx, (&batch{}).add(factsBatch(s.server.options)).add(b).add(stateBatch(s.server.options)))
 	if _, answered := got["server"]; !answered {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (s *Session) InstallPlugins(ctx context.Context) (*topology.Facts, error) {
 	fenced := s.last.facts.On("super_read_only")
 	b := (&batch{}).effect("leave the binary log alone", "SET SESSION sql_log_bin = OFF")
 	if fenced {
-		b.effect("lift super_read_only for a plugin", "SET GLOBAL super_read_only = OFF")
+		s.lift(b)
 	}
 	for _, p := range missing {
 		b.effect("install plugin "+p.name, fmt.Sprintf("INSTALL PLUGIN %s SONAME %s", p.name, quote(p.library)))

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Privileges is what the accounts of a server may do, as far as regent depends on it.
 type Privileges struct {
 	// Missing are the privileges that regent's own account needs and lacks.
 	Missing []string
+	// MissingForGuard are those that it needs besides where the in-server guard is on.
+	MissingForGuard []string
 	// Unfenced are the other accounts that read_only and offline_mode do not stop.
 	Unfenced []string
 }
@@ -23,6 +26,11 @@ func required() []string {
 	}
 }
 
+// requiredForGuard are the privileges that regent's account needs on the guard's schema.
+func requiredForGuard() []string {
+	return []string{"CREATE", "DELETE", "DROP", "EVENT", "INSERT", "SELECT", "UPDATE"}
+}
+
 // Privileges reads what a preflight has to know about accounts, on a connection of its own.
 func (s *Server) Privileges(ctx context.Context) (Privileges, error) {
 	l, err := s.open(ctx, s.attributes("preflight", 0))
@@ -34,6 +42,8 @@ func (s *Server) Privileges(ctx context.Context) (Privileges, error) {
 	b := (&batch{}).query("own", "SELECT privilege_type FROM information_schema.user_privileges WHERE grantee = "+own).
 		query("unfenced", `SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type IN ('SUPER', 'CONNECTION_ADMIN')
 			AND grantee <> `+own+` AND grantee NOT LIKE '''mysql.%' ORDER BY grantee`)
+	b.query("guard", "SELECT privilege_type FROM information_schema.schema_privileges WHERE table_schema IN ('"+guardSchema+
+		`', '`+strings.ReplaceAll(guardSchema, "_", `\\_`)+"') AND grantee = "+own)
 	got, err := l.run(ctx, b)
 	if err != nil {
 		return Privileges{}, fmt.Errorf("mysql: %s: read privileges: %w", s.name, err)
@@ -43,6 +53,12 @@ func (s *Server) Privileges(ctx context.Context) (Privileges, error) {
 	for _, r := range required() {
 		if !slices.Contains(held, r) && !slices.Contains(held, "SUPER") {
 			p.Missing = append(p.Missing, r)
+		}
+	}
+	held = append(held, got["guard"].column()...)
+	for _, r := range requiredForGuard() {
+		if !slices.Contains(held, r) {
+			p.MissingForGuard = append(p.MissingForGuard, r)
 		}
 	}
 	return p, nil

@@ -27,11 +27,11 @@ func (p *Prober) Observe(ctx context.Context) (*topology.Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := factsBatch(p.server.options)
+	b := &batch{}
 	if l.start == "" {
 		b.query("start", startBatch())
 	}
-	got, err := l.run(ctx, b)
+	got, err := l.run(ctx, b.add(stateBatch(p.server.options)))
 	if err != nil {
 		if l.broken {
 			p.drop(l)

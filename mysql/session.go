@@ -42,7 +42,7 @@ func (s *Session) Observe(ctx context.Context) (*topology.Facts, error) { return
 // run sends an effect with the reading of the state after it, in one round trip. After an error the
 // facts are those of before, unless the connection broke they may be read again.
 func (s *Session) run(ctx context.Context, effect *batch) (*topology.Facts, error) {
-	got, err := s.link.run(ctx, effect.add(factsBatch(s.server.options)))
+	got, err := s.link.run(ctx, effect.add(stateBatch(s.server.options)))
 	if err != nil {
 		return s.last.facts, err
 	}
@@ -53,6 +53,9 @@ func (s *Session) learn(got answers) (*topology.Facts, error) {
 	next, err := readState(got)
 	if err != nil {
 		return s.last.facts, fmt.Errorf("mysql: %s: %w", s.server.name, err)
+	}
+	if _, read := got[guardRowName]; !read {
+		next.facts.Lease, next.guard = s.last.facts.Lease, s.last.guard
 	}
 	s.last = next
 	return next.facts, nil

@@ -29,7 +29,10 @@ const mainThread = "COALESCE((SELECT MAX(thread_os_id) FROM performance_schema.t
 // fencePattern finds statements that change read_only or super_read_only and are still running.
 const fencePattern = "^[[:space:]]*SET[[:space:]]+(GLOBAL|PERSIST|@@).*read_only"
 
-// factsBatch reads everything that Facts holds.
+// stateBatch reads everything that a state holds. It has to be the end of what is sent: see batch.try.
+func stateBatch(o Options) *batch { return factsBatch(o).add(guardBatch()) }
+
+// factsBatch reads what Facts hold, but for the guard's row.
 func factsBatch(o Options) *batch {
 	b := &batch{}
 	b.query("variables", "SELECT variable_name, variable_value FROM performance_schema.global_variables WHERE variable_name IN ("+
@@ -65,7 +68,9 @@ func factsBatch(o Options) *batch {
 		WHERE t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID') GROUP BY t.processlist_id ORDER BY t.processlist_id`)
 	b.query("applications", `SELECT COUNT(*) AS n FROM performance_schema.threads t WHERE `+isApplication(o))
 	b.query("pending", `SELECT processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
-		AND processlist_command IN ('Query', 'Execute') AND processlist_info REGEXP `+quote(fencePattern))
+		AND (processlist_command IN ('Query', 'Execute') OR name = 'thread/sql/event_worker')
+		AND processlist_info REGEXP `+quote(fencePattern))
+	b.query("guard_event", guardEventQuery)
 	// The sets come last: a receiver seen as stopped above has queued nothing since.
 	b.query("server", `SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, 
 		`+startedAt+` AS started, `+mainThread+` AS process, `+receivedSet+` AS received`)
@@ -84,6 +89,7 @@ type state struct {
 	facts   *topology.Facts
 	dialect dialect
 	pending []string // connections with an unfinished change of read_only
+	guard   guardState
 }
 
 func readState(got answers) (state, error) {
@@ -110,6 +116,7 @@ func readState(got answers) (state, error) {
 		f.Source = n.upstream(r, server["received"])
 	}
 	s := state{facts: f, dialect: dialect{f.Version, old}, pending: got["pending"].column()}
+	f.Lease, s.guard = n.guard(got, f)
 	return s, n.err
 }
 

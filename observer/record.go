@@ -127,7 +127,26 @@ func telling(old, now *topology.Sight) bool {
 		return false
 	}
 	return a.UUID != b.UUID || !maps.Equal(a.Variables, b.Variables) || !maps.Equal(a.Persisted, b.Persisted) ||
-		!slices.Equal(a.Replicas, b.Replicas) || acknowledging(a) != acknowledging(b) || channelOf(a) != channelOf(b)
+		!slices.Equal(a.Replicas, b.Replicas) || acknowledging(a) != acknowledging(b) || channelOf(a) != channelOf(b) ||
+		guardOf(a) != guardOf(b)
+}
+
+// guard is the part of a guard that does not move with every renewal and tick.
+type guard struct {
+	uuid, fault                           string
+	epoch, setVersion                     uint64
+	there, enabled, scheduled, ticks, out bool
+}
+
+func guardOf(f *topology.Facts) guard {
+	l := f.Lease
+	if l == nil {
+		return guard{}
+	}
+	return guard{
+		uuid: l.UUID, fault: l.Fault, epoch: l.Epoch, setVersion: l.SetVersion, there: true, enabled: l.Enabled, scheduled: l.Scheduler,
+		ticks: l.TickAge >= 0 && l.TickAge <= topology.TickLimit, out: l.Remaining <= 0,
+	}
 }
 
 func rebooted(a, b *topology.Facts) bool {

@@ -109,6 +109,10 @@ func TestRank(t *testing.T) {
 	}
 }
 
+func acceptRisk(c *policy.ClusterSpec, d policy.Durability, guard bool) {
+	c.Policy.Durability, c.Policy.AcceptPauseRisk, c.Policy.Guard.Enabled = d, true, guard
+}
+
 func TestValidate(t *testing.T) {
 	valid := func() policy.Specs {
 		c := policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
@@ -129,8 +133,18 @@ func TestValidate(t *testing.T) {
 		"no home":      {func(c *policy.ClusterSpec, _ *policy.Specs) { c.HomeRegion = "" }, "clusters[0].home_region", "no home_region"},
 		"no servers":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Servers = nil }, "clusters[0].servers", "declares no servers"},
 		"cross-region": {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.CrossRegion = "allow" }, "clusters[0].policy.cross_region", "only refuse is"},
-		"guard":        {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.Guard.Enabled = true }, "clusters[0].policy.guard.enabled", "no in-server guard yet"},
-		"fence":        {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.OnIsolation = policy.IsolationFence }, "clusters[0].policy.on_isolation", "use serve"},
+		"guard":        {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.Guard.Enabled = true }, "", ""},
+		"guard and fence": {func(c *policy.ClusterSpec, _ *policy.Specs) {
+			c.Policy.Guard.Enabled, c.Policy.OnIsolation = true, policy.IsolationFence
+		}, "", ""},
+		"hasty guard": {func(c *policy.ClusterSpec, _ *policy.Specs) {
+			c.Policy.Guard = policy.Guard{Enabled: true, TTL: policy.Duration(time.Second)}
+		}, "clusters[0].policy.guard.ttl", "at least 3s"},
+		"fence":           {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.OnIsolation = policy.IsolationFence }, "clusters[0].policy.on_isolation", "guard.enabled: true"},
+		"odd isolation":   {func(c *policy.ClusterSpec, _ *policy.Specs) { c.Policy.OnIsolation = "stop" }, "clusters[0].policy.on_isolation", "use serve or fence"},
+		"risk of a pause": {func(c *policy.ClusterSpec, _ *policy.Specs) { acceptRisk(c, policy.DurabilityAsync, true) }, "", ""},
+		"needless risk":   {func(c *policy.ClusterSpec, _ *policy.Specs) { acceptRisk(c, policy.DurabilitySemiSync, true) }, "clusters[0].policy.accept_pause_risk", "async only"},
+		"risk, no guard":  {func(c *policy.ClusterSpec, _ *policy.Specs) { acceptRisk(c, policy.DurabilityAsync, false) }, "clusters[0].policy.accept_pause_risk", "needs guard.enabled"},
 		"degrade at once": {func(c *policy.ClusterSpec, _ *policy.Specs) {
 			c.Policy.SemiSync = policy.SemiSync{Required: 1, WhenMissing: policy.MissingDegrade}
 		}, "clusters[0].policy.semi_sync.degrade_after", "below 1s"},

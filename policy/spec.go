@@ -112,12 +112,6 @@ type SemiSync struct {
 	DegradeAfter Duration `json:"degrade_after" yaml:"degrade_after"`
 }
 
-// Guard are the rules of the in-server guard.
-type Guard struct {
-	Enabled bool     `json:"enabled" yaml:"enabled"`
-	TTL     Duration `json:"ttl" yaml:"ttl"`
-}
-
 // Flap says when a cluster that fails over again and again is left alone: after so many automatic
 // failovers within the window. No number means that it never is.
 type Flap struct {
@@ -133,17 +127,20 @@ type Objectives struct {
 
 // Policy are the rules of one cluster.
 type Policy struct {
-	Durability          Durability  `json:"durability" yaml:"durability"`
-	SemiSync            SemiSync    `json:"semi_sync" yaml:"semi_sync"`
-	CrossRegion         string      `json:"cross_region" yaml:"cross_region"`
-	OnIsolation         OnIsolation `json:"on_isolation" yaml:"on_isolation"`
-	Guard               Guard       `json:"guard" yaml:"guard"`
-	HangAfter           Duration    `json:"hang_after" yaml:"hang_after"`
-	CatchUpBudget       Duration    `json:"catch_up_budget" yaml:"catch_up_budget"`
-	MaxLostTransactions int64       `json:"max_lost_transactions" yaml:"max_lost_transactions"`
-	Cooldown            Duration    `json:"cooldown" yaml:"cooldown"`
-	Flap                Flap        `json:"flap" yaml:"flap"`
-	Objectives          Objectives  `json:"objectives" yaml:"objectives"`
+	Durability  Durability  `json:"durability" yaml:"durability"`
+	SemiSync    SemiSync    `json:"semi_sync" yaml:"semi_sync"`
+	CrossRegion string      `json:"cross_region" yaml:"cross_region"`
+	OnIsolation OnIsolation `json:"on_isolation" yaml:"on_isolation"`
+	Guard       Guard       `json:"guard" yaml:"guard"`
+	// AcceptPauseRisk lets a lapsed lease count as evidence under async durability, though a primary
+	// that was paused may acknowledge writes for a moment after it resumes, before its guard fires.
+	AcceptPauseRisk     bool       `json:"accept_pause_risk" yaml:"accept_pause_risk"`
+	HangAfter           Duration   `json:"hang_after" yaml:"hang_after"`
+	CatchUpBudget       Duration   `json:"catch_up_budget" yaml:"catch_up_budget"`
+	MaxLostTransactions int64      `json:"max_lost_transactions" yaml:"max_lost_transactions"`
+	Cooldown            Duration   `json:"cooldown" yaml:"cooldown"`
+	Flap                Flap       `json:"flap" yaml:"flap"`
+	Objectives          Objectives `json:"objectives" yaml:"objectives"`
 }
 
 // ClusterSpec is what an operator wants of one cluster.

@@ -41,6 +41,8 @@ type Facts struct {
 	Replicas []Attached `json:"replicas,omitempty"`
 	// Applications counts connections that are neither regent's nor replication's.
 	Applications int `json:"applications"`
+	// Lease is the in-server guard, nil when the server has no guard row.
+	Lease *Lease `json:"lease,omitempty"`
 }
 
 // ThreadState is the state of a replication thread.

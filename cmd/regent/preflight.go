@@ -49,6 +49,7 @@ func examine(spec policy.ServerSpec, p policy.Policy, f *topology.Facts, rights 
 	e.reconcilable()
 	e.durability(p)
 	e.accounts(rights)
+	e.guard(p, rights)
 	if spec.AddressKind != policy.AddressDirect {
 		e.add(severityWarning, fmt.Sprintf("its address is a %s: refusals there prove nothing, so process_dead is never evidence", spec.AddressKind),
 			"declare the server's own address, with address_kind: direct")
@@ -149,5 +150,22 @@ func (e *examination) accounts(rights mysql.Privileges) {
 	if len(rights.Unfenced) > 0 {
 		e.add(severityWarning, "read_only and offline_mode do not stop "+strings.Join(rights.Unfenced, ", "),
 			"revoke SUPER and CONNECTION_ADMIN from accounts that applications use")
+	}
+}
+
+// guard asks whether the in-server guard could be armed, where the policy wants it.
+func (e *examination) guard(p policy.Policy, rights mysql.Privileges) {
+	if !p.Guard.Enabled {
+		return
+	}
+	if len(rights.MissingForGuard) > 0 {
+		missing := strings.Join(rights.MissingForGuard, ", ")
+		e.add(severityError, "regent's account lacks "+missing+" for the in-server guard", "GRANT "+missing+" ON regent_guard.* TO regent's account")
+	}
+	switch scheduler := e.facts.Variables["event_scheduler"]; scheduler {
+	case "DISABLED":
+		e.add(severityError, "event_scheduler is DISABLED: the in-server guard could not run", "remove event_scheduler=DISABLED from its configuration and restart it")
+	case "OFF":
+		e.add(severityNote, "event_scheduler is OFF: regent turns it on while the guard is armed, and every enabled event runs then", "disable the events that must not run")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,6 +89,9 @@ func drawTopology(w io.Writer, t api.Topology) error {
 	if t.Reason != "" {
 		head += "\n" + t.Reason
 	}
+	if t.Guard != nil {
+		head += "\n" + guardLine(t.Guard)
+	}
 	if err := printf(w, "%s\n", head); err != nil {
 		return err
 	}
@@ -108,6 +112,37 @@ func drawTopology(w io.Writer, t api.Topology) error {
 		}
 	}
 	return drawTable(w, []any{"server", "role", "state", "source", "lag", "remark"}, rows)
+}
+
+// guardLine is the in-server guard of the primary in one line.
+func guardLine(g *api.GuardStatus) string {
+	line := "guard: disarmed: " + g.Disarmed
+	if g.Armed {
+		line = "guard: armed"
+	}
+	if l := g.Lease; l != nil {
+		line += ", lease of " + time.Duration(l.TTL).String() + ", " + leaseWord(l)
+	}
+	switch {
+	case g.RefusedSince != nil:
+		line += ", renewals refused since " + at(*g.RefusedSince)
+	case g.Failsafe:
+		line += ", failsafe asks " + orNone(strings.Join(g.Candidates, ", "))
+	default:
+		line += ", no failsafe"
+	}
+	return line
+}
+
+func leaseWord(l *api.LeaseStatus) string {
+	word := "run out"
+	if rest := time.Duration(l.Remaining); rest > 0 {
+		word = rest.String() + " left"
+	}
+	if l.TickAge == nil {
+		return word + ", never ticked"
+	}
+	return word + ", ticked " + time.Duration(*l.TickAge).String() + " ago"
 }
 
 // regionsOf lists the regions, the home region first.

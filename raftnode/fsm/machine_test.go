@@ -14,6 +14,7 @@ import (
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
+	"github.com/regentdb/regent/topology"
 )
 
 const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
@@ -155,6 +156,17 @@ func anyState(t *rapid.T, epoch uint64) failover.State {
 	if rapid.Bool().Draw(t, "members") {
 		s.Servers = map[string]failover.Member{"db2": {UUID: uuid, Quarantine: &failover.Quarantine{Since: at(5), Extra: set}, Clone: &failover.CloneJob{At: at(6)}}}
 		s.Divergences = []failover.Divergence{{ID: "d", Extras: map[string]gtid.Set{"db2": set}, ByClass: map[string]int{"SAFE": 1}}}
+	}
+	if rapid.Bool().Draw(t, "guard") {
+		order := failover.LeaseOrder{Epoch: epoch, SetVersion: 3, Candidates: []string{"db2"}, Serve: true, TTL: 5 * time.Second, Fresh: true}
+		s.Guard = &failover.Guard{
+			Epoch: epoch, Order: order, Written: true, Candidates: []string{}, Serve: true, MaxTTL: 6 * time.Second, Armed: rapid.Bool().Draw(t, "armed"),
+			Opening: true, Disarmed: "why", Since: at(8), Cut: &failover.CutOff{Since: at(9), Term: 4},
+		}
+		if s.Recovery != nil {
+			s.Recovery.Lapsing = true
+			s.Recovery.Lapse = &failover.LapseWait{Writer: "db1", Epoch: epoch, Term: 4, Since: at(9), Held: []failover.HeldServer{{Server: "db2", Session: "n1/4/7", Boot: topology.Boot{Started: 100, Process: 7}}}}
+		}
 	}
 	if rapid.Bool().Draw(t, "override") {
 		s.Override = &failover.Override{Expires: at(7).In(time.FixedZone("there", 3600))}
