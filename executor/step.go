@@ -65,22 +65,24 @@ func (e *Executor) addresses(a failover.Action) (source string, donors []string,
 // poll asks again and again until done, pausing between two questions, for at most limit. The
 // error of the last question is returned when time is over.
 func poll(ctx context.Context, limit time.Duration, ask func() (done bool, err error)) error {
-	end := time.NewTimer(max(limit, 0))
-	defer end.Stop()
+	began := time.Now()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		done, err := ask()
-		if done {
+		// What is over is looked at before the wait: of a tick and an end that are both due a select
+		// would draw one, and no simulated world could be played again.
+		if done || time.Since(began) >= limit {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case <-end.C:
-			return err
-		case <-tick.C:
+		if ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+				continue
+			}
 		}
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 }
 
