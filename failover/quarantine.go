@@ -56,9 +56,13 @@ func (d *decider) divergence(server string) *Divergence {
 func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.Set) {
 	q := d.s.Servers[server].Quarantine
 	div := d.report(q.Divergence)
+	boot := Differences(f, bootSettings())
 	switch {
 	case !q.Fenced || f.Writable():
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
+	case len(boot) > 0:
+		// Its next boot would take writes or receive, and nothing may be destroyed on it before it is fenced for good.
+		d.do(Action{Kind: ActConfigure, Server: server, Settings: boot}, "/boot")
 	case extra.IsEmpty() && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled || div.empty()):
 		d.member(server, func(m *Member) { m.Quarantine = nil })
 		d.event(Event{Kind: "rejoin", Decision: server + " leaves quarantine", Reason: "it holds nothing that " + d.s.Primary + " lacks"})
