@@ -15,6 +15,16 @@ func (d *decider) extras(f, fp *topology.Facts) gtid.Set {
 	return f.Received().Subtract(fp.Received()).Subtract(d.s.Baseline).Without(fp.UUID)
 }
 
+// knownOf is everything that a primary is known to hold: what it was last seen to have, and what it had
+// when it was opened.
+func (d *decider) knownOf(primary string) gtid.Set {
+	known := d.s.Baseline
+	if p := d.in.View.Find(primary); p != nil && p.Facts != nil {
+		known = known.Union(p.Facts.Received())
+	}
+	return known
+}
+
 // quarantine commits that the server is kept apart, before anything is done to it.
 func (d *decider) quarantine(server string, extra gtid.Set) {
 	reason := fmt.Sprintf("holds %d transactions that %s lacks", extra.Count(), d.s.Primary)

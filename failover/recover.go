@@ -124,7 +124,7 @@ func (d *decider) actionFor(s Step) Action {
 		a.Acker = slices.Contains(r.Ackers, s.Server)
 		if r.Stage == StageAbort {
 			a.Source, a.Acker = r.Old, slices.Contains(d.s.Ackers, s.Server)
-			a.Target = r.Target
+			a.Target = d.knownOf(r.Old)
 		}
 	case ActOpen:
 		a.Target, a.WaitCount = r.Target, r.WaitCount
