@@ -57,10 +57,7 @@ func (c *client) attempt() {
 			c.fail(s)
 		}
 	})
-	c.w.after(c.w.net.delay(c.at, s.at), func() {
-		if c.turn != turn || !c.w.net.delivers(c.at, s.at) {
-			return
-		}
+	c.w.net.carry(c.at, s.at, func() bool { return c.turn == turn }, func() {
 		process := s.process
 		alive := s.run(func() {
 			if s.process == process && c.turn == turn {
@@ -113,10 +110,8 @@ func (c *client) told(s *Server, done *commit) {
 	}
 	c.pending = nil
 	turn := c.turn
-	c.w.after(c.w.net.delay(s.at, c.at), func() {
-		if c.turn == turn && c.w.net.delivers(s.at, c.at) {
-			c.w.ledger = append(c.w.ledger, ack{gtid: done.gtid, server: s.name(), at: c.w.now})
-			c.begin(thinkTime/2 + time.Duration(c.w.draw(int(thinkTime), c.name, uint64(c.turn)))) //nolint:gosec // it counts up
-		}
+	c.w.net.carry(s.at, c.at, func() bool { return c.turn == turn }, func() {
+		c.w.ledger = append(c.w.ledger, ack{gtid: done.gtid, server: s.name(), at: c.w.now})
+		c.begin(thinkTime/2 + time.Duration(c.w.draw(int(thinkTime), c.name, uint64(c.turn)))) //nolint:gosec // it counts up
 	})
 }

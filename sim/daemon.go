@@ -37,6 +37,9 @@ type daemon struct {
 	logMoved, seen chan struct{}
 	reason         string // of the last decision, owned by the loop's goroutine
 	orders         int
+	// shift is from the clock of the bubble to that of the node, as it was when clockTerm began.
+	clockTerm uint64
+	shift     time.Duration
 }
 
 // errDead is what the remains of a process get that was killed.
@@ -90,8 +93,10 @@ func (d *daemon) kill() {
 	if d.dead {
 		return
 	}
+	held, backlog := d.held, d.backlog
 	d.dead, d.paused = true, false
 	d.held, d.backlog = nil, nil
+	d.w.due = append(d.w.due, backlog...) // so that nothing of it waits for ever
 	for _, x := range d.conns {
 		x.clientGone()
 	}
@@ -101,8 +106,10 @@ func (d *daemon) kill() {
 			d.cancel()
 		}
 	})
-	for _, r := range d.pending() {
-		r.answer(errDead)
+	for _, r := range append(d.pending(), held...) {
+		if r.done != nil {
+			r.answer(errDead)
+		}
 	}
 }
 
@@ -199,9 +206,9 @@ func notify(c chan struct{}) {
 	}
 }
 
-// decide is failover.Decide on the clock of this node's wall, watched by the world.
+// decide is failover.Decide on this node's clock, watched by the world.
 func (d *daemon) decide(s failover.State, in failover.Input) failover.Decision {
-	in.Now = d.wall()
+	d.onOwnClock(&in)
 	out := failover.Decide(s, in)
 	wrong := touchesLost(&s, &in, &out)
 	if out.Reason != d.reason || wrong != "" {
@@ -217,16 +224,28 @@ func (d *daemon) decide(s failover.State, in failover.Input) failover.Decision {
 }
 
 func (d *daemon) accept(s failover.State, in failover.Input, o failover.Order) (failover.Decision, error) {
-	in.Now = d.wall()
+	d.onOwnClock(&in)
+	o.At = o.At.Add(d.shift)
 	return failover.Accept(s, in, o)
 }
 
-// wall is the time that this node's clock shows.
-func (d *daemon) wall() time.Time {
+// onOwnClock moves the times of an input from the clock of the bubble, which all nodes share, to that
+// of this node. A clock that is set takes effect with the next term.
+func (d *daemon) onOwnClock(in *failover.Input) {
 	d.w.mu.RLock()
 	defer d.w.mu.RUnlock()
-	return epoch().Add(max(d.w.now, d.w.bubble()) + d.n.skew)
+	if d.clockTerm != in.Term {
+		d.clockTerm, d.shift = in.Term, epoch().Sub(d.w.began)+d.n.skew
+	}
+	in.Now = in.Now.Add(d.shift)
+	in.Results = slices.Clone(in.Results)
+	for i := range in.Results {
+		in.Results[i].At = in.Results[i].At.Add(d.shift)
+	}
 }
+
+// clock is the time by which this process decides; only the world asks.
+func (d *daemon) clock() time.Time { return d.w.began.Add(d.w.now + d.shift) }
 
 // submit gives an order to this node's controller; told is called by the world with its answer.
 func (d *daemon) submit(o failover.Order, told func(error)) {
@@ -268,7 +287,6 @@ func (h hands) Do(ctx context.Context, a failover.Action) failover.Result {
 		return failover.Result{Err: err.Error()}
 	}
 	res := d.executor.Do(ctx, a)
-	res.At = d.wall()
 	_ = d.command(what+" ends", lane, func(r *request) { d.ends(&a, &res); r.answer(nil) }) // A dead process reports to nobody.
 	return res
 }

@@ -41,6 +41,7 @@ type standing struct {
 	stored  int           // how many committed commands its log has
 	alone   time.Duration // since when no majority answers it, -1: one does
 	heard   time.Duration // when it last heard of a leader
+	tried   time.Duration // when it last tried to become one
 }
 
 // entry is a command between its proposal and its commit.
@@ -91,7 +92,7 @@ func (g *group) beat() {
 		}
 	}
 	for _, n := range g.w.nodes {
-		if !n.raft.leads && n.serves() && g.w.now-n.raft.heard >= electionFor+g.patience(n) {
+		if !n.raft.leads && n.serves() && g.w.now-max(n.raft.heard, n.raft.tried) >= electionFor+g.patience(n) {
 			g.campaign(n)
 		}
 	}
@@ -144,7 +145,7 @@ func (g *group) follow(o, l *Node) {
 func (g *group) stepDown(n *Node, term uint64, why string) {
 	g.w.logf("%s leads no more: %s", n.name, why)
 	n.raft.leads, n.raft.ready, n.raft.term, n.raft.heard = false, false, max(n.raft.term, term), g.w.now
-	for _, e := range append(slices.Clone(g.pending), n.stranded...) {
+	for _, e := range slices.Concat(g.pending, n.stranded) {
 		if e.by == n {
 			e.asker.answer(errUnknown)
 		}
@@ -167,7 +168,7 @@ func (g *group) campaign(n *Node) {
 			voters = append(voters, o)
 		}
 	}
-	n.raft.heard = g.w.now
+	n.raft.tried = g.w.now
 	g.elect(n, voters)
 }
 
@@ -206,8 +207,9 @@ func (g *group) elect(n *Node, voters []*Node) {
 	g.leader, g.pending = n, nil
 	n.raft.leads, n.raft.ready, n.raft.alone = true, false, -1
 	g.w.logf("%s leads in term %d", n.name, g.term)
-	for _, e := range inherited {
+	for i, e := range inherited {
 		if !slices.Contains(e.stored, n) {
+			g.strand(inherited[i:])
 			break
 		}
 		g.w.logf("a command of %s in term %d is committed after all", e.by.name, e.term)
@@ -216,6 +218,13 @@ func (g *group) elect(n *Node, voters []*Node) {
 	n.raft.applied, n.raft.stored = len(g.states)-1, len(g.states)-1
 	g.checkSnapshot()
 	g.barrier(n, g.term)
+}
+
+// strand forgets commands that the new leader does not have. Who proposed them hears of it when it steps down.
+func (g *group) strand(entries []*entry) {
+	for _, e := range entries {
+		e.by.stranded = append(e.by.stranded, e)
+	}
 }
 
 // barrier makes a new leader ready once a majority has heard of it.

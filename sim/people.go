@@ -43,7 +43,7 @@ func (w *World) tell(o failover.Order) {
 		w.logf("nobody takes the order %s", o.Kind)
 		return
 	}
-	o.Cluster, o.By, o.At = w.spec.Name, "operator", epoch().Add(w.now+n.skew)
+	o.Cluster, o.By = w.spec.Name, "operator"
 	w.logf("order %s %s%s to %s", o.Kind, o.Server, o.Report, n.name)
 	before := w.settings()
 	n.daemon.submit(o, func(err error) {
@@ -106,5 +106,5 @@ func (w *World) operate() {
 // expired tells that an override has expired before its recovery ended, by the leader's clock.
 func (w *World) expired(s *failover.State) bool {
 	n := w.leader()
-	return n != nil && s.Override != nil && s.Recovery != nil && epoch().Add(w.now+n.skew).After(s.Override.Expires)
+	return n != nil && s.Override != nil && s.Recovery != nil && n.daemon.clock().After(s.Override.Expires)
 }

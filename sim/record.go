@@ -285,7 +285,7 @@ func (w *World) takesWrites(s *Server) bool {
 	}
 	flowing := 0
 	for _, d := range s.dumps {
-		if d.acker && d.flows() && d.replica.late < 300*time.Millisecond {
+		if d.acker && d.open && d.flows() && d.replica.late < 300*time.Millisecond {
 			flowing++
 		}
 	}

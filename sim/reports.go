@@ -32,7 +32,6 @@ func (r reports) Do(ctx context.Context, a failover.Action) failover.Result {
 	if err := d.w.ask(ctx, q); err != nil {
 		return failover.Result{Err: err.Error()}
 	}
-	res.At = d.wall()
 	return res
 }
 

@@ -13,14 +13,14 @@ var (
 	seeds  = flag.Int("seeds", 25, "how many worlds to run")
 	first  = flag.Uint64("first", 1, "the first seed of the series")
 	seed   = flag.Uint64("seed", 0, "run the world of this seed only, and print all that happened")
+	enough = flag.Int("enough", 10, "after how many failed worlds a series ends")
 	shrink = flag.Bool("shrink", false, "with -seed: leave out as much of what happens as possible, and print what is left")
 )
 
-// tail is how many of the last lines of a failed world are printed, enough how many failed worlds, and
-// shrinks how many worlds a plan may be made smaller with.
+// tail is how many of the last lines of a failed world are printed, and shrinks how many worlds a plan
+// may be made smaller with.
 const (
 	tail    = 60
-	enough  = 10
 	shrinks = 2000
 )
 
@@ -44,7 +44,7 @@ func (c *tally) take(v Verdict) bool {
 	if len(v.Violations) > 0 {
 		c.failed++
 	}
-	return c.failed < enough
+	return c.failed < *enough
 }
 
 // TestSeeds runs worlds, as many at once as there are processors. A failing one prints its end, and the
