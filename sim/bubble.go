@@ -154,7 +154,7 @@ func (w *World) rest(until time.Duration) bool {
 }
 
 // grainAfter is the first instant of the world at or after a moment.
-func grainAfter(at time.Duration) time.Duration { return (at + grain - 1) / grain * grain }
+func grainAfter(at time.Duration) time.Duration { return (at + grain - 1).Truncate(grain) }
 
 // settle wakes the goroutines that are due, one after the other, and deals with what they ask, until
 // all of them wait again and nobody is due.
@@ -167,7 +167,9 @@ func (w *World) settle() {
 		w.due = w.due[1:]
 		w.turns[next.lane]++
 		phase := time.Duration(next.lane*laneGap + w.turns[next.lane]%laneGap)
-		for at := grainAfter(w.bubble()) + phase; !w.rest(at); {
+		at := grainAfter(w.bubble()) + phase
+		for reached := false; !reached; {
+			reached = w.rest(at)
 		}
 		w.mu.Unlock()
 		next.do()

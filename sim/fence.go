@@ -8,13 +8,13 @@ import (
 )
 
 // pend begins a change to super_read_only, which lands once no commit waits, and is withdrawn by
-// itself a second after its limit. by is the connection whose end withdraws it as well.
+// itself a second or two after its limit. by is the connection whose end withdraws it as well.
 func (s *Server) pend(by *conn, limit time.Duration) *pending {
 	p := &pending{by: by}
 	s.pending = p
 	s.set("super_read_only", "ON", false)
 	s.release()
-	s.w.after((limit+time.Second-1)/time.Second*time.Second+time.Second, func() { s.withdraw(p) })
+	s.w.after(limit.Truncate(time.Second)+2*time.Second, func() { s.withdraw(p) })
 	return p
 }
 

@@ -86,17 +86,6 @@ func pause(r *rand.Rand) time.Duration {
 	return time.Duration(r.IntN(limits[r.IntN(len(limits))])) * time.Millisecond
 }
 
-// without is a plan less the decisions that are named by their numbers.
-func without(plan []decision, numbers map[int]bool) []decision {
-	var out []decision
-	for _, d := range plan {
-		if !numbers[d.number] {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
 // describe prints a plan, one decision a line.
 func describe(plan []decision) string {
 	lines := make([]string, 0, len(plan))

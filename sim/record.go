@@ -108,17 +108,16 @@ func (w *World) epochs(was, is *failover.State) {
 
 // evidence checks that a recovery has evidence against a writer, and that it is true.
 func (w *World) evidence(r *failover.Recovery, writer string) {
-	kinds := map[failover.EvidenceKind]bool{}
+	some, accepted := false, false
 	for _, e := range r.Evidence {
-		if e.Server == writer || e.Kind == failover.EvidenceOperator {
-			kinds[e.Kind] = true
-		}
+		accepted = accepted || e.Kind == failover.EvidenceOperator
+		some = some || accepted || e.Server == writer
 	}
-	if len(kinds) == 0 {
+	if !some {
 		w.violate("I1", "%s is named primary without evidence that %s writes no more", r.Candidate, writer)
 	}
 	s := w.server(writer)
-	if kinds[failover.EvidenceOperator] || !s.writable() || s.name() == r.Candidate {
+	if accepted || !s.writable() || s.name() == r.Candidate {
 		return
 	}
 	wait, armed := 0, 0

@@ -39,8 +39,7 @@ func (r reports) Do(ctx context.Context, a failover.Action) failover.Result {
 func (d *daemon) report(a *failover.Action, res *failover.Result) {
 	w, div := d.w, *a.Divergence
 	disk := d.n.disk[div.ID]
-	switch a.Kind {
-	case failover.ActCapture:
+	if a.Kind == failover.ActCapture {
 		for name := range div.Extras {
 			if s := w.server(name); s.answers() && w.net.joined(d.n.at, s.at) {
 				disk = disk.Union(div.Union().Intersect(s.logged.set()))
@@ -51,15 +50,13 @@ func (d *daemon) report(a *failover.Action, res *failover.Result) {
 		if !div.Complete {
 			res.Err = fmt.Sprintf("capture: no server that answers has %s", w.shown(div.Union().Subtract(disk)))
 		}
-	default:
-		if !disk.Contains(div.Captured) {
-			res.Err = "compare: this node has not captured it"
-			break
-		}
+	} else if disk.Contains(div.Captured) {
 		n := int(div.Captured.Count()) //nolint:gosec // a few transactions
 		div.Undecodable = min(n, w.draw(3, div.ID, 0)/2)
 		div.Transactions, div.Complete = n-div.Undecodable, true
 		div.ByClass = map[string]int{"SAFE": div.Transactions}
+	} else {
+		res.Err = "compare: this node has not captured it"
 	}
 	if res.Err == "" {
 		res.Report = &div
