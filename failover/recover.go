@@ -146,6 +146,7 @@ func (d *decider) stageRevoke() {
 	if fence := r.step(ActFence, r.Old); fence != nil && fence.State != StepDone {
 		if fence.State == StepFailed && !d.semiSync() {
 			d.abort(r.Old + " could not be made read-only: " + fence.Error)
+			return
 		}
 		if fence.State == StepPending {
 			return
