@@ -66,7 +66,7 @@ func (d *decider) groups() []AckGroup {
 		return slices.Clone(r.Groups)
 	}
 	if !d.semiSync() {
-		return nil
+		return []AckGroup{{Writer: d.s.Primary}} // nobody acknowledges: only evidence against the writer itself counts
 	}
 	return []AckGroup{{Writer: d.s.Primary, Ackers: d.s.Ackers, Wait: d.s.WaitCount}}
 }

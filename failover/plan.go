@@ -131,7 +131,8 @@ func (d *decider) addEvidence() {
 				strings.Join(stopped, ", "), len(g.Ackers)-len(stopped), len(g.Ackers), g.Wait),
 		})
 	}
-	if e, _ := d.processDead(r.Old); e != nil && d.semiSync() {
+	known := slices.ContainsFunc(r.Evidence, func(e Evidence) bool { return e.Kind == EvidenceProcessDead && e.Server == r.Old })
+	if e, _ := d.processDead(r.Old); e != nil && !known {
 		r.Evidence = append(r.Evidence, *e)
 	}
 	if o := d.s.Override; o != nil && r.Kind == KindOverride {

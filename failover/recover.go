@@ -143,7 +143,14 @@ func (d *decider) stageRevoke() {
 		d.abort(r.Old + " is back")
 		return
 	}
-	if fence := r.step(ActFence, r.Old); fence != nil && fence.State != StepDone {
+	fence := r.step(ActFence, r.Old)
+	if fence == nil && r.By != "" && !d.semiSync() && !d.named() && d.facts(r.Old) != nil {
+		// It came back during a later pass, in which it has not been fenced.
+		r.Fencing = true
+		d.intend(ActFence, r.Old)
+		return
+	}
+	if fence != nil && fence.State != StepDone {
 		if fence.State == StepFailed && !d.semiSync() {
 			d.abort(r.Old + " could not be made read-only: " + fence.Error)
 			return
@@ -194,8 +201,8 @@ func (d *decider) writerFenced(writer string) bool {
 	return step != nil && step.State == StepDone && step.Fenced
 }
 
-// openCandidates lists, where no acknowledgements can be revoked, the candidates whose opening was begun
-// and that may take writes.
+// openCandidates lists, where no acknowledgements can be revoked, the earlier writers that may take writes:
+// the old primary, and the candidates whose opening was begun.
 func (d *decider) openCandidates() []string {
 	if d.semiSync() {
 		return nil
@@ -223,7 +230,7 @@ func (d *decider) oldIsBack() bool {
 	if diag.Condition != topology.PrimaryHealthy && diag.Condition != topology.PrimaryReadOnly {
 		return false
 	}
-	return len(shortfall(r.Groups, d.counted, d.writerFenced)) > 0
+	return len(shortfall(r.Groups, d.counted, d.writerFenced))+len(d.openCandidates()) > 0
 }
 
 // revokeLatecomers asks every server that answers to stop receiving, those included that came back
