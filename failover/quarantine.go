@@ -68,6 +68,10 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 	div := d.report(q.Divergence)
 	boot := Differences(f, bootSettings())
 	switch {
+	case q.Fenced && !q.Extra.Contains(extra):
+		// Somebody with special privileges has written on it since, or the primary was replaced by one
+		// that lacks more: the report is not complete any more.
+		d.quarantine(server, extra)
 	case !q.Fenced || f.Writable():
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
 	case len(boot) > 0:
