@@ -82,6 +82,9 @@ func (e *Executor) reopen(ctx context.Context, l lane, left func() time.Duration
 		if err == nil {
 			return s, nil
 		}
+		if ctx.Err() != nil { // before the wait, as in poll
+			return nil, errors.Join(context.Cause(ctx), err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(context.Cause(ctx), err)

@@ -79,22 +79,24 @@ func poll(ctx context.Context, limit time.Duration, ask func() (done bool, err e
 
 // pollEach is poll with a pause of that length.
 func pollEach(ctx context.Context, limit, pause time.Duration, ask func() (done bool, err error)) error {
-	end := time.NewTimer(max(limit, 0))
-	defer end.Stop()
+	began := time.Now()
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		done, err := ask()
-		if done {
+		// What is over is looked at before the wait: of a tick and an end that are both due a select
+		// would draw one, and no simulated world could be played again.
+		if done || time.Since(began) >= limit {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		case <-end.C:
-			return err
-		case <-tick.C:
+		if ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+				continue
+			}
 		}
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 }
 

@@ -146,7 +146,11 @@ func (d *decider) unreported(server string) string {
 		return ""
 	}
 	div := d.report(m.Quarantine.Divergence)
-	if div == nil || (div.State != DivergenceOpen && div.State != DivergenceSettled) || !div.Captured.Contains(m.Quarantine.Extra) {
+	extra := m.Quarantine.Extra
+	if fp != nil {
+		extra = extra.Union(d.extras(f, fp)) // somebody may have written on it since
+	}
+	if div == nil || (div.State != DivergenceOpen && div.State != DivergenceSettled) || !div.Captured.Contains(extra) {
 		return server + "'s extra transactions are not captured and reported yet; `regent report list` shows how far that is"
 	}
 	if !div.Complete {

@@ -54,7 +54,7 @@ func (d *decider) groups() []AckGroup {
 		return slices.Clone(r.Groups)
 	}
 	if !d.semiSync() {
-		return nil
+		return []AckGroup{{Writer: d.s.Primary}} // nobody acknowledges: only evidence against the writer itself counts
 	}
 	if d.degraded() {
 		return d.freeWriter()

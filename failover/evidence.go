@@ -198,7 +198,8 @@ func (d *decider) addEvidence() {
 			r.Evidence = append(r.Evidence, *e)
 		}
 	}
-	if e, _ := d.processDead(r.Old); e != nil && (d.semiSync() || r.Lapsing) {
+	known := slices.ContainsFunc(r.Evidence, func(e Evidence) bool { return e.Kind == EvidenceProcessDead && e.Server == r.Old })
+	if e, _ := d.processDead(r.Old); e != nil && !known {
 		r.Evidence = append(r.Evidence, *e)
 	}
 	if r.Lapse != nil {

@@ -248,21 +248,15 @@ func (d *decider) unprovenWriters() []string {
 	if d.semiSync() || r.Kind == KindOverride {
 		return nil
 	}
-	writers := make([]string, 0, len(r.Groups)+1)
-	if r.Lapsing {
-		writers = append(writers, r.Old)
-	}
-	for _, g := range r.Groups {
-		writers = append(writers, g.Writer)
-	}
 	var out []string
-	for _, w := range writers {
+	for _, g := range r.Groups {
+		w := g.Writer
 		e, _ := d.processDead(w)
 		proven := e != nil || d.writerFenced(w) || r.lapsed(w)
 		switch {
 		case proven && w == d.s.Primary:
 			r.Lapse = nil
-		case proven || (w == d.s.Primary && d.awaitLapse()):
+		case proven || (w == d.s.Primary && r.Lapsing && d.awaitLapse()):
 		default:
 			out = append(out, "proof that "+w+" writes no more"+d.lapseNote(w))
 		}

@@ -15,6 +15,16 @@ func (d *decider) extras(f, fp *topology.Facts) gtid.Set {
 	return f.Received().Subtract(fp.Received()).Subtract(d.s.Baseline).Without(fp.UUID)
 }
 
+// knownOf is everything that a primary is known to hold: what it was last seen to have, and what it had
+// when it was opened.
+func (d *decider) knownOf(primary string) gtid.Set {
+	known := d.s.Baseline
+	if p := d.in.View.Find(primary); p != nil && p.Facts != nil {
+		known = known.Union(p.Facts.Received())
+	}
+	return known
+}
+
 // quarantine commits that the server is kept apart, before anything is done to it.
 func (d *decider) quarantine(server string, extra gtid.Set) {
 	reason := fmt.Sprintf("holds %d transactions that %s lacks", extra.Count(), d.s.Primary)
@@ -56,9 +66,17 @@ func (d *decider) divergence(server string) *Divergence {
 func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.Set) {
 	q := d.s.Servers[server].Quarantine
 	div := d.report(q.Divergence)
+	boot := Differences(f, bootSettings())
 	switch {
+	case q.Fenced && !q.Extra.Contains(extra):
+		// Somebody with special privileges has written on it since, or the primary was replaced by one
+		// that lacks more: the report is not complete any more.
+		d.quarantine(server, extra)
 	case !q.Fenced || f.Writable():
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
+	case len(boot) > 0:
+		// Its next boot would take writes or receive, and nothing may be destroyed on it before it is fenced for good.
+		d.do(Action{Kind: ActConfigure, Server: server, Settings: boot}, "/boot")
 	case extra.IsEmpty() && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled || div.empty()):
 		d.member(server, func(m *Member) { m.Quarantine = nil })
 		d.event(Event{Kind: "rejoin", Decision: server + " leaves quarantine", Reason: "it holds nothing that " + d.s.Primary + " lacks"})

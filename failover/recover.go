@@ -125,7 +125,7 @@ func (d *decider) actionFor(s Step) Action {
 		a.Acker = slices.Contains(r.Ackers, s.Server)
 		if r.Stage == StageAbort {
 			a.Source, a.Acker = r.Old, slices.Contains(d.s.Ackers, s.Server)
-			a.Target = r.Target
+			a.Target = d.knownOf(r.Old)
 		}
 	case ActClaim:
 		if held := r.heldOn(s.Server); held != nil {
@@ -155,6 +155,7 @@ func (d *decider) stageRevoke() {
 	if fence := r.step(ActFence, r.Old); fence != nil && fence.State != StepDone {
 		if fence.State == StepFailed && !d.semiSync() {
 			d.abort(r.Old + " could not be made read-only: " + fence.Error)
+			return
 		}
 		if fence.State == StepPending {
 			return
@@ -182,10 +183,11 @@ func (d *decider) stageRevoke() {
 	d.plan()
 }
 
-// fenceReturned makes the old primary read-only that an order replaces and that was not reachable before.
+// fenceReturned makes the old primary read-only that an order replaces and that was not reachable before: without
+// acknowledgements to revoke every pass needs its own proof.
 func (d *decider) fenceReturned() {
 	r := d.s.Recovery
-	if r.Lapsing && r.By != "" && !d.named() && d.facts(r.Old) != nil && r.step(ActFence, r.Old) == nil {
+	if !d.semiSync() && r.By != "" && !d.named() && d.facts(r.Old) != nil && r.step(ActFence, r.Old) == nil {
 		r.Fencing = true
 		d.intend(ActFence, r.Old)
 	}
@@ -229,7 +231,7 @@ func (d *decider) oldIsBack() bool {
 	if diag.Condition != topology.PrimaryHealthy && diag.Condition != topology.PrimaryReadOnly {
 		return false
 	}
-	return r.Lapsing || len(shortfall(r.Groups, d.counted, d.writerFenced)) > 0
+	return !d.semiSync() || len(shortfall(r.Groups, d.counted, d.writerFenced)) > 0
 }
 
 // revokeLatecomers asks every server that answers to stop receiving, those included that came back

@@ -23,12 +23,11 @@ type Role struct {
 // Required lists the settings that a server must have in a role. What is persisted decides how it
 // boots: read-only and not replicating, until the leader says otherwise.
 func Required(p policy.Policy, role Role) []Setting {
-	settings := []Setting{
-		{Name: "super_read_only", Value: "ON", PersistOnly: true},
-		{Name: "skip_replica_start", Value: "ON", PersistOnly: true},
-		{Name: "replica_net_timeout", Value: "4"},
-		{Name: "binlog_row_metadata", Value: "FULL"},
-	}
+	settings := append(
+		bootSettings(),
+		Setting{Name: "replica_net_timeout", Value: "4"},
+		Setting{Name: "binlog_row_metadata", Value: "FULL"},
+	)
 	if p.Durability != policy.DurabilitySemiSync {
 		return settings
 	}
@@ -50,6 +49,15 @@ func Required(p policy.Policy, role Role) []Setting {
 		settings = append(settings, Setting{Name: "rpl_semi_sync_source_enabled", Value: "OFF"})
 	}
 	return settings
+}
+
+// bootSettings have a server boot read-only and without replication. It has them in every role, also
+// while it is kept apart.
+func bootSettings() []Setting {
+	return []Setting{
+		{Name: "super_read_only", Value: "ON", PersistOnly: true},
+		{Name: "skip_replica_start", Value: "ON", PersistOnly: true},
+	}
 }
 
 // Differences lists the required settings that the server does not have.

@@ -78,6 +78,8 @@ controller observer
 controller mysql
 executor mysql
 observer mysql
+sim mysql
+sim app
 PAIRS
 
 plant controller/lintprobe/probe.go <<'GO'

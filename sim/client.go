@@ -10,6 +10,7 @@ import (
 type client struct {
 	w       *World
 	name    string
+	at      place
 	server  *Server // connected to, nil: none
 	process int     // of the server, when the connection was made
 	pending *commit
@@ -56,10 +57,7 @@ func (c *client) attempt() {
 			c.fail(s)
 		}
 	})
-	c.w.after(c.w.net.delay(c.name, s.name()), func() {
-		if c.turn != turn || !c.w.net.delivers(c.name, s.name()) {
-			return
-		}
+	c.w.net.carry(c.at, s.at, func() bool { return c.turn == turn }, func() {
 		process := s.process
 		alive := s.run(func() {
 			if s.process == process && c.turn == turn {
@@ -76,7 +74,7 @@ func (c *client) attempt() {
 func (c *client) connect() {
 	c.server = nil
 	for _, s := range c.w.servers {
-		if s.answers() && s.writable() && c.w.net.joined(c.name, s.name()) {
+		if s.answers() && s.writable() && c.w.net.joined(c.at, s.at) {
 			c.server, c.process = s, s.process
 			return
 		}
@@ -112,10 +110,8 @@ func (c *client) told(s *Server, done *commit) {
 	}
 	c.pending = nil
 	turn := c.turn
-	c.w.after(c.w.net.delay(s.name(), c.name), func() {
-		if c.turn == turn && c.w.net.delivers(s.name(), c.name) {
-			c.w.ledger = append(c.w.ledger, ack{gtid: done.gtid, server: s.name(), at: c.w.now})
-			c.begin(thinkTime/2 + time.Duration(c.w.rng.Int64N(int64(thinkTime))))
-		}
+	c.w.net.carry(s.at, c.at, func() bool { return c.turn == turn }, func() {
+		c.w.ledger = append(c.w.ledger, ack{gtid: done.gtid, server: s.name(), at: c.w.now})
+		c.begin(thinkTime/2 + time.Duration(c.w.draw(int(thinkTime), c.name, uint64(c.turn)))) //nolint:gosec // it counts up
 	})
 }

@@ -1,9 +1,6 @@
 package sim
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
 // clock is virtual time and what is to happen in it. Events of one moment happen in the order in
 // which they were asked for.
@@ -23,53 +20,68 @@ type event struct {
 // epoch is when every world begins.
 func epoch() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC) }
 
-// wall is the virtual time as clocks on walls show it; all machines agree on it.
+// wall is the time as a clock shows it that was never wrong. Servers have it; nodes need not.
 func (c *clock) wall() time.Time { return epoch().Add(c.now) }
 
 // after has do happen in d.
 func (c *clock) after(d time.Duration, do func()) {
 	c.seq++
-	heap.Push(&c.queue, event{at: c.now + d, seq: c.seq, do: do})
+	c.queue.push(event{at: c.now + max(d, 0), seq: c.seq, do: do})
 }
 
-// step lets the next event happen and tells whether there was one before the given moment.
-func (c *clock) step(until time.Duration) bool {
-	if len(c.queue) == 0 || c.queue[0].at > until {
-		c.now = until
-		return false
+// next is when the next event happens, ok is false when there is none.
+func (c *clock) next() (at time.Duration, ok bool) {
+	if len(c.queue) == 0 {
+		return 0, false
 	}
-	e, ok := heap.Pop(&c.queue).(event)
-	if !ok {
-		return false
-	}
-	c.now = e.at
+	return c.queue[0].at, true
+}
+
+// step lets the next event happen.
+func (c *clock) step() {
+	e := c.queue.pop()
+	c.now = max(c.now, e.at)
 	e.do()
-	return true
 }
 
-// events is a heap by time.
+// events is a binary heap, the earliest first.
 type events []event
 
-func (e events) Len() int { return len(e) }
-
-func (e events) Less(i, j int) bool {
+func (e events) less(i, j int) bool {
 	return e[i].at < e[j].at || (e[i].at == e[j].at && e[i].seq < e[j].seq)
 }
 
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-
-// Push appends x; only container/heap calls it.
-func (e *events) Push(x any) {
-	if v, ok := x.(event); ok {
-		*e = append(*e, v)
+func (e *events) push(v event) {
+	*e = append(*e, v)
+	q := *e
+	for i := len(q) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !q.less(i, up) {
+			return
+		}
+		q[i], q[up] = q[up], q[i]
+		i = up
 	}
 }
 
-// Pop removes the last event; only container/heap calls it.
-func (e *events) Pop() any {
-	old := *e
-	last := old[len(old)-1]
-	old[len(old)-1] = event{}
-	*e = old[:len(old)-1]
-	return last
+func (e *events) pop() event {
+	q := *e
+	first, last := q[0], len(q)-1
+	q[0], q[last] = q[last], event{}
+	q = q[:last]
+	*e = q
+	for i := 0; ; {
+		low := 2*i + 1
+		if low >= last {
+			return first
+		}
+		if low+1 < last && q.less(low+1, low) {
+			low++
+		}
+		if !q.less(low, i) {
+			return first
+		}
+		q[i], q[low] = q[low], q[i]
+		i = low
+	}
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/regentdb/regent/gtid"
@@ -18,6 +17,15 @@ type commit struct {
 
 // write runs a client's transaction.
 func (s *Server) write(c *client) {
+	if s.pending != nil {
+		process, turn := s.process, c.turn
+		s.queued = append(s.queued, func() {
+			if s.process == process && c.turn == turn {
+				s.write(c)
+			}
+		})
+		return
+	}
 	if !s.writable() {
 		c.refused(s)
 		return
@@ -59,12 +67,12 @@ func (s *Server) ackers() int {
 }
 
 // acknowledge takes a replica's word for the binary log up to a length.
-func (s *Server) acknowledge(replica string, upTo int) {
-	s.acked[replica] = max(s.acked[replica], upTo)
+func (s *Server) acknowledge(replica *Server, upTo int) {
+	s.acked[replica.index] = max(s.acked[replica.index], upTo)
 	s.release()
 }
 
-// release finishes the commits that need to wait no longer, in order.
+// release finishes the commits that need to wait no longer, in order, and what waited for them.
 func (s *Server) release() {
 	for len(s.waiting) > 0 {
 		c := s.waiting[0]
@@ -72,10 +80,13 @@ func (s *Server) release() {
 			return
 		}
 		s.waiting = s.waiting[1:]
-		s.executed = s.executed.Add(c.gtid)
+		s.executed.add(c.gtid)
 		if !c.cut {
 			s.w.acknowledged(s, c)
 		}
+	}
+	if s.pending != nil {
+		s.land()
 	}
 }
 
@@ -87,23 +98,4 @@ func (s *Server) acknowledgements(upTo int) int {
 		}
 	}
 	return n
-}
-
-// disconnectClients cuts the connections of applications: whoever waits learns nothing.
-func (s *Server) disconnectClients() {
-	for _, c := range s.waiting {
-		if !c.cut {
-			c.cut = true
-			c.client.broken(c)
-		}
-	}
-}
-
-// offline sets offline_mode: applications and replicas are cut off.
-func (s *Server) offline() {
-	s.set("offline_mode", "ON", false)
-	s.disconnectClients()
-	for _, d := range slices.Clone(s.dumps) {
-		d.close()
-	}
 }

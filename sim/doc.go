@@ -1,14 +1,49 @@
-// Package sim is a deterministic world: simulated MySQL servers, a network that can be cut, nodes that
-// watch, agree and act, and clients that remember what was acknowledged to them. Everything follows
-// from one seed: the clock is virtual, and nothing happens but by an event of one queue.
+// Package sim is a deterministic world: simulated MySQL servers, a network that is cut, delays and loses
+// packets, nodes that crash, pause and have clocks of their own, clients that remember what was
+// acknowledged to them, and people who meddle. On every node runs the daemon's own code, whole:
+// controller.Controller with its loops, crews and warm sessions, executor.Executor, package failover, and
+// fsm.Machine with every command encoded and decoded. Everything follows from one seed.
 //
-// The rules are the daemon's own: failover.Decide and Accept, topology.Assemble, and fsm.Machine with
-// every command encoded and decoded. Three things are written anew, because the daemon's run on
-// goroutines and real time, which no seed can order: the loop of package controller (one decision at a
-// time, commit before act, one action per server, outcomes offered until a decision that saw them
-// stands), the observer's records, and the executor's steps, with the same locks and checks.
+// # How goroutines are deterministic
 //
-// Invariants checked after every event are those of the safety model: one writer (I1), home region
-// (I2), refusals that change nothing (I3), and acknowledged writes that are kept (I4). At the end all
-// faults are healed, and the world must come to rest: every server equal to the primary.
+// A world lives in a bubble of testing/synctest, so that the daemons' goroutines, timers and contexts
+// run on virtual time unchanged. One goroutine owns the world: it takes one event from its queue after the
+// other and sleeps until the next. Daemons never touch the world. What they ask of it (a statement on a
+// session, a proposal, a proof of leadership) they put into a box, and wait; once all of them wait, the
+// world takes the requests in the order of their keys, which name node, server and matter and never a
+// goroutine. It answers one of them at a time, and lets the daemons come to rest before the next. What
+// they only look at (state, views, leadership) they read while the world rests. Each lane of a node is
+// woken at an instant of its own within a microsecond, so that no two timers are due at one instant, whose
+// order the runtime would draw. TestSameSeedSameWorld compares transcripts.
+//
+// # What is a model
+//
+// The Raft group (group.go): the library draws its timeouts and runs on goroutines and sockets that no seed
+// can order. The model has what matters to its users: terms, votes, logs that lag, commands of a deposed leader
+// that survive or do not, leaders that do not know yet that they are deposed, and proofs by a quorum asked now. The real
+// library is tested in raftnode and integration. The observer (node.go) and the servers (server.go,
+// conn.go, session.go) stand for observer and mysql, whose other end would be real MySQL; sessions have the
+// same conditions in the same order. Reports are sets of transactions. Package guard joins here, beside the
+// controller, once it exists (daemon.go).
+//
+// # Invariants
+//
+// They are those of the safety model, judged by the truth that no daemon knows, at each event that could break
+// them (judge.go, record.go):
+//
+//   - I1: only the server opened last acknowledges; evidence against every earlier writer, and it is true;
+//   - I2: no candidate and no opening outside the home region without an override;
+//   - I3: what refuses or holds touches nothing, and what is given up leaves servers as they were;
+//   - I4: the primary has what clients were told; it opens with its ackers attached;
+//   - I5: nothing is re-pointed, rebuilt or reset while it holds what nobody has captured;
+//   - I6: steps are intended in the record before they are taken, and their outcome is recorded once;
+//   - I7: captured = listed + undecodable, and a complete report has all of it;
+//   - I8: with all nodes dead a primary goes on acknowledging;
+//   - no step by a leader takes effect whose lock was taken after a later one was elected;
+//   - at the end everything is healed, and the world must come to rest with all servers equal.
+//
+// # When a seed fails
+//
+// What happens to a world is a list of decisions (plan.go), each of which draws from a source of its own, so
+// that any can be left out. With -shrink the fewest that still fail are looked for.
 package sim

@@ -11,7 +11,7 @@ import (
 // facts is the server's answer to a probe.
 func (s *Server) facts() *topology.Facts {
 	f := &topology.Facts{
-		UUID: s.uuid, Version: "9.7.4", Boot: topology.Boot{Started: s.bootedAt, Process: uint64(s.process)}, Start: "defaults", Variables: s.variables, Persisted: s.persisted, Executed: s.executed,
+		UUID: s.uuid, Version: "9.7.4", Boot: topology.Boot{Started: s.bootedAt, Process: uint64(s.process)}, Start: "defaults", Variables: s.variables, Persisted: s.persisted, Executed: s.executed.set(),
 		Status: map[string]string{
 			"rpl_semi_sync_source_status":        onOff(s.waits()),
 			"rpl_semi_sync_source_clients":       strconv.Itoa(s.ackers()),
@@ -33,7 +33,7 @@ func (c *channel) upstream() *topology.Upstream {
 	host, _, _ := strings.Cut(c.source.spec.Address, ":")
 	u := &topology.Upstream{
 		UUID: c.source.uuid, Host: host, Port: 3306, Receiver: topology.ThreadOff, Applier: topology.ThreadOff, ReceiverError: c.failure,
-		Received: c.received, AutoPosition: true, ConnectRetry: 60, RetryCount: 10, HeartbeatPeriod: 30 * time.Second,
+		Received: c.received.set(), AutoPosition: true, ConnectRetry: 60, RetryCount: 10, HeartbeatPeriod: 30 * time.Second,
 	}
 	if c.tuned {
 		u.ConnectRetry, u.RetryCount, u.HeartbeatPeriod = 1, 4294967295, time.Second

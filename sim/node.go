@@ -17,17 +17,30 @@ const (
 	coalesce     = 5 * time.Millisecond
 )
 
-// Node is a daemon: it watches the servers, tells the other nodes, and leads when elected.
+// Node is a machine with a daemon: it watches the servers, tells the other nodes, and its controller
+// decides where it leads.
 type Node struct {
 	w                  *World
 	name, region, site string
-	up                 bool
-	process            int
-	records            []*record
-	alertUntil         time.Duration
-	inbox              map[string]heard // by node
-	seq                uint64
-	telling            bool
+	at                 place
+	index              int
+
+	up       bool
+	process  int
+	skew     time.Duration // of its clock
+	daemon   *daemon
+	raft     standing
+	stranded []*entry // proposed in a term that was over
+	backlog  []func() // what came in while the process was paused
+	disk     disk     // what its reports have captured
+
+	records    []*record
+	alertUntil time.Duration
+	inbox      map[*Node]heard
+	trips      map[*Node]time.Duration // what the last report to another node took, there and back
+	seq        uint64
+	telling    bool
+	toldAt     time.Duration // when the controller was last told that something was seen
 }
 
 // heard is a report and when it came.
@@ -45,48 +58,86 @@ type record struct {
 	probing  int           // numbers probes, so that a late answer is dropped
 }
 
+func (w *World) newNode(region string, index int) *Node {
+	n := &Node{w: w, name: region + "-1", region: region, site: region + "-a", index: index, disk: disk{}}
+	n.at = w.net.join(n.name, region)
+	n.raft.alone = -1
+	return n
+}
+
 func (n *Node) start() {
 	n.up, n.process, n.seq = true, n.process+1, 0
-	n.records, n.inbox, n.telling = nil, map[string]heard{}, false
+	n.records, n.inbox, n.trips, n.telling = nil, map[*Node]heard{}, map[*Node]time.Duration{}, false
 	for _, s := range n.w.servers {
 		r := &record{server: s, since: n.w.now, answered: -1, sight: topology.Sight{Server: s.name(), Reach: topology.ReachUnknown}}
 		n.records = append(n.records, r)
 		n.probe(r)
 	}
+	n.raft.heard = n.w.now
 	n.push()
+	n.launch()
 }
 
 func (n *Node) stop() {
-	n.up = false
+	n.up, n.backlog = false, nil
 	n.process++
+	n.raft.leads, n.raft.ready, n.stranded = false, false, nil
+	n.daemon.kill()
 }
 
-// later does something in this process of the node.
+// pause stops the process where it stands.
+func (n *Node) pause() {
+	if n.serves() {
+		n.w.logf("node %s is paused", n.name)
+		n.daemon.pause()
+	}
+}
+
+func (n *Node) resume() {
+	if !n.up || !n.daemon.paused {
+		return
+	}
+	n.w.logf("node %s is resumed", n.name)
+	n.daemon.resume()
+	backlog := n.backlog
+	n.backlog = nil
+	for _, do := range backlog {
+		do()
+	}
+}
+
+// later does something in this process of the node, when it is served.
 func (n *Node) later(d time.Duration, do func()) {
 	process := n.process
-	n.w.after(d, func() {
+	alive := func() {
 		if n.up && n.process == process {
 			do()
 		}
+	}
+	n.w.after(d, func() {
+		if n.up && n.daemon.paused {
+			n.backlog = append(n.backlog, alive)
+			return
+		}
+		alive()
 	})
 }
 
 func (n *Node) probe(r *record) {
 	r.probing++
 	mine, s := r.probing, r.server
-	there := n.w.net.delay(n.name, s.name())
 	answered, began := false, n.w.now
-	n.later(there, func() {
-		if !n.w.net.delivers(n.name, s.name()) {
+	n.later(n.w.net.delay(n.at, s.at), func() {
+		if !n.w.net.delivers(n.at, s.at) || s.off {
 			return
 		}
 		if !s.up {
-			n.later(there, func() { n.heardOf(r, mine, &answered, topology.ReachRefused, nil) })
+			n.later(n.w.net.delay(s.at, n.at), func() { n.heardOf(r, mine, &answered, topology.ReachRefused, nil) })
 			return
 		}
 		s.run(func() {
 			f := s.facts()
-			n.later(there, func() {
+			n.later(n.w.net.delay(s.at, n.at), func() {
 				if !answered && r.probing == mine {
 					r.sight.Began, r.sight.Ended = began, n.w.now
 				}
@@ -99,7 +150,7 @@ func (n *Node) probe(r *record) {
 
 // heardOf takes the outcome of a probe, the first one only, and plans the next.
 func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Reach, f *topology.Facts) {
-	if *answered || r.probing != probing || (reach != topology.ReachSilent && !n.w.net.delivers(r.server.name(), n.name)) {
+	if *answered || r.probing != probing || (reach != topology.ReachSilent && !n.w.net.delivers(r.server.at, n.at)) {
 		return
 	}
 	*answered = true
@@ -107,7 +158,8 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 	r.sight.Reach = reach
 	switch reach {
 	case topology.ReachOK:
-		r.answered, r.sight.Facts, r.sight.ConnectionLost, r.sight.Refusals = n.w.now, f, false, 0
+		// An answer is as old as its question.
+		r.answered, r.sight.Facts, r.sight.ConnectionLost, r.sight.Refusals = r.sight.Began, f, false, 0
 	case topology.ReachRefused:
 		r.sight.Refusals++
 		r.sight.ConnectionLost = r.sight.ConnectionLost || r.answered >= 0
@@ -117,8 +169,9 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 	if before.Reach != reach {
 		r.since = n.w.now
 	}
-	if alarming(&before, &r.sight) {
-		n.alertUntil = n.w.now + alertFor
+	news := alarming(&before, &r.sight)
+	if news {
+		n.alert()
 		n.tell()
 	}
 	next := probeEvery
@@ -133,8 +186,31 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 			n.probe(r)
 		}
 	})
-	if n.leads() {
-		n.w.group.wake()
+	n.sees(news)
+}
+
+// alert has the node look closely for a while.
+func (n *Node) alert() { n.alertUntil = n.w.now + alertFor }
+
+// sees tells the controller that something was seen: news at once, and the rest as often as matters to
+// it, since every signal makes a decision.
+func (n *Node) sees(news bool) {
+	pause := 4 * alertEvery
+	if n.w.now < n.alertUntil {
+		pause = alertEvery
+	}
+	if n.raft.leads && n.up && (news || n.w.now-n.toldAt >= pause) {
+		n.toldAt = n.w.now
+		d := n.daemon
+		d.wake(d.lane(laneSeen), func() { notify(d.seen) })
+	}
+}
+
+// logMoved tells the controller that state or leadership changed.
+func (n *Node) logMoved() {
+	if n.up {
+		d := n.daemon
+		d.wake(d.lane(laneMoved), func() { notify(d.logMoved) })
 	}
 }
 
@@ -153,23 +229,19 @@ func receiverOf(f *topology.Facts) topology.ThreadState {
 
 // lost is the end of the node's connection to a server whose process died: it looks again at once.
 func (n *Node) lost(s *Server) {
-	for _, r := range n.records {
-		if r.server == s {
-			r.sight.ConnectionLost = r.answered >= 0
-			n.probe(r)
-		}
-	}
+	r := n.records[s.index]
+	r.sight.ConnectionLost = r.answered >= 0
+	n.probe(r)
 }
 
-// report is what the node knows, with ages.
-func (n *Node) report() topology.Report {
-	n.seq++
+// report is what the node knows at a moment, with ages.
+func (n *Node) report(now time.Duration) topology.Report {
 	out := topology.Report{Node: n.name, Site: n.site, Region: n.region, Seq: n.seq, Sights: make([]topology.Sight, 0, len(n.records))}
 	for _, r := range n.records {
 		s := r.sight
-		s.Since, s.LastAnswer = n.w.now-r.since, topology.Never
+		s.Since, s.LastAnswer = now-r.since, topology.Never
 		if r.answered >= 0 {
-			s.LastAnswer = n.w.now - r.answered
+			s.LastAnswer = now - r.answered
 		}
 		out.Sights = append(out.Sights, s)
 	}
@@ -196,32 +268,47 @@ func (n *Node) tell() {
 }
 
 func (n *Node) send() {
-	r := n.report()
+	n.seq++
 	for _, o := range n.w.nodes {
-		if o == n || !n.w.net.delivers(n.name, o.name) {
+		if o == n || !n.w.net.delivers(n.at, o.at) || !o.up {
 			continue
 		}
-		o.later(n.w.net.delay(n.name, o.name), func() {
-			if had := o.inbox[n.name]; had.report.Seq > r.Seq && had.at > n.w.now-time.Second {
-				return
+		if o.daemon.paused && len(o.backlog) > 0 {
+			continue // the one before has not been taken yet
+		}
+		r := n.report(n.w.now)
+		for i := range r.Sights {
+			if r.Sights[i].LastAnswer != topology.Never {
+				r.Sights[i].LastAnswer += n.trips[o] // as old as it will be at the latest, as far as the last one tells
 			}
-			o.inbox[n.name] = heard{report: r, at: n.w.now}
-			if o.leads() {
-				n.w.group.wake()
-			}
-		})
+		}
+		way := n.w.net.delay(n.at, o.at)
+		n.trips[o] = 2 * way
+		o.later(way, func() { o.take(n, r) })
 	}
 }
 
-// view is the cluster as this node sees it.
-func (n *Node) view() topology.View {
-	reports := []topology.Received{{Report: n.report()}}
+// take is a report that came in.
+func (n *Node) take(from *Node, r topology.Report) {
+	if had := n.inbox[from]; had.report.Seq > r.Seq && had.at > n.w.now-time.Second {
+		return
+	}
+	n.inbox[from] = heard{report: r, at: n.w.now}
+	n.sees(false)
+}
+
+// view is the cluster as this node sees it at a moment.
+func (n *Node) view(now time.Duration) topology.View {
+	reports := make([]topology.Received, 0, len(n.w.nodes))
+	reports = append(reports, topology.Received{Report: n.report(now)})
 	for _, o := range n.w.nodes {
-		if h, ok := n.inbox[o.name]; ok {
-			reports = append(reports, topology.Received{Report: h.report, Age: n.w.now - h.at})
+		switch h, ok := n.inbox[o]; {
+		case o == n:
+		case ok:
+			reports = append(reports, topology.Received{Report: h.report, Age: now - h.at})
+		default:
+			reports = append(reports, topology.Received{Report: topology.Report{Node: o.name, Site: o.site, Region: o.region}, Age: topology.Never})
 		}
 	}
 	return topology.Assemble(n.w.spec.Identities(), reports, freshFor)
 }
-
-func (n *Node) leads() bool { return n.w.group.leader == n }

@@ -17,7 +17,7 @@ type channel struct {
 	failure  string
 	tuned    bool // regent's retry settings
 	stream   *stream
-	received gtid.Set
+	received pile
 	relay    []gtid.GTID // received and not applied
 	applying bool
 	retries  int // numbers attempts to connect
@@ -64,7 +64,7 @@ func (c *channel) disconnect() {
 		return
 	}
 	c.stream, st.open = nil, false
-	if c.s.w.net.delivers(c.s.name(), st.source.name()) {
+	if c.s.w.net.delivers(c.s.at, st.source.at) {
 		st.close()
 	}
 }
@@ -74,13 +74,16 @@ func (c *channel) boot(recovery, starts bool) {
 	c.receiver, c.applying, c.failure = starts, false, ""
 	c.applier = starts
 	if recovery {
-		c.received, c.relay = gtid.Set{}, nil
+		c.forget()
 	}
 	if starts {
 		c.retry(0)
 		c.apply()
 	}
 }
+
+// forget loses what was received and not applied.
+func (c *channel) forget() { c.received, c.relay = pile{}, nil }
 
 // retry tries to connect after a while.
 func (c *channel) retry(in time.Duration) {
@@ -98,13 +101,13 @@ func (c *channel) connect() {
 	if !c.receiver || c.stream != nil || c.s.channel != c {
 		return
 	}
-	if !src.answers() || !c.s.w.net.joined(c.s.name(), src.name()) || src.on("offline_mode") {
+	if !src.answers() || !c.s.w.net.joined(c.s.at, src.at) || src.on("offline_mode") {
 		c.retry(time.Second)
 		return
 	}
-	held := c.s.executed.Union(c.received)
+	held := c.s.held()
 	own := held.Subtract(held.Without(src.uuid))
-	if !src.logged.Contains(own) {
+	if !src.logged.set().Contains(own) {
 		c.receiver, c.failure = false, "1236 the replica has more transactions than the source"
 		return
 	}
@@ -117,7 +120,7 @@ func (c *channel) connect() {
 
 // flows tells whether packets arrive both ways and both processes run.
 func (d *stream) flows() bool {
-	return d.source.answers() && d.replica.answers() && d.replica.w.net.joined(d.source.name(), d.replica.name())
+	return d.source.answers() && d.replica.answers() && d.replica.w.net.joined(d.source.at, d.replica.at)
 }
 
 // pump sends what the replica has not got yet, one batch at a time.
@@ -128,7 +131,7 @@ func (d *stream) pump() {
 	upTo := len(d.source.binlog)
 	d.busy = true
 	w := d.source.w
-	w.after(w.net.delay(d.source.name(), d.replica.name())+d.replica.late, func() { d.deliver(upTo) })
+	w.after(w.net.delay(d.source.at, d.replica.at)+d.replica.late, func() { d.deliver(upTo) })
 }
 
 // deliver hands a batch to the replica, or keeps it for when packets flow again.
@@ -138,32 +141,26 @@ func (d *stream) deliver(upTo int) {
 	if !d.open || d.replica.channel == nil || d.replica.channel.stream != d {
 		return
 	}
-	if !d.replica.answers() || !d.source.up || !w.net.delivers(d.source.name(), d.replica.name()) {
+	if !d.replica.answers() || !d.source.up || !w.net.delivers(d.source.at, d.replica.at) {
 		return // linksChanged pumps again
 	}
 	c := d.replica.channel
 	for _, g := range d.source.binlog[d.sent:upTo] {
-		if !d.replica.executed.ContainsGTID(g) && !c.received.ContainsGTID(g) {
-			c.received = c.received.Add(g)
+		if !d.replica.executed.has(g) && !c.received.has(g) {
+			c.received.add(g)
 			c.relay = append(c.relay, g)
 		}
 	}
 	d.sent = upTo
 	if d.acker {
-		process := d.source.process
-		w.after(w.net.delay(d.replica.name(), d.source.name()), func() { d.acknowledge(process, upTo) })
+		src, process := d.source, d.source.process
+		attached := func() bool { return src.process == process && slices.Contains(src.dumps, d) }
+		w.net.carry(d.replica.at, src.at, attached, func() {
+			src.run(func() { src.acknowledge(d.replica, upTo) })
+		})
 	}
 	c.apply()
 	d.pump()
-}
-
-// acknowledge arrives at the source, unless the network or the connection lost it.
-func (d *stream) acknowledge(process, upTo int) {
-	src := d.source
-	if src.process != process || !src.w.net.delivers(d.replica.name(), src.name()) || !slices.Contains(src.dumps, d) {
-		return
-	}
-	src.run(func() { src.acknowledge(d.replica.name(), upTo) })
 }
 
 // close removes the dump thread at the source.
@@ -176,10 +173,10 @@ func (d *stream) close() {
 // sourceGone ends the replica's end, if it still stands and can be told.
 func (d *stream) sourceGone() {
 	w := d.source.w
-	if !d.open || !w.net.delivers(d.source.name(), d.replica.name()) {
+	if !d.open || !w.net.delivers(d.source.at, d.replica.at) {
 		return
 	}
-	w.after(w.net.delay(d.source.name(), d.replica.name()), func() {
+	w.after(w.net.delay(d.source.at, d.replica.at), func() {
 		if c := d.replica.channel; d.open && c != nil && c.stream == d {
 			d.replica.run(func() {
 				if c.stream == d {
@@ -243,8 +240,8 @@ func (c *channel) applyOne() {
 	}
 	g := c.relay[0]
 	c.relay = c.relay[1:]
-	if !c.s.executed.ContainsGTID(g) {
-		c.s.executed = c.s.executed.Add(g)
+	if !c.s.executed.has(g) {
+		c.s.executed.add(g)
 		c.s.append(g)
 	}
 	c.apply()

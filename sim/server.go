@@ -12,32 +12,43 @@ import (
 // Server is a MySQL server: its binary log, what it executed, its channel, and variables that survive
 // a restart only where they were persisted.
 type Server struct {
-	w    *World
-	spec policy.ServerSpec
-	uuid string
+	w     *World
+	spec  policy.ServerSpec
+	uuid  string
+	at    place
+	index int
 
 	up, paused bool
-	process    int // counts starts, so that events of an earlier process do nothing
+	off        bool // its host has no power: nobody is told anything
+	process    int  // counts starts, so that events of an earlier process do nothing
 	bootedAt   int64
 	// variables and persisted are replaced, never changed, so that facts may share them.
 	variables, persisted map[string]string
 
 	binlog   []gtid.GTID
-	logged   gtid.Set // of binlog
-	executed gtid.Set
+	logged   pile // of binlog
+	executed pile
 	next     uint64 // sequence number of its next own transaction
 
-	waiting []*commit      // in the binary log and not yet acknowledged by enough replicas
-	acked   map[string]int // by replica: how much of the binary log it acknowledged
-	fencing bool           // a pending super_read_only blocks new commits
-	dumps   []*stream      // replicas attached, in order of attachment
+	waiting []*commit // in the binary log and not yet acknowledged by enough replicas
+	queued  []func()  // writes that wait for a pending change of read_only
+	acked   []int     // by replica: how much of the binary log it acknowledged
+	pending *pending
+	dumps   []*stream // replicas attached, in order of attachment
 
 	channel *channel
 	backlog []func()      // what arrived while the process was paused
-	lock    *session      // who holds the advisory lock
+	conns   []*conn       // of the nodes' executors
+	lock    *conn         // who holds the advisory lock
+	hang    time.Duration // until when statements of sessions get nowhere
 	slow    time.Duration // what applying one transaction takes more than usual
 	late    time.Duration // what receiving takes more than usual
+	// touched counts what others than regent did to it: boots, kills, people.
+	touched int
 }
+
+// pending is a change to super_read_only that waits for commits.
+type pending struct{ by *conn }
 
 // defaults are the variables of a server that regent has not seen yet.
 func defaults(id int) map[string]string {
@@ -45,19 +56,17 @@ func defaults(id int) map[string]string {
 		"read_only": "ON", "super_read_only": "ON", "offline_mode": "OFF", "persisted_globals_load": "ON", "init_file": "",
 		"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
 		"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1", "skip_replica_start": "OFF", "server_id": strconv.Itoa(id),
-		"replica_net_timeout": "60", "binlog_row_metadata": "MINIMAL",
+		"replica_net_timeout": "60", "binlog_row_metadata": "MINIMAL", "clone_valid_donor_list": "",
 		"rpl_semi_sync_replica_enabled": "OFF", "rpl_semi_sync_source_enabled": "OFF", "rpl_semi_sync_source_timeout": "10000",
 		"rpl_semi_sync_source_wait_for_replica_count": "1", "rpl_semi_sync_source_wait_no_replica": "ON", "rpl_semi_sync_source_wait_point": "AFTER_SYNC",
 	}
 }
 
-func (w *World) newServer(spec policy.ServerSpec, id int) *Server {
-	s := &Server{
-		w: w, spec: spec, uuid: "00000000-0000-0000-0000-00000000000" + strconv.Itoa(id), up: true, process: 1, next: 1,
-		bootedAt: w.wall().Unix(), variables: defaults(id), persisted: map[string]string{}, acked: map[string]int{},
+func (w *World) newServer(spec policy.ServerSpec, index int) *Server {
+	return &Server{
+		w: w, spec: spec, index: index, uuid: "00000000-0000-0000-0000-00000000000" + strconv.Itoa(index+1), at: w.net.join(spec.Name, spec.Region),
+		up: true, process: 1, next: 1, bootedAt: w.wall().Unix(), variables: defaults(index + 1), persisted: map[string]string{}, acked: make([]int, maxServers),
 	}
-	w.net.regions[spec.Name] = spec.Region
-	return s
 }
 
 func (s *Server) name() string { return s.spec.Name }
@@ -75,23 +84,42 @@ func onOff(v bool) string {
 
 // set changes variables, persisted ones on disk too.
 func (s *Server) set(name, value string, persist bool) {
-	s.variables = maps.Clone(s.variables)
-	s.variables[name] = value
+	if s.variables[name] != value {
+		s.variables = maps.Clone(s.variables)
+		s.variables[name] = value
+	}
 	if persist {
 		s.persist(name, value)
 	}
 }
 
 func (s *Server) persist(name, value string) {
-	s.persisted = maps.Clone(s.persisted)
-	s.persisted[name] = value
+	if s.persisted[name] != value {
+		s.persisted = maps.Clone(s.persisted)
+		s.persisted[name] = value
+	}
 }
 
 // answers tells whether the process would answer at once.
 func (s *Server) answers() bool { return s.up && !s.paused }
 
+// writable tells that applications may write; a pending change of read_only lets them wait.
 func (s *Server) writable() bool {
-	return s.up && !s.on("read_only") && !s.on("super_read_only") && !s.on("offline_mode") && !s.fencing
+	super := s.on("super_read_only") && s.pending == nil
+	return s.up && !s.on("read_only") && !super && !s.on("offline_mode")
+}
+
+// readOnly tells that both variables would be read back as ON.
+func (s *Server) readOnly() bool {
+	return s.on("read_only") && s.on("super_read_only") && s.pending == nil
+}
+
+// held is everything the server has: executed, or received and not yet applied.
+func (s *Server) held() gtid.Set {
+	if s.channel == nil {
+		return s.executed.set()
+	}
+	return s.executed.set().Union(s.channel.received.set())
 }
 
 // run does something in the server's process: now, or when it is resumed. It tells false when the
@@ -108,26 +136,61 @@ func (s *Server) run(do func()) bool {
 	return true
 }
 
+// stall does something now, or when statements get on again.
+func (s *Server) stall(do func()) {
+	if s.w.now >= s.hang {
+		do()
+		return
+	}
+	s.w.after(s.hang-s.w.now, func() { s.run(do) })
+}
+
 // kill ends the process as SIGKILL does: what is in the binary log stays there.
 func (s *Server) kill() {
 	if !s.up {
 		return
 	}
 	s.w.logf("%s is killed (%d commits wait)", s.name(), len(s.waiting))
-	s.up, s.paused, s.fencing, s.backlog, s.lock = false, false, false, nil, nil
+	s.touched++
+	s.up, s.paused, s.pending, s.backlog, s.queued, s.lock = false, false, nil, nil, nil, nil
 	s.process++
 	for _, c := range s.waiting {
 		c.client.broken(c)
 	}
-	s.executed, s.waiting, s.acked = s.executed.Union(s.logged), nil, map[string]int{}
-	for _, d := range s.dumps {
-		d.sourceGone()
-	}
-	s.dumps = nil
+	s.executed = pileOf(s.executed.set().Union(s.logged.set()))
+	s.waiting, s.acked, s.hang = nil, make([]int, maxServers), 0
+	dumps, conns := s.dumps, s.conns
+	s.dumps, s.conns = nil, nil
 	if s.channel != nil {
 		s.channel.disconnect()
 	}
+	for _, x := range conns {
+		x.killed, x.busy = true, nil
+	}
+	if s.off {
+		s.w.linksChanged()
+		return
+	}
+	for _, d := range dumps {
+		d.sourceGone()
+	}
+	for _, x := range conns {
+		x.hangUp()
+	}
 	s.w.serverGone(s)
+}
+
+// powerOff ends process and host at once: nobody is told, and what was not on disk is lost.
+func (s *Server) powerOff() {
+	if !s.up {
+		return
+	}
+	s.off = true
+	s.w.logf("%s loses power", s.name())
+	s.kill()
+	if c := s.channel; c != nil && s.variables["sync_relay_log"] != "1" {
+		c.forget()
+	}
 }
 
 // bootsApart is the least number of seconds between two boots: a server needs some to start and to recover.
@@ -147,7 +210,8 @@ func (s *Server) start() {
 		})
 		return
 	}
-	s.up, s.process = true, s.process+1
+	s.touched++
+	s.up, s.off, s.process = true, false, s.process+1
 	s.bootedAt = s.w.wall().Unix()
 	fresh := defaults(0)
 	for _, kept := range []string{"server_id", "relay_log_recovery", "sync_relay_log"} {
@@ -161,7 +225,7 @@ func (s *Server) start() {
 	if c := s.channel; c != nil {
 		c.boot(s.on("relay_log_recovery"), !s.on("skip_replica_start"))
 	}
-	s.w.logf("%s boots, read_only %s, executed %s", s.name(), s.variables["super_read_only"], s.w.short(s.executed))
+	s.w.logf("%s boots, read_only %s, executed %s", s.name(), s.variables["super_read_only"], s.w.shown(s.executed.set()))
 }
 
 func (s *Server) pause() {
@@ -189,7 +253,7 @@ func (s *Server) resume() {
 // append writes a transaction to the binary log and tells the replicas.
 func (s *Server) append(g gtid.GTID) {
 	s.binlog = append(s.binlog, g)
-	s.logged = s.logged.Add(g)
+	s.logged.add(g)
 	for _, d := range s.dumps {
 		d.pump()
 	}

@@ -1,148 +1,307 @@
 package sim
 
 import (
-	"errors"
+	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/gtid"
+	"github.com/regentdb/regent/topology"
 )
 
-// session is one action on one server: it takes the lock, verifies leadership while holding it, and
-// then runs its statements one after the other on one connection.
-type session struct {
-	w       *World
-	l       *loop
-	a       failover.Action
-	s       *Server
-	process int
-	began   time.Duration
-	killed  bool // a later leader took the lock over
-	ended   bool
+// The methods of executor.Session: what package mysql has a real server do, with the same conditions in
+// the same order.
+
+// Facts is the state as last read on this connection.
+func (x *conn) Facts() *topology.Facts { return x.facts }
+
+// Alive tells whether the connection may still exist.
+func (x *conn) Alive() bool {
+	x.w.mu.RLock()
+	defer x.w.mu.RUnlock()
+	return !x.gone && !x.closed
 }
 
-// deadPeer is after how long keepalives end a connection whose other end is silent.
-const deadPeer = 30 * time.Second
+// Close ends the connection, and gives the lock back once the server knows.
+func (x *conn) Close() {
+	x.d.notice(fmt.Sprintf("%s/%d/close", x.s.name(), x.number), x.clientGone)
+}
 
-var (
-	errNoAnswer = errors.New("no answer")
-	errRefusedC = errors.New("connection refused")
-	errFault    = errors.New("a fault of the network")
-)
+// Observe reads the state.
+func (x *conn) Observe(ctx context.Context) (*topology.Facts, error) {
+	return x.perform(ctx, "observe", func(st *statement) { st.finish(nil) })
+}
 
-// carryOut runs an action as the executor does.
-func (w *World) carryOut(l *loop, a failover.Action) {
-	if a.Kind == failover.ActCapture || a.Kind == failover.ActCompare {
-		w.report(l, a)
-		return
-	}
-	x := &session{w: w, l: l, a: a, s: w.server(a.Server), began: w.now}
-	w.logf("  %s on %s begins (%s)", a.Kind, a.Server, a.ID)
-	w.after(min(a.Deadline, deadPeer)+time.Second, func() { x.end(errNoAnswer, nil) })
-	if w.fault() {
-		w.after(50*time.Millisecond, func() { x.end(errFault, nil) })
-		return
-	}
-	x.send(func() {
-		x.process = x.s.process
-		x.occupy()
+// InstallPlugins has nothing to do: the plugins are there.
+func (x *conn) InstallPlugins(ctx context.Context) (*topology.Facts, error) { return x.Observe(ctx) }
+
+// Configure sets variables.
+func (x *conn) Configure(ctx context.Context, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
+	return x.perform(ctx, "configure", func(st *statement) {
+		x.effect("configure")
+		x.s.assign(persist, persistOnly, transient)
+		st.finish(nil)
 	})
 }
 
-// send gets to the server, when it gets there.
-func (x *session) send(do func()) {
-	there := x.w.net.delay(x.l.node.name, x.s.name())
-	x.w.after(there, func() {
+// assign sets variables: semi-sync is switched off first and on last.
+func (s *Server) assign(persist, persistOnly, transient map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(persistOnly)) {
+		s.persist(name, persistOnly[name])
+	}
+	values := maps.Clone(persist)
+	if values == nil {
+		values = map[string]string{}
+	}
+	maps.Copy(values, transient)
+	names := slices.Sorted(maps.Keys(values))
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a, values[a]) - rank(b, values[b]) })
+	for _, name := range names {
+		_, kept := persist[name]
+		s.set(name, values[name], kept)
+	}
+	s.release()
+}
+
+// rank orders assignments: what is switched off first, what is switched on last.
+func rank(name, value string) int {
+	switch {
+	case !strings.HasPrefix(name, "rpl_semi_sync_") || !strings.HasSuffix(name, "_enabled"):
+		return 1
+	case value == "OFF":
+		return 0
+	}
+	return 2
+}
+
+// Fence makes the server read-only, or withdraws the attempt after patience and fails.
+func (x *conn) Fence(ctx context.Context, patience time.Duration) (*topology.Facts, error) {
+	return x.perform(ctx, "fence", func(st *statement) {
+		x.effect("fence")
+		s := x.s
+		s.endPending()
+		if s.readOnly() {
+			st.finish(nil)
+			return
+		}
+		mine := s.pend(x, patience)
+		x.await(st, patience, func() bool { return s.pending != mine }, func(ended bool) {
+			if !ended {
+				s.withdraw(mine)
+			}
+			if !s.readOnly() {
+				st.finish(fmt.Errorf("%w (%d sessions wait for an acknowledgement)", errBlocked, len(s.waiting)))
+				return
+			}
+			st.finish(nil)
+		})
+	})
+}
+
+// GoOffline disconnects applications, and replicas as well.
+func (x *conn) GoOffline(ctx context.Context) (*topology.Facts, error) {
+	return x.perform(ctx, "go offline", func(st *statement) {
+		x.effect("go offline")
+		x.s.offline()
+		st.finish(nil)
+	})
+}
+
+// GoOnline lets them in again, on a read-only server.
+func (x *conn) GoOnline(ctx context.Context) (*topology.Facts, error) {
+	return x.perform(ctx, "go online", func(st *statement) {
+		if !x.s.readOnly() {
+			st.finish(fmt.Errorf("%w: the server is read-only", errCondition))
+			return
+		}
+		x.effect("go online")
+		x.s.set("offline_mode", "OFF", false)
+		st.finish(nil)
+	})
+}
+
+// Drain makes a server read-only whose commits wait for acknowledgements that never come, without
+// telling any client.
+func (x *conn) Drain(ctx context.Context, limit time.Duration) (*topology.Facts, error) {
+	return x.perform(ctx, "drain", func(st *statement) {
+		x.effect("drain")
+		s := x.s
+		s.endPending()
+		s.offline()
+		mine := s.pend(nil, limit) // on a connection of its own, which outlives this one
+		quiet := x.w.now + drainTakes
+		x.await(st, limit, func() bool { return x.w.now >= quiet || s.pending != mine }, func(bool) {
+			s.set("rpl_semi_sync_source_enabled", "OFF", false)
+			s.release()
+			if !s.readOnly() {
+				s.withdraw(mine)
+				st.finish(fmt.Errorf("drain: %w", errBlocked))
+				return
+			}
+			st.finish(nil)
+		})
+	})
+}
+
+// drainTakes is how long the sessions of clients take to be ended.
+const drainTakes = 100 * time.Millisecond
+
+// StopReceiver stops receiving, and with it acknowledging.
+func (x *conn) StopReceiver(ctx context.Context) (*topology.Facts, error) {
+	return x.perform(ctx, "stop receiver", func(st *statement) {
+		x.effect("stop receiver")
+		x.s.stopReceiver()
+		st.finish(nil)
+	})
+}
+
+// AwaitExecuted runs the applier and waits for target, if all of it was received.
+func (x *conn) AwaitExecuted(ctx context.Context, target gtid.Set, limit time.Duration) (*topology.Facts, error) {
+	return x.perform(ctx, "await", func(st *statement) {
+		s := x.s
+		if c := s.channel; c != nil && !c.applier {
+			x.effect("start applier")
+			c.applier = true
+			c.apply()
+		}
+		if !s.held().Contains(target) {
+			st.finish(nil)
+			return
+		}
+		x.await(st, limit, func() bool { return s.executed.set().Contains(target) }, func(bool) { st.finish(nil) })
+	})
+}
+
+// Fetch receives from another source and keeps what was received before.
+func (x *conn) Fetch(ctx context.Context, address string) (*topology.Facts, error) {
+	return x.perform(ctx, "fetch", func(st *statement) {
+		x.effect("fetch from " + x.w.serverAt(address).name())
+		x.s.point(x.w.serverAt(address))
+		x.s.channel.applier = true
+		x.s.channel.startReceiver()
+		x.s.channel.apply()
+		st.finish(nil)
+	})
+}
+
+// Follow makes a read-only server a replica of the one at address, if every transaction that it holds
+// is in target or came from the server sourceUUID.
+func (x *conn) Follow(ctx context.Context, address, sourceUUID string, acker bool, target gtid.Set) (*topology.Facts, error) {
+	return x.perform(ctx, "follow", func(st *statement) {
+		s, source := x.s, x.w.serverAt(address)
+		if !s.readOnly() {
+			st.finish(fmt.Errorf("%w: the server is read-only", errCondition))
+			return
+		}
+		x.effect("follow " + source.name())
+		s.stopReceiver()
+		if !target.IsEmpty() && !target.Contains(s.held().Without(sourceUUID)) {
+			st.finish(fmt.Errorf("%w: it holds nothing that the new source lacks", errCondition))
+			return
+		}
+		x.w.repointed(x, source)
+		s.assign(map[string]string{"rpl_semi_sync_replica_enabled": onOff(acker), "rpl_semi_sync_source_enabled": "OFF"}, nil, nil)
+		s.point(source)
+		s.channel.applier = true
+		s.channel.startReceiver()
+		s.channel.apply()
+		st.finish(nil)
+	})
+}
+
+// BecomeSource removes the channel of a read-only server that has executed target and all that it
+// received, and sets variables.
+func (x *conn) BecomeSource(ctx context.Context, target gtid.Set, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
+	return x.perform(ctx, "become source", func(st *statement) {
+		s := x.s
+		if !s.readOnly() {
+			st.finish(fmt.Errorf("%w: the server is read-only", errCondition))
+			return
+		}
+		x.effect("become source")
+		s.stopReceiver()
+		switch executed := s.executed.set(); {
+		case !executed.Contains(target):
+			st.finish(fmt.Errorf("%w: it has executed everything that was collected", errCondition))
+		case !executed.Contains(s.held()):
+			st.finish(fmt.Errorf("%w: it has executed everything that it received", errCondition))
+		default:
+			x.w.unchanneled(x)
+			s.channel = nil
+			s.assign(persist, persistOnly, transient)
+			st.finish(nil)
+		}
+	})
+}
+
+// Open makes the server writable if target is executed and waitCount ackers are attached.
+func (x *conn) Open(ctx context.Context, target gtid.Set, waitCount int) (*topology.Facts, error) {
+	return x.perform(ctx, "open", func(st *statement) {
+		s := x.s
+		s.endPending()
+		if missing := s.unopenable(target, waitCount); missing != "" {
+			st.finish(fmt.Errorf("%w: %s", errCondition, missing))
+			return
+		}
+		x.effect("open")
+		before := s.writable()
+		s.set("offline_mode", "OFF", false)
+		s.set("super_read_only", "OFF", false)
+		s.set("read_only", "OFF", false)
+		if !before {
+			x.w.opened(x)
+		}
+		st.finish(nil)
+	})
+}
+
+// unopenable says which condition of opening does not hold, or "".
+func (s *Server) unopenable(target gtid.Set, waitCount int) string {
+	switch {
+	case !s.executed.set().Contains(target):
+		return "it has executed everything that was collected"
+	case s.channel != nil:
+		return "it has no replication channel"
+	case waitCount == 0:
+		return ""
+	case !s.on("rpl_semi_sync_source_enabled"):
+		return "semi-sync is on at the source"
+	case s.waitCount() != waitCount:
+		return fmt.Sprintf("the wait count is %d", waitCount)
+	case s.variables["rpl_semi_sync_source_wait_point"] != "AFTER_SYNC":
+		return "acknowledgements are waited for before the commit shows"
+	case s.variables["rpl_semi_sync_source_timeout"] != unlimited || !s.on("rpl_semi_sync_source_wait_no_replica"):
+		return "acknowledgements are waited for without end"
+	case s.ackers() < waitCount:
+		return fmt.Sprintf("%d acknowledging replicas are attached", waitCount)
+	}
+	return ""
+}
+
+const unlimited = "4294967295"
+
+// Clone replaces the data with those of the server at address and ends the connection.
+func (x *conn) Clone(ctx context.Context, address string) error {
+	_, err := x.perform(ctx, "clone", func(st *statement) {
+		s, donor := x.s, x.w.serverAt(address)
 		switch {
-		case x.ended || x.killed || !x.w.net.delivers(x.l.node.name, x.s.name()):
-			return // the deadline ends it
-		case !x.s.up || (x.process != 0 && x.s.process != x.process):
-			x.w.after(there, func() { x.end(errRefusedC, nil) })
+		case !s.readOnly():
+			st.finish(fmt.Errorf("%w: the server is read-only", errCondition))
+			return
+		case !donor.answers() || !x.w.net.joined(s.at, donor.at):
+			st.finish(fmt.Errorf("clone from %s: the donor does not answer", donor.name()))
 			return
 		}
-		x.s.run(do)
+		x.effect("clone from " + donor.name())
+		x.w.destroyed(x, donor)
+		s.offline()
+		s.replaceBy(donor)
 	})
-}
-
-// occupy takes the server's lock, which an earlier term's holder loses, and verifies leadership.
-func (x *session) occupy() {
-	if held := x.s.lock; held != nil && !held.ended {
-		if held.l.term > x.l.term {
-			x.end(errNoLeader, nil)
-			return
-		}
-		held.killed = true
-	}
-	x.s.lock = x
-	back := x.w.net.delay(x.s.name(), x.l.node.name)
-	x.w.after(back+x.l.g.roundTrip(x.l.node), func() {
-		if err := x.l.g.verify(x.l.node, x.l.term); err != nil {
-			x.end(err, nil)
-			return
-		}
-		x.send(x.perform)
-	})
-}
-
-// end reports the outcome to the node, if the way back is free. Only the first end counts.
-func (x *session) end(err error, s *Server) {
-	if x.ended {
-		return
-	}
-	x.ended = true
-	if x.s.lock == x {
-		x.s.lock = nil
-	}
-	r := failover.Result{Action: x.a, By: x.l.node.name}
-	if s != nil {
-		r.Facts = s.facts()
-	}
-	if err != nil {
-		r.Err = fmt.Sprintf("%s %s: %v", x.a.Kind, x.a.Server, err)
-	}
-	answer := func() {
-		r.At = x.w.wall()
-		x.w.logf("  %s on %s ends: %s", x.a.Kind, x.a.Server, orDone(r.Err))
-		x.l.report(r)
-	}
-	back := x.w.net.delay(x.s.name(), x.l.node.name)
-	if err == nil && (x.w.fault() || !x.w.net.delivers(x.s.name(), x.l.node.name)) {
-		// It took effect and nobody learns it before the deadline.
-		r.Err, r.Facts = fmt.Sprintf("%s %s: %v", x.a.Kind, x.a.Server, errNoAnswer), nil
-		back = max(min(x.a.Deadline, deadPeer)-(x.w.now-x.began), back)
-	}
-	x.w.after(back, answer)
-}
-
-func orDone(err string) string {
-	if err == "" {
-		return "done"
+	if err != nil && !x.Alive() {
+		return nil // the server restarts
 	}
 	return err
-}
-
-// done ends the action well, with the state of the server after it.
-func (x *session) done() { x.end(nil, x.s) }
-
-func (x *session) failf(format string, args ...any) { x.end(fmt.Errorf(format, args...), x.s) }
-
-// left is what remains of the deadline.
-func (x *session) left() time.Duration { return x.a.Deadline - (x.w.now - x.began) }
-
-// poll asks on the server until the answer is yes or the limit is over.
-func (x *session) poll(limit time.Duration, ask func() bool, then func(bool)) {
-	until := x.w.now + limit
-	var try func()
-	try = func() {
-		switch {
-		case x.ended || x.killed || x.s.process != x.process:
-		case ask():
-			then(true)
-		case x.w.now >= until:
-			then(false)
-		default:
-			x.w.after(5*time.Millisecond, func() { x.s.run(try) })
-		}
-	}
-	try()
 }

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,46 +11,62 @@ import (
 	"github.com/regentdb/regent/raftnode/fsm"
 )
 
-// World is one run: everything that exists, the clock, and what was found wrong.
+// maxServers bounds the servers of a world.
+const maxServers = 8
+
+// World is one run: everything that exists, the clock, and what was found wrong. It is moved by one
+// goroutine; those of the daemons look at it while that rests.
 type World struct {
 	clock
-	rng     *rand.Rand
+	meeting
+	seed    uint64
 	net     *network
 	spec    policy.ClusterSpec
 	servers []*Server
 	nodes   []*Node
+	daemons []*daemon // of all lives
 	clients []*client
 	group   *group
 	ledger  []ack
-	// faults is the share of actions that a fault hits, in percent.
-	faults int
-	// spite is the share of stages of a recovery in which something more breaks, in percent.
-	spite int
+	turns   []int // by lane: how often it was woken
+	// connections counts those of executors.
+	connections int
+
+	plan   []decision
+	wrongs []undo // faults that have not ended
+	// flaky is the share of statements that fail on the way, in percent.
+	flaky int
 	stage failover.Stage
+	// stages counts stages entered by recoveries.
+	stages int
 	// chaos is over: nothing is broken any more.
 	calm bool
 
-	writer *Server // the server that was opened last
-	// forked are the earlier primaries of which an override accepted that they go on; forgiven is
-	// what is lost by that.
-	forked    map[string]bool
-	forgiven  gtid.Set
-	failovers int
-
-	lines      []string
+	judge
+	lines      []line
 	violations []string
 }
 
-// New builds the world of a seed: three regions, five servers, three nodes, clients in two regions.
-func New(seed uint64) *World {
-	w := &World{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), net: newNetwork(), forked: map[string]bool{}} //nolint:gosec // a seed must say everything
+// line is one of the transcript, printed when somebody asks.
+type line struct {
+	at     time.Duration
+	format string
+	args   []any
+}
+
+// newWorld builds the world of a seed: three regions, five or six servers, three nodes, clients in two
+// regions. It is called in the bubble.
+func newWorld(seed uint64, plan []decision) *World {
+	w := &World{seed: seed, plan: plan}
+	w.convene()
+	w.net = &network{w: w}
 	w.group = newGroup(w)
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
 	w.spec.Policy.Cooldown, w.spec.Policy.Flap = 0, policy.Flap{}
 	names := []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"}
-	if w.rng.IntN(3) == 0 {
+	if w.draw(3, "fourth", 0) == 0 {
 		names = append(names, "east-db4")
-		w.spec.Policy.SemiSync.Required = 1 + w.rng.IntN(2)
+		w.spec.Policy.SemiSync.Required = 1 + w.draw(2, "required", 0)
 	}
 	for i, name := range names {
 		region, _, _ := strings.Cut(name, "-")
@@ -61,48 +75,18 @@ func New(seed uint64) *World {
 			Promotion: policy.PromotionNeutral, AddressKind: policy.AddressDirect,
 		}
 		w.spec.Servers = append(w.spec.Servers, spec)
-		w.servers = append(w.servers, w.newServer(spec, i+1))
+		w.servers = append(w.servers, w.newServer(spec, i))
 	}
-	w.vary()
-	for _, region := range []string{"cloud", "east", "west"} {
-		n := &Node{w: w, name: region + "-1", region: region, site: region + "-a"}
-		w.net.regions[n.name] = region
-		w.nodes = append(w.nodes, n)
+	for i, region := range []string{"cloud", "east", "west"} {
+		w.nodes = append(w.nodes, w.newNode(region, i))
 	}
+	w.turns = make([]int, len(w.nodes)*lanesPerNode)
 	for i, region := range []string{"east", "east", "east", "west"} {
 		c := &client{w: w, name: fmt.Sprintf("%s-client%d", region, i+1)}
-		w.net.regions[c.name] = region
+		c.at = w.net.join(c.name, region)
 		w.clients = append(w.clients, c)
 	}
-	w.begin()
 	return w
-}
-
-// vary draws what differs between worlds.
-func (w *World) vary() {
-	if w.rng.IntN(3) == 0 {
-		for _, s := range w.servers {
-			s.variables["relay_log_recovery"] = "ON"
-		}
-	}
-	if w.rng.IntN(3) == 0 {
-		w.servers[1+w.rng.IntN(4)].slow = time.Duration(w.rng.IntN(15)) * time.Millisecond
-	}
-	if w.rng.IntN(2) == 0 {
-		w.faults = w.rng.IntN(8)
-	}
-	if w.rng.IntN(2) == 0 {
-		w.spite = w.rng.IntN(40)
-	}
-	if w.rng.IntN(4) == 0 {
-		// Acknowledged transactions hang on one acker, and that one loses its relay log.
-		w.servers[1].slow, w.servers[2].late = 20*time.Millisecond, time.Second
-		for _, s := range w.servers {
-			s.variables["relay_log_recovery"] = "ON"
-		}
-	} else if w.rng.IntN(2) == 0 {
-		w.servers[1+w.rng.IntN(2)].late = time.Duration(w.rng.IntN(600)) * time.Millisecond
-	}
 }
 
 // begin starts everything: a primary with its replicas, nodes without a leader, idle clients.
@@ -110,20 +94,20 @@ func (w *World) begin() {
 	first := w.servers[0]
 	first.set("super_read_only", "OFF", false)
 	first.set("read_only", "OFF", false)
-	w.writer = first
+	w.judge.begin(first)
 	for _, s := range w.servers[1:] {
 		s.point(first)
 		s.channel.tuned = false
 		s.channel.startReceiver()
 	}
-	w.must(w.group.apply(fsm.Command{PutSpecs: &fsm.PutSpecs{
+	w.group.seed(fsm.Command{PutSpecs: &fsm.PutSpecs{
 		Specs: policy.Specs{Clusters: []policy.ClusterSpec{w.spec}, Fleet: policy.DefaultFleet()}, By: "sim", Reason: "begin", At: w.wall(),
-	}}))
+	}})
 	for _, n := range w.nodes {
+		n.raft.applied, n.raft.stored = len(w.group.states)-1, len(w.group.states)-1
 		n.start()
 	}
-	w.group.lostSince = 0
-	w.group.tend()
+	w.group.beat()
 	for i, c := range w.clients {
 		c.begin(time.Duration(i) * 10 * time.Millisecond)
 	}
@@ -138,17 +122,29 @@ func (w *World) server(name string) *Server {
 	return nil
 }
 
-func (w *World) nodeIndex(n *Node) int { return slices.Index(w.nodes, n) }
+func (w *World) serverIndex(name string) int {
+	for i, s := range w.servers {
+		if s.name() == name {
+			return i
+		}
+	}
+	return laneReport
+}
 
-func (w *World) state() failover.State { return w.group.cluster().State }
+// serverAt finds the server at an address.
+func (w *World) serverAt(address string) *Server {
+	for _, s := range w.servers {
+		if s.spec.Address == address {
+			return s
+		}
+	}
+	return nil
+}
+
+func (w *World) state() failover.State { return w.group.current().State }
 
 // run lets time pass.
-func (w *World) run(d time.Duration) {
-	until := w.now + d
-	for more := true; more && len(w.violations) == 0; {
-		more = w.step(until)
-	}
-}
+func (w *World) run(d time.Duration) { w.advance(w.now + d) }
 
 // runUntil lets time pass until done holds, for at most d.
 func (w *World) runUntil(d time.Duration, done func() bool) bool {
@@ -174,8 +170,8 @@ func (w *World) linksChanged() {
 // serverGone tells everybody who is connected that a process died, where packets get through.
 func (w *World) serverGone(s *Server) {
 	for _, n := range w.nodes {
-		if n.up && w.net.delivers(s.name(), n.name) {
-			n.later(w.net.delay(s.name(), n.name), func() { n.lost(s) })
+		if n.up && w.net.delivers(s.at, n.at) {
+			n.later(w.net.delay(s.at, n.at), func() { n.lost(s) })
 		}
 	}
 	for _, c := range w.clients {
@@ -185,17 +181,26 @@ func (w *World) serverGone(s *Server) {
 	}
 }
 
-// fault draws whether a fault hits an action.
-func (w *World) fault() bool { return !w.calm && w.faults > 0 && w.rng.IntN(100) < w.faults }
+// draw is a number below n. It follows from the seed and the words alone, so that leaving out one fault
+// does not change what is drawn for another.
+func (w *World) draw(n int, what string, k uint64) int {
+	h := w.seed*0x9e3779b97f4a7c15 ^ k*0xbf58476d1ce4e5b9
+	for i := range len(what) {
+		h = (h ^ uint64(what[i])) * 0x100000001b3
+	}
+	h ^= h >> 31
+	h *= 0x94d049bb133111eb
+	h ^= h >> 29
+	return int(h % uint64(n)) //nolint:gosec // n is a small positive number
+}
 
 func (w *World) logf(format string, args ...any) {
-	w.lines = append(w.lines, fmt.Sprintf("%9.3f ", w.now.Seconds())+fmt.Sprintf(format, args...))
+	w.lines = append(w.lines, line{w.now, format, args})
 }
 
 func (w *World) violate(what, format string, args ...any) {
-	text := what + ": " + fmt.Sprintf(format, args...)
-	w.logf("VIOLATION %s", text)
-	w.violations = append(w.violations, text)
+	w.logf("VIOLATION "+what+": "+format, args...)
+	w.violations = append(w.violations, what+": "+fmt.Sprintf(format, args...))
 }
 
 func (w *World) must(err error) {
@@ -204,11 +209,29 @@ func (w *World) must(err error) {
 	}
 }
 
-// short prints a set with the names of servers in place of their uuids.
-func (w *World) short(set gtid.Set) string {
-	text := set.String()
-	for _, s := range w.servers {
-		text = strings.ReplaceAll(text, s.uuid, s.name())
+// transcript is everything that happened.
+func (w *World) transcript() string {
+	var b strings.Builder
+	for _, l := range w.lines {
+		fmt.Fprintf(&b, "%9.3f ", l.at.Seconds())
+		fmt.Fprintf(&b, l.format, l.args...)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// shown is a set that is printed with the names of servers in place of their uuids.
+type shown struct {
+	w   *World
+	set gtid.Set
+}
+
+func (w *World) shown(set gtid.Set) shown { return shown{w, set} }
+
+func (s shown) String() string {
+	text := s.set.String()
+	for _, server := range s.w.servers {
+		text = strings.ReplaceAll(text, server.uuid, server.name())
 	}
 	if text == "" {
 		return "nothing"
@@ -216,22 +239,21 @@ func (w *World) short(set gtid.Set) string {
 	return text
 }
 
-// condition is the cluster in one word and one sentence, as the leader tells it.
-func (w *World) condition() (failover.Word, string) {
-	if w.group.leader == nil {
-		return failover.WordHold, "no leader"
+// leader is the node that leads in truth and takes part, nil when there is none.
+func (w *World) leader() *Node {
+	if n := w.group.leader; n != nil && n.raft.leads && n.raft.ready && n.serves() {
+		return n
 	}
-	v := w.group.leader.view()
-	s := w.state()
-	return failover.Condition(&w.spec, &s, &v)
+	return nil
 }
 
-// Verdict is what a run found.
-type Verdict struct {
-	Seed       uint64
-	Violations []string
-	Transcript string
-	Failovers  int
-	Acked      int
-	Elapsed    time.Duration // of virtual time
+// condition is the cluster in one word and one sentence, as the leader tells it.
+func (w *World) condition() (failover.Word, string) {
+	n := w.leader()
+	if n == nil {
+		return failover.WordHold, "no leader"
+	}
+	v := n.view(w.now)
+	s := w.state()
+	return failover.Condition(&w.spec, &s, &v)
 }
