@@ -116,7 +116,14 @@ func (d *decider) addEvidence() {
 		if d.writerFenced(g.Writer) && r.step(ActFence, g.Writer) == nil {
 			r.Evidence = append(r.Evidence, Evidence{Server: g.Writer, Kind: EvidenceReadOnly, By: d.in.Node, At: d.in.Now, Detail: "read_only and super_read_only were read back as ON"})
 		}
-		if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
+		if !d.semiSync() || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
+			continue
+		}
+		if len(g.Ackers) == 0 {
+			r.Evidence = append(r.Evidence, Evidence{
+				Server: g.Writer, Kind: EvidenceAcksRevoked, By: d.in.Node, At: d.in.Now,
+				Detail: fmt.Sprintf("no server was ever let acknowledge to it, and a commit waits for %d", g.Wait),
+			})
 			continue
 		}
 		var stopped []string
