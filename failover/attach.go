@@ -56,7 +56,9 @@ func (d *decider) stageAttach() {
 	if !d.enoughHold() && !d.gone(d.notHolding()) && !late {
 		return
 	}
-	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1)})
+	// After an override it may open without any acker, and then commits wait for nobody.
+	alone := d.semiSync() && r.WaitCount == 0
+	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1), Free: alone})
 	d.member(d.s.Primary, func(m *Member) { m.Former, m.Away = d.s.Epoch, true })
 	d.s.Epoch++
 	d.s.Primary = r.Candidate

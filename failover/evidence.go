@@ -227,8 +227,14 @@ func readOnlyEvidence(server string, step *Step, how string) Evidence {
 
 // acksRevoked is the promotion rule |A \ T| < W for one writer, nil where it does not hold.
 func (d *decider) acksRevoked(g AckGroup) *Evidence {
-	if len(g.Ackers) == 0 || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
+	if !d.semiSync() || g.Free || len(shortfall([]AckGroup{g}, d.counted, neverFenced)) > 0 {
 		return nil
+	}
+	if len(g.Ackers) == 0 {
+		return &Evidence{
+			Server: g.Writer, Kind: EvidenceAcksRevoked, By: d.in.Node, At: d.in.Now,
+			Detail: fmt.Sprintf("no server was ever let acknowledge to it, and a commit waits for %d", g.Wait),
+		}
 	}
 	r := d.s.Recovery
 	var stopped, answers, by []string

@@ -57,7 +57,7 @@ func (c *client) attempt() {
 			c.fail(s)
 		}
 	})
-	c.w.net.carry(c.at, s.at, func() bool { return c.turn == turn }, func() {
+	c.w.net.carry(c.at, s.at, keepSending, func() bool { return c.turn == turn }, func() {
 		process := s.process
 		alive := s.run(func() {
 			if s.process == process && c.turn == turn {
@@ -110,7 +110,7 @@ func (c *client) told(s *Server, done *commit) {
 	}
 	c.pending = nil
 	turn := c.turn
-	c.w.net.carry(s.at, c.at, func() bool { return c.turn == turn }, func() {
+	c.w.net.carry(s.at, c.at, keepSending, func() bool { return c.turn == turn }, func() {
 		c.w.ledger = append(c.w.ledger, ack{gtid: done.gtid, server: s.name(), at: c.w.now})
 		c.begin(thinkTime/2 + time.Duration(c.w.draw(int(thinkTime), c.name, uint64(c.turn)))) //nolint:gosec // it counts up
 	})

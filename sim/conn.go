@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regentdb/regent/executor"
@@ -33,6 +34,8 @@ type conn struct {
 
 	facts *topology.Facts // as last read; owned by the goroutine of the session
 	sent  int
+
+	silent int // for so many seconds no packet came from the host
 }
 
 // statement is a batch of statements on its way to a server, there, or on its way back.
@@ -64,8 +67,10 @@ var (
 const (
 	dialTimeout = time.Second
 	lockWait    = 2 * time.Second
-	// keepalive is after how long a server notices that a client is gone without a word.
+	// keepalive is after how long a server notices that a client is gone without a word, and silences after
+	// how many seconds a client's kernel gives up a connection to a host that says nothing.
 	keepalive = 30 * time.Second
+	silences  = 3
 )
 
 // connect opens a session: it is the executor's Opener.
@@ -176,7 +181,7 @@ func (x *conn) letGo() {
 
 // hangUp tells the client that the server has closed the connection, if that gets through.
 func (x *conn) hangUp() {
-	x.w.net.carry(x.s.at, x.d.n.at, func() bool { return !x.gone && !x.closed }, func() {
+	x.w.net.carry(x.s.at, x.d.n.at, keepSending, func() bool { return !x.gone && !x.closed }, func() {
 		x.closed = true
 		x.flight.answer(nil)
 	})
@@ -195,7 +200,7 @@ func (x *conn) clientGone() {
 			x.leave()
 		}
 	}
-	x.w.net.carry(x.d.n.at, x.s.at, func() bool { return !x.killed }, func() { x.s.run(noticed) })
+	x.w.net.carry(x.d.n.at, x.s.at, userTimeout, func() bool { return !x.killed }, func() { x.s.run(noticed) })
 	x.w.after(keepalive, noticed)
 }
 
@@ -205,6 +210,26 @@ func (x *conn) leave() {
 	if x.left && x.busy == nil {
 		x.killed = true
 		x.letGo()
+	}
+}
+
+// keepAlive is what the kernel of a node does for its connections once a second.
+func (n *Node) keepAlive() {
+	if !n.up {
+		return
+	}
+	for _, x := range slices.Clone(n.daemon.conns) {
+		switch {
+		case x.gone || x.closed:
+			n.daemon.conns = slices.DeleteFunc(n.daemon.conns, func(o *conn) bool { return o == x })
+		case n.w.net.joined(n.at, x.s.at) && !x.s.off:
+			x.silent = 0
+		default:
+			if x.silent++; x.silent > silences {
+				x.closed = true
+				x.flight.answer(nil)
+			}
+		}
 	}
 }
 
@@ -249,7 +274,7 @@ func (x *conn) transmit(st *statement, exec func(*statement)) {
 			}
 		})
 	}
-	x.w.net.carry(x.d.n.at, x.s.at, func() bool { return !x.killed }, func() { x.s.run(arrive) })
+	x.w.net.carry(x.d.n.at, x.s.at, userTimeout, func() bool { return !x.killed }, func() { x.s.run(arrive) })
 }
 
 // finish ends a statement on the server and sends the answer back.
@@ -268,7 +293,7 @@ func (st *statement) finish(err error) {
 		return
 	}
 	facts := x.s.facts()
-	x.w.net.carry(x.s.at, x.d.n.at, func() bool { return !x.gone }, func() {
+	x.w.net.carry(x.s.at, x.d.n.at, keepSending, func() bool { return !x.gone }, func() {
 		st.out.facts, st.out.err = facts, err
 		st.r.answer(nil)
 	})

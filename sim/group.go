@@ -201,6 +201,9 @@ func (g *group) elect(n *Node, voters []*Node) {
 	}
 	g.term++
 	for _, v := range voters {
+		if v != n && v.raft.leads {
+			g.stepDown(v, g.term, "it votes for another")
+		}
 		v.raft.term, v.raft.heard = g.term, g.w.now
 	}
 	inherited := g.pending

@@ -23,10 +23,12 @@ type judge struct {
 	effects   int
 	asked     map[string]settings // when the open recovery began
 	intended  map[string]bool     // steps of recoveries, as they were committed
+	named     map[string]bool     // servers that were primary of any epoch
 }
 
 func (j *judge) begin(first *Server) {
-	j.writer, j.forked, j.asked, j.intended = first, map[string]bool{}, map[string]settings{}, map[string]bool{}
+	j.writer, j.forked, j.asked = first, map[string]bool{}, map[string]settings{}
+	j.intended, j.named = map[string]bool{}, map[string]bool{}
 }
 
 func (w *World) semiSync() bool { return w.spec.Policy.Durability == policy.DurabilitySemiSync }
@@ -52,7 +54,11 @@ func (w *World) opened(x *conn) {
 		w.violate("I2", "%s in region %s is opened without an override", s.name(), s.spec.Region)
 	}
 	if s.name() != st.Primary && !w.reopensOld(&st, s) {
-		w.violate("I1", "%s is opened and the group has agreed on %s", s.name(), st.Primary)
+		if !w.named[s.name()] {
+			w.violate("I1", "%s is opened and the group has agreed on %s", s.name(), st.Primary)
+		}
+		w.logf("%s is open, too late: the group has agreed on %s since", s.name(), st.Primary)
+		return // it was asked to open when it was named, and counts as an earlier writer since
 	}
 	if r := st.Recovery; r != nil && r.Stage == failover.StageOpen && w.semiSync() && s.ackers() < r.WaitCount {
 		w.violate("I4", "%s is opened with %d of %d ackers attached", s.name(), s.ackers(), r.WaitCount)
@@ -152,14 +158,14 @@ type settings struct {
 	readOnly, superReadOnly, offline string
 	semiSync, wait                   string
 	touched                          int // what others did to the server until then
-	up                               bool
+	up, pending                      bool
 }
 
 func (s *Server) settings() settings {
 	out := settings{
 		readOnly: s.variables["read_only"], superReadOnly: s.variables["super_read_only"], offline: s.variables["offline_mode"],
 		acker: s.on("rpl_semi_sync_replica_enabled"), semiSync: s.variables["rpl_semi_sync_source_enabled"],
-		wait: s.variables["rpl_semi_sync_source_wait_for_replica_count"], touched: s.touched, up: s.up,
+		wait: s.variables["rpl_semi_sync_source_wait_for_replica_count"], touched: s.touched, up: s.up, pending: s.pending != nil,
 	}
 	if c := s.channel; c != nil {
 		out.source, out.receiver, out.applier = c.source.name(), c.receiver, c.applier
@@ -183,8 +189,9 @@ func (w *World) answered(o *failover.Order, before map[string]settings, err erro
 	}
 	w.refusals++
 	for _, s := range w.servers {
-		if now := s.settings(); now != before[s.name()] && now.touched == before[s.name()].touched {
-			w.violate("I3", "the order %s was refused, and %s is not as it was: %+v, before %+v", o.Kind, s.name(), now, before[s.name()])
+		was, now := before[s.name()], s.settings()
+		if now != was && now.touched == was.touched && !was.pending {
+			w.violate("I3", "the order %s was refused, and %s is not as it was: %+v, before %+v", o.Kind, s.name(), now, was)
 		}
 	}
 }
@@ -199,7 +206,7 @@ func (w *World) aborted(r *failover.Recovery) {
 		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) {
 			continue
 		}
-		was.semiSync, was.wait = now.semiSync, now.wait // kept right all the time, also during a recovery
+		was.semiSync, was.wait, was.pending = now.semiSync, now.wait, now.pending // kept right all the time, also during a recovery
 		if s.name() == r.Old {
 			was.source, was.receiver, was.applier, was.acker = now.source, now.receiver, now.applier, now.acker
 		}

@@ -11,7 +11,9 @@ const (
 	farDelay  = 15 * time.Millisecond
 	// resend is when a packet that got lost is sent again.
 	resend = 200 * time.Millisecond
-	// keepSending is how long a connection tries to get a packet through.
+	// userTimeout and keepSending are how long a connection tries to get a packet through: one of a node,
+	// which gives up soon, as package mysql asks its kernel to, and any other.
+	userTimeout = 2 * time.Second
 	keepSending = 15 * time.Second
 )
 
@@ -66,14 +68,14 @@ func (n *network) delivers(a, b place) bool { return n.cuts[a][b] == 0 }
 func (n *network) joined(a, b place) bool { return n.delivers(a, b) && n.delivers(b, a) }
 
 // carry takes a packet of a connection from a to b, and tries again while it is lost in a cut: what was
-// sent may arrive long after its sender gave up. It is dropped when alive no longer holds.
-func (n *network) carry(a, b place, alive func() bool, do func()) {
+// sent may arrive after its sender gave up. It is dropped after the limit, or when alive no longer holds.
+func (n *network) carry(a, b place, limit time.Duration, alive func() bool, do func()) {
 	since := n.w.now
 	pause := resend
 	var try func()
 	try = func() {
 		switch {
-		case !alive() || n.w.now-since > keepSending:
+		case !alive() || n.w.now-since > limit:
 		case n.delivers(a, b):
 			do()
 		default:

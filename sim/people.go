@@ -76,6 +76,7 @@ func (w *World) meddle(s *Server, r *rand.Rand) {
 			w.logf("somebody writes on %s", s.name())
 			g := gtid.GTID{UUID: s.uuid, Seq: s.next}
 			s.next++
+			s.meddled = w.now
 			s.executed.add(g)
 			s.append(g)
 		}

@@ -81,6 +81,7 @@ func (w *World) recordedOnce(was, is *failover.Recovery) {
 // epochs checks that every change of primary, and nothing else, raises the epoch by one, and that there
 // is evidence for every earlier writer by then (I1).
 func (w *World) epochs(was, is *failover.State) {
+	w.named[is.Primary] = true
 	switch {
 	case was.Epoch == 0 || (was.Primary == is.Primary && was.Epoch == is.Epoch):
 		return
@@ -198,6 +199,9 @@ func (w *World) bounded(e *failover.Event) {
 	}
 }
 
+// noticed is within what time regent sees that somebody wrote on a quarantined server.
+const noticed = 5 * time.Second
+
 // reports checks that what was captured is listed or undecodable, and that a complete report has all
 // that the servers hold which it names (I7).
 func (w *World) reports(is *failover.State) {
@@ -214,7 +218,7 @@ func (w *World) reports(is *failover.State) {
 		}
 		for _, s := range w.servers {
 			q := is.Servers[s.name()].Quarantine
-			if _, named := d.Extras[s.name()]; !named || q == nil || !q.Fenced || q.Divergence != d.ID || is.Recovery != nil {
+			if _, named := d.Extras[s.name()]; !named || q == nil || !q.Fenced || q.Divergence != d.ID || is.Recovery != nil || w.now < s.meddled+noticed {
 				continue
 			}
 			primary := w.server(is.Primary)

@@ -155,7 +155,7 @@ func (d *stream) deliver(upTo int) {
 	if d.acker {
 		src, process := d.source, d.source.process
 		attached := func() bool { return src.process == process && slices.Contains(src.dumps, d) }
-		w.net.carry(d.replica.at, src.at, attached, func() {
+		w.net.carry(d.replica.at, src.at, keepSending, attached, func() {
 			src.run(func() { src.acknowledge(d.replica, upTo) })
 		})
 	}

@@ -45,6 +45,7 @@ type Server struct {
 	late    time.Duration // what receiving takes more than usual
 	// touched counts what others than regent did to it: boots, kills, people.
 	touched int
+	meddled time.Duration // when somebody wrote on it last
 }
 
 // pending is a change to super_read_only that waits for commits.

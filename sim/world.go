@@ -108,9 +108,18 @@ func (w *World) begin() {
 		n.start()
 	}
 	w.group.beat()
+	w.eachSecond()
 	for i, c := range w.clients {
 		c.begin(time.Duration(i) * 10 * time.Millisecond)
 	}
+}
+
+// eachSecond is what the kernels of the nodes do.
+func (w *World) eachSecond() {
+	for _, n := range w.nodes {
+		n.keepAlive()
+	}
+	w.after(time.Second, w.eachSecond)
 }
 
 func (w *World) server(name string) *Server {
