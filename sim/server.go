@@ -218,6 +218,9 @@ func (s *Server) start() {
 	for _, kept := range []string{"server_id", "relay_log_recovery", "sync_relay_log"} {
 		fresh[kept] = s.variables[kept]
 	}
+	if s.w.bootsWritable {
+		fresh["read_only"], fresh["super_read_only"] = "OFF", "OFF"
+	}
 	maps.Copy(fresh, s.persisted)
 	if v, ok := s.persisted["super_read_only"]; ok && isOn(v) {
 		fresh["read_only"] = "ON"
