@@ -10,8 +10,8 @@ func ofTheLeader() []mutant {
 		}}},
 		{"verified-before-lock", "leadership is proven before the lock is taken, not while it is held", []edit{{
 			"executor/executor.go",
-			"	if err := e.occupy(ctx, l, s); err != nil {\n		return err\n	}\n	if err := e.verify(ctx, s.term, s.locked); err != nil {\n		s.leave()\n		return err\n	}\n",
-			"	if err := e.config.Leadership.Verify(ctx, time.Now()); err != nil {\n		return err\n	}\n	if err := e.occupy(ctx, l, s); err != nil {\n		return err\n	}\n",
+			"	if err := e.occupy(ctx, l, s, want); err != nil {\n		return err\n	}\n	if err := e.verify(ctx, s.term, s.locked); err != nil {\n		s.leave()\n		return err\n	}\n",
+			"	if err := e.config.Leadership.Verify(ctx, time.Now()); err != nil {\n		return err\n	}\n	if err := e.occupy(ctx, l, s, want); err != nil {\n		return err\n	}\n",
 		}}},
 		{"lock-not-taken-over", "the lock is given to a new leader while the statement of the old one runs", []edit{{
 			"sim/conn.go",

@@ -5,8 +5,8 @@ func ofTheRecord() []mutant {
 	return []mutant{
 		{"act-before-commit", "actions begin before the state that wants them is committed", []edit{{
 			"controller/loop.go",
-			"	committed, err := l.commit(ctx, &cluster, &d)\n",
-			"	if err := l.act(ctx, g, &cluster.Spec, d.Actions, true); err != nil {\n		return err\n	}\n	committed, err := l.commit(ctx, &cluster, &d)\n",
+			"	committed, err := l.commit(ctx, &cluster, &d, results)\n",
+			"	if err := l.act(ctx, g, &cluster.Spec, &d, true); err != nil {\n		return err\n	}\n	committed, err := l.commit(ctx, &cluster, &d, results)\n",
 		}}},
 		{"resume-unchecked", "what a recovery had done is believed though servers were booted or started again since", []edit{{
 			"failover/recover.go",
@@ -34,7 +34,7 @@ func ofTheRecord() []mutant {
 			"",
 		}, {
 			"failover/finish.go",
-			"d.s.OpenBoot = 0 // regent made it read-only: where it still is, it is opened again",
+			"d.s.OpenBoot = topology.Boot{} // regent made it read-only: where it still is, it is opened again",
 			"d.s.Offline = true",
 		}}},
 		{"epoch-not-raised", "the primary changes and the epoch does not", []edit{{

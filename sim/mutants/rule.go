@@ -5,8 +5,8 @@ func ofTheRule() []mutant {
 	return []mutant{
 		{"no-claim", "a server is promoted though acknowledgements were not revoked", []edit{{
 			"failover/recover.go",
-			"missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.openCandidates()...)",
-			"missing := d.openCandidates()",
+			"missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.unprovenWriters()...)",
+			"missing := d.unprovenWriters()",
 		}}},
 		{"timeout-as-evidence", "an acker that could not be stopped in time counts as stopped", []edit{{
 			"failover/recover.go",
@@ -19,13 +19,13 @@ func ofTheRule() []mutant {
 			`return true, ""`,
 		}}},
 		{"silence-is-death", "under async a primary that is silent counts as dead", []edit{{
-			"failover/begin.go",
-			"return n.Reach == topology.ReachRefused && n.ConnectionLost && n.Refusals >= 2",
-			"return n.Reach == topology.ReachRefused || n.Reach == topology.ReachSilent",
+			"failover/evidence.go",
+			"return n.Reach == topology.ReachRefused && n.ConnectionLost && n.Refusals >= 2 &&",
+			"return (n.Reach == topology.ReachRefused || n.Reach == topology.ReachSilent) &&",
 		}}},
 		{"boot-not-proven", "under async a dead primary counts though it may boot writable", []edit{{
-			"failover/begin.go",
-			"	case !sv.Facts.BootsReadOnly():\n		return nil, \"it is not known to boot read-only\"\n",
+			"failover/evidence.go",
+			"	if why := m.Witness.proven(sv.Facts); why != \"\" {\n		return nil, why\n	}\n",
 			"",
 		}}},
 		{"rank-before-filter", "servers are ranked whether they are eligible or not", []edit{{
@@ -80,8 +80,8 @@ func ofTheRule() []mutant {
 		}}},
 		{"half-done-forgotten", "a candidate whose opening was begun does not count as an earlier writer", []edit{{
 			"failover/attach.go",
-			"	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1)})\n",
-			"",
+			"	r.Groups = append(r.Groups, AckGroup{Writer: r.Candidate, Ackers: r.Ackers, Wait: max(r.WaitCount, 1), Free: alone})\n",
+			"	_ = alone\n",
 		}}},
 		{"unproven-ignored", "a primary is replaced though its acknowledgements are not proven", []edit{{
 			"failover/rule.go",
@@ -89,9 +89,9 @@ func ofTheRule() []mutant {
 			"",
 		}}},
 		{"loss-not-bounded", "under async any loss is accepted", []edit{{
-			"failover/begin.go",
-			"if r.Loss < 0 || r.Loss > d.in.Spec.Policy.MaxLostTransactions {",
-			"if r.Loss < -1 {",
+			"failover/evidence.go",
+			"if r.Loss >= 0 && r.Loss <= d.in.Spec.Policy.MaxLostTransactions {",
+			"if r.Loss >= -1 {",
 		}}},
 		{"fence-not-read-back", "an earlier writer counts as read-only without a look", []edit{{
 			"failover/finish.go",
