@@ -57,6 +57,7 @@ func (a *App) wireService(moved *bell, encryption *tls.Config) {
 	a.api = api.New(api.Config{
 		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports(), Peers: a.peers, Lead: a.log.lead,
 		Tokens: a.tokens, Metrics: a.metrics.Handler(), TLS: encryption, Logger: a.logger,
+		ProbeInterval: a.cfg.Probe.Interval,
 	})
 	self := fsm.Node{ID: a.cfg.Node.ID, Region: a.cfg.Node.Region, Site: a.cfg.Node.Site}
 	if own, listed := a.cfg.Self(); listed {
