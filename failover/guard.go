@@ -207,14 +207,14 @@ func (g *Guard) fault(f *topology.Facts) string {
 	switch {
 	case l == nil:
 		return "it has no guard row"
+	case l.Fault != "":
+		return l.Fault // also of a row that cannot be read
 	case !strings.EqualFold(l.UUID, f.UUID):
 		return "its guard row is another server's"
 	case l.Epoch != g.Epoch:
 		return fmt.Sprintf("its guard row is of epoch %d", l.Epoch)
 	case l.SetVersion > g.Order.SetVersion || (g.Written && l.SetVersion < g.Order.SetVersion):
 		return "its guard row is not the one that regent wrote"
-	case l.Fault != "":
-		return l.Fault
 	case !l.Scheduler:
 		return "event_scheduler is off"
 	case !l.Enabled:
@@ -320,23 +320,6 @@ func MayRenew(s *State, key LeaseKey) (ok bool, reason string) {
 		return false, "its region is isolated, and on_isolation is fence"
 	case s.Recovery != nil && !s.Recovery.unclaimed():
 		return false, fmt.Sprintf("recovery %s is open", s.Recovery.ID)
-	}
-	return true, ""
-}
-
-// MayArm tells whether a leader may begin the fresh lease of an order, and why not. A fresh lease is a permission
-// like any other: it counts from a time of the server's clock that was read before this was asked, with a state
-// that the leader read after it had verified itself. An order that was given before a recovery began, and comes
-// to the server after that, must not have it wait in vain.
-func MayArm(s *State, order LeaseOrder) (ok bool, reason string) {
-	g, r := s.Guard, s.Recovery
-	switch {
-	case g == nil || g.Epoch != s.Epoch || order.Epoch != g.Epoch || order.SetVersion != g.Order.SetVersion:
-		return false, fmt.Sprintf("set version %d of epoch %d is not what is agreed", order.SetVersion, order.Epoch)
-	case g.Cut != nil:
-		return false, "its region is isolated, and on_isolation is fence"
-	case r != nil && r.Stage != StageOpen && r.Stage != StageAbort:
-		return false, fmt.Sprintf("recovery %s is open", r.ID)
 	}
 	return true, ""
 }
