@@ -205,13 +205,15 @@ func TestHostDelayAndLoss(t *testing.T) {
 	if err := f.SetHostDelay("e1", 40*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	for pair, least := range map[[2]string]time.Duration{{"e1", "e2"}: 80, {"w1", "e1"}: 100, {"e2", "w2"}: 20, {"w1", "w2"}: 0} {
+	for pair, least := range map[[2]string]time.Duration{
+		{"e1", "e2"}: 80 * time.Millisecond, {"w1", "e1"}: 100 * time.Millisecond, {"e2", "w2"}: 20 * time.Millisecond, {"w1", "w2"}: 0,
+	} {
 		rtt, err := f.MeasureRTT(t.Context(), pair[0], pair[1], 20)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rtt.Lost > 0 || rtt.Min < least*time.Millisecond || rtt.Min >= (least+20)*time.Millisecond {
-			t.Errorf("%v with a delay at e1: %+v, want about %d ms", pair, rtt, least)
+		if rtt.Lost > 0 || rtt.Min < least || rtt.Min >= least+20*time.Millisecond {
+			t.Errorf("%v with a delay at e1: %+v, want about %s", pair, rtt, least)
 		}
 	}
 	if err := f.SetHostLoss("e1", 1); err != nil {
