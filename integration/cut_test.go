@@ -16,7 +16,7 @@ func TestCutRegion(t *testing.T) { isolate(t, "east") }
 func TestCutServers(t *testing.T) { isolate(t, world.Servers("east")...) }
 
 func isolate(t *testing.T, targets ...string) {
-	for i := range times(1) {
+	for i := range times() {
 		ctx := healthy(t)
 		out, err := world.Isolate(ctx, targets, *cutFor, *seed+uint64(i))
 		if err != nil {
@@ -32,7 +32,7 @@ func isolate(t *testing.T, targets ...string) {
 
 // TestSplit promotes across regions during a cut, and takes the way back through the report.
 func TestSplit(t *testing.T) {
-	for i := range times(1) {
+	for i := range times() {
 		ctx := healthy(t)
 		s, err := world.Split(ctx, trial.SplitOptions{To: "west-db1", Before: time.Second, Apart: 5 * time.Second, Seed: *seed + uint64(i)})
 		if err != nil {

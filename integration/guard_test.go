@@ -40,7 +40,7 @@ func guardedWorld(t *testing.T, fate policy.OnIsolation) context.Context {
 // TestSeverPrimary cuts a guarded primary off from everything but its clients: it is read-only in time, and none of
 // them gets an acknowledgement once another has opened.
 func TestSeverPrimary(t *testing.T) {
-	for i := range times(1) {
+	for i := range times() {
 		ctx := guardedWorld(t, policy.IsolationServe)
 		out, err := world.Sever(ctx, guardTTL, *seed+uint64(i))
 		if err != nil {

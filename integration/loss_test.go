@@ -11,12 +11,11 @@ import (
 	"github.com/regentdb/regent/lab/trial"
 )
 
-// TestKillPrimary kills the primary under load, with the Raft leader in each region in turn. CI kills it once
-// here, and again with a leader elsewhere where TestKillLeaderAtEveryStep records a recovery.
-func TestKillPrimary(t *testing.T) { lose(t, trial.Kill, times(2)) }
+// TestKillPrimary kills the primary under load, with the Raft leader in each region in turn.
+func TestKillPrimary(t *testing.T) { lose(t, trial.Kill, max(times(), 2)) }
 
 // TestPausePrimary stops the primary's process: a host that hangs, and wakes up again later.
-func TestPausePrimary(t *testing.T) { lose(t, trial.Pause, times(1)) }
+func TestPausePrimary(t *testing.T) { lose(t, trial.Pause, times()) }
 
 func lose(t *testing.T, fault trial.Fault, n int) {
 	ctx := healthy(t)

@@ -88,13 +88,8 @@ func fail(err error) int {
 	return 1
 }
 
-// times is how often a fault is repeated.
-func times(ci int) int {
-	if *runs > 0 {
-		return *runs
-	}
-	return ci
-}
+// times is how often a fault is repeated: once, unless -runs says otherwise.
+func times() int { return max(1, *runs) }
 
 // healthy gives the lab a moment to be ok before a test, and stops the test when it is not.
 func healthy(t *testing.T) context.Context {

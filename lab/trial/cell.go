@@ -32,6 +32,7 @@ type cellRun struct {
 	before   api.ClusterStatus
 	settings map[string]string
 	began    time.Time // of the trial
+	hurt     time.Time // when the primary was killed, or the faults struck
 	struck   time.Time // when the faults were there
 	ended    time.Time // of the faults
 	hits     []hit
@@ -170,6 +171,7 @@ func (r *cellRun) lose(ctx context.Context) error {
 		if r.held, err = r.w.holdApply(ctx, home); err != nil {
 			return err
 		}
+		r.hurt = time.Now()
 		if err := r.w.Lab.Kill(ctx, r.before.Primary); err != nil {
 			return err
 		}
@@ -195,6 +197,9 @@ func (r *cellRun) lose(ctx context.Context) error {
 }
 
 func (r *cellRun) strike(ctx context.Context) error {
+	if r.hurt.IsZero() {
+		r.hurt = time.Now()
+	}
 	if err := r.w.strike(ctx, r.hits); err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (r *cellRun) realClock(ctx context.Context) error {
 // measure takes the outage from the ledger.
 func (r *cellRun) measure(attempts []workload.Attempt) {
 	span := slices.DeleteFunc(slices.Clone(attempts), func(a workload.Attempt) bool {
-		return a.Region == "local" || a.EndedAt.Before(r.struck.Add(-time.Second))
+		return a.Region == "local" || a.EndedAt.Before(r.hurt.Add(-time.Second))
 	})
 	for _, a := range attempts {
 		if a.Acknowledged {

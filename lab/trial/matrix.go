@@ -80,8 +80,8 @@ type CellResult struct {
 	Hits []string `json:"hits"`
 	// Outcome is in words what the cluster had made of it when the fault ended.
 	Outcome string `json:"outcome"`
-	// Outage is the longest time without an acknowledgement, from the fault to the end; none where
-	// nobody wrote.
+	// Outage is the longest time without an acknowledgement, from the fault, or the death of the primary
+	// before it, to the end; none where nobody wrote.
 	Outage Millis `json:"outage_ms"`
 	// Available tells that writes were acknowledged when the fault ended.
 	Available bool `json:"available"`

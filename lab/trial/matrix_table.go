@@ -23,8 +23,8 @@ A cell is **safe** when no acknowledged write is missing and nothing is there th
 acknowledged, it was one of the home region, settings were as before wherever no recovery was begun, and all
 servers were equal again afterwards. The writers' ledger and the servers say so, not regent.
 
-**Outage** is the longest time without an acknowledgement from the fault until the cluster was ok again after it, so it counts what the
-fault itself makes impossible; nobody writes in idle cells. **Writes** says whether any were acknowledged when the fault ended, and if not why, in the cluster's own
+**Outage** is the longest time without an acknowledgement from the fault, or from the death of the primary before it, until the cluster was ok again, so it
+counts what the fault itself makes impossible; nobody writes in idle cells. **Writes** says whether any were acknowledged when the fault ended, and if not why, in the cluster's own
 words. Faults hit the primary, or in the middle of a failover the candidate; where one of a pair already silences that server the other
 hits the next replica. A site cut takes the primary's site, in which the leader lies too.
 
