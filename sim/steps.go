@@ -41,6 +41,8 @@ func (x *session) perform() {
 		x.fence(x.a.Deadline/4, x.drain, x.finalize)
 	case failover.ActClone:
 		x.clone()
+	case failover.ActArm, failover.ActDisarm, failover.ActClaim:
+		x.failf("no server of this world has a guard") // no policy here wants one
 	case failover.ActCapture, failover.ActCompare:
 	}
 }
