@@ -212,6 +212,11 @@ func TestGroupOfNodesWithoutServers(t *testing.T) {
 			if err := p.grant(t.Context(), permission{Cluster: "orders"}); errors.Is(err, guard.ErrRefused) != (i == leader) {
 				t.Errorf("n%d asked itself: %v", i+1, err)
 			}
+			errDeposed := errors.New("another node leads")
+			p.quorum = newQuorum(func(context.Context) error { return errDeposed })
+			if err := p.grant(t.Context(), permission{Cluster: "orders"}); errors.Is(err, guard.ErrRefused) || errors.Is(err, errDeposed) != (i == leader) {
+				t.Errorf("n%d without a quorum: %v", i+1, err)
+			}
 		}
 	})
 

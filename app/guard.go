@@ -28,11 +28,8 @@ type permits struct {
 	self   string
 }
 
-// permitVerify bounds one question to the quorum about permissions.
-const permitVerify = time.Second
-
 func newPermits(log *agreement, peers *peers, self string) *permits {
-	return &permits{log: log, peers: peers, quorum: newQuorum(log.VerifyLeader, permitVerify), self: self}
+	return &permits{log: log, peers: peers, quorum: newQuorum(log.VerifyLeader), self: self}
 }
 
 // errNoLeader means that this node knows of no leader that it could ask.

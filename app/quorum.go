@@ -9,9 +9,8 @@ import (
 // quorum answers whether this node leads, by one question to the quorum for all who ask at the same time:
 // renewals of many leases come at once.
 type quorum struct {
-	ask   func(context.Context) error
-	limit time.Duration // of one question
-	turn  chan struct{} // held while a question is under way
+	ask  func(context.Context) error
+	turn chan struct{} // held while a question is under way
 
 	mu   sync.Mutex // leaf-level
 	next *question  // has not begun yet; nil: nobody waits for one
@@ -23,9 +22,12 @@ type question struct {
 	err  error
 }
 
-func newQuorum(ask func(context.Context) error, limit time.Duration) *quorum {
-	return &quorum{ask: ask, limit: limit, turn: make(chan struct{}, 1)}
+func newQuorum(ask func(context.Context) error) *quorum {
+	return &quorum{ask: ask, turn: make(chan struct{}, 1)}
 }
+
+// quorumLimit bounds one question.
+const quorumLimit = time.Second
 
 // verify returns nil if this node led at some moment after the call.
 func (q *quorum) verify(ctx context.Context) error {
@@ -71,7 +73,7 @@ func (q *quorum) close() {
 // bounded asks within the limit and the deadline of the first who wanted to know. That this one goes away
 // does not end it, since others wait as well.
 func (q *quorum) bounded(ctx context.Context) error {
-	within := q.limit
+	within := quorumLimit
 	if end, ok := ctx.Deadline(); ok {
 		within = min(within, time.Until(end))
 	}

@@ -16,7 +16,7 @@ func TestOneQuestionToTheQuorumForAllWhoWaited(t *testing.T) {
 			begun = append(begun, time.Now())
 			<-time.After(100 * time.Millisecond)
 			return nil
-		}, time.Second)
+		})
 		var callers sync.WaitGroup
 		for i := range 50 {
 			callers.Go(func() {
@@ -50,7 +50,7 @@ func TestAnswerOfTheQuorumIsForAllAndSoIsItsLimit(t *testing.T) {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}, time.Second)
+		})
 		impatient, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		got := make(chan error, 2)

@@ -324,23 +324,6 @@ func MayRenew(s *State, key LeaseKey) (ok bool, reason string) {
 	return true, ""
 }
 
-// MayArm tells whether a leader may begin the fresh lease of an order, and why not. A fresh lease is a permission
-// like any other: it counts from a time of the server's clock that was read before this was asked, with a state
-// that the leader read after it had verified itself. An order that was given before a recovery began, and comes
-// to the server after that, must not have it wait in vain.
-func MayArm(s *State, order LeaseOrder) (ok bool, reason string) {
-	g, r := s.Guard, s.Recovery
-	switch {
-	case g == nil || g.Epoch != s.Epoch || order.Epoch != g.Epoch || order.SetVersion != g.Order.SetVersion:
-		return false, fmt.Sprintf("set version %d of epoch %d is not what is agreed", order.SetVersion, order.Epoch)
-	case g.Cut != nil:
-		return false, "its region is isolated, and on_isolation is fence"
-	case r != nil && r.Stage != StageOpen && r.Stage != StageAbort:
-		return false, fmt.Sprintf("recovery %s is open", r.ID)
-	}
-	return true, ""
-}
-
 // unclaimed tells whether an aborted recovery has undone every claim: it promotes nobody any more.
 func (r *Recovery) unclaimed() bool {
 	if r.Stage != StageAbort {

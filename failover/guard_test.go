@@ -69,37 +69,3 @@ func TestMayRenew(t *testing.T) {
 		})
 	}
 }
-
-// TestMayArm: an order that comes to its server after the world has moved on begins no lease.
-func TestMayArm(t *testing.T) {
-	stage := func(at failover.Stage) func(*failover.State, *failover.LeaseOrder) {
-		return func(s *failover.State, _ *failover.LeaseOrder) { s.Recovery = &failover.Recovery{ID: "r1", Stage: at} }
-	}
-	tests := map[string]struct {
-		change func(*failover.State, *failover.LeaseOrder)
-		why    string
-	}{
-		"as agreed":            {func(*failover.State, *failover.LeaseOrder) {}, ""},
-		"opening":              {stage(failover.StageOpen), ""},
-		"an abort that opens":  {stage(failover.StageAbort), ""},
-		"claims":               {stage(failover.StageRevoke), "recovery r1 is open"},
-		"catching up":          {stage(failover.StageCatchUp), "recovery r1 is open"},
-		"attaching":            {stage(failover.StageAttach), "recovery r1 is open"},
-		"cut off and to fence": {func(s *failover.State, _ *failover.LeaseOrder) { s.Guard.Cut = &failover.CutOff{} }, "isolated"},
-		"superseded":           {func(_ *failover.State, o *failover.LeaseOrder) { o.SetVersion = 3 }, "not what is agreed"},
-		"of an earlier epoch":  {func(_ *failover.State, o *failover.LeaseOrder) { o.Epoch = 2 }, "not what is agreed"},
-		"epoch over":           {func(s *failover.State, _ *failover.LeaseOrder) { s.Epoch = 4 }, "not what is agreed"},
-		"no guard":             {func(s *failover.State, _ *failover.LeaseOrder) { s.Guard = nil }, "not what is agreed"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := guardedState()
-			order := s.Guard.Order
-			tt.change(&s, &order)
-			ok, why := failover.MayArm(&s, order)
-			if ok != (tt.why == "") || !strings.Contains(why, tt.why) {
-				t.Errorf("got %t, %q; want %q", ok, why, tt.why)
-			}
-		})
-	}
-}

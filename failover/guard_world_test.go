@@ -48,12 +48,9 @@ func (w *world) lease(s *server) *topology.Lease {
 	return l
 }
 
-// arm writes the row, unless it would go back or a recovery has begun since it was ordered.
+// arm writes the row, unless it would go back.
 func (w *world) arm(s *server, order failover.LeaseOrder) error {
 	have := s.row
-	if ok, why := failover.MayArm(&w.state, order); order.Fresh && !ok {
-		return fmt.Errorf("arm %s: %s", s.Name, why)
-	}
 	if have != nil && have.uuid == s.uuid && (have.order.Epoch > order.Epoch ||
 		(have.order.Epoch == order.Epoch && have.order.SetVersion > order.SetVersion)) {
 		return fmt.Errorf("arm %s: the row is newer", s.Name)

@@ -30,12 +30,12 @@ type historian struct {
 	late []lateAction
 }
 
-// lateAction is an action that a leader takes its time for: it begins at one moment, when leadership and
-// permission are verified, and its last statement reaches the server at another, whatever was cut or decided between.
+// lateAction is an action that a leader takes its time for. Leadership is verified at one moment, and its last
+// statement reaches the server at another, whatever was cut or decided between.
 type lateAction struct {
-	action      failover.Action
-	term        uint64
-	begin, land time.Time
+	action              failover.Action
+	term                uint64
+	begun, verify, land time.Time
 }
 
 func (h *historian) record() {
@@ -147,13 +147,13 @@ func (h *historian) act(t *rapid.T) {
 			h.carryOut(a)
 			continue
 		}
-		begin := h.now.Add(tenths(30, "begins in"))
-		h.late = append(h.late, lateAction{a, h.term, begin, begin.Add(tenths(80, "lands in"))})
+		verify := h.now.Add(tenths(30, "verified in"))
+		h.late = append(h.late, lateAction{a, h.term, h.now, verify, verify.Add(tenths(80, "lands in"))})
 	}
 	h.pending = nil
 	h.late = slices.DeleteFunc(h.late, func(l lateAction) bool {
 		s := h.server(l.action.Server)
-		if l.begin.Equal(h.now) && (l.term != h.term || !h.mayBegin(s, &l.action)) {
+		if l.verify.Equal(h.now) && (l.term != h.term || !h.reaches(s, &l.action)) {
 			return true
 		}
 		if l.land.After(h.now) || s.hung {
@@ -164,13 +164,13 @@ func (h *historian) act(t *rapid.T) {
 	})
 }
 
-// mayBegin is what the executor makes sure of before it gives out a lease.
-func (h *historian) mayBegin(s *server, a *failover.Action) bool {
-	ok, _ := failover.MayArm(&h.state, *a.Lease)
-	return (ok || !a.Lease.Fresh) && s.up && !s.hung && h.connected(h.leader, s.Name) && (a.Session == "" || a.Session == h.session(s))
+// reaches tells whether the leader can act on a server, and on the connection that it must act on.
+func (h *historian) reaches(s *server, a *failover.Action) bool {
+	return s.up && !s.hung && h.connected(h.leader, s.Name) && (a.Session == "" || a.Session == h.session(s))
 }
 
-// land has the statements of an action take effect. The lease counts from when the action began. Nobody hears of the outcome.
+// land has the statements of an action take effect. The lease counts from when the action was begun. Nobody hears
+// of the outcome.
 func (h *historian) land(s *server, l *lateAction) {
 	o := *l.action.Lease
 	newer := s.row != nil && (s.row.order.Epoch > o.Epoch || (s.row.order.Epoch == o.Epoch && s.row.order.SetVersion > o.SetVersion))
@@ -178,7 +178,7 @@ func (h *historian) land(s *server, l *lateAction) {
 	if !s.up || s.stuck || newer || (on(s.variables["read_only"]) && !open) {
 		return
 	}
-	row := &guardRow{uuid: s.uuid, order: o, expiry: l.begin.Add(o.TTL), tick: h.now}
+	row := &guardRow{uuid: s.uuid, order: o, expiry: l.begun.Add(o.TTL), tick: h.now}
 	if s.row != nil && !o.Fresh {
 		row.expiry, row.fault = s.row.expiry, s.row.fault
 	}

@@ -45,12 +45,12 @@ func TestLeaseIsRenewedByPermissionOfTheLeader(t *testing.T) {
 
 func TestLeaseLastsATTLFromTheReadingHoweverLateTheAnswers(t *testing.T) {
 	bubble(t, func() *world { return newWorld() }, func(t *testing.T, w *world) {
-		w.set(func() { w.way = 300 * time.Millisecond })
+		w.set(func() { w.way, w.thinks = 200*time.Millisecond, 400*time.Millisecond })
 		pass(10 * time.Second)
-		// Read at 300 ms of a round, the answer is there at 600 ms, and the renewal arrives at 900 ms.
+		// Read at 200 ms of a round, known at 400 ms, permitted at 800 ms, and renewed at 1 s.
 		last := w.renewals()[len(w.renewals())-1]
 		ends := time.Since(w.began) + w.left()
-		if want := last - 600*time.Millisecond + ttl; ends != want {
+		if want := last - 800*time.Millisecond + ttl; ends != want {
 			t.Errorf("the lease ends %s after it may", ends-want)
 		}
 	})

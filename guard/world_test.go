@@ -28,6 +28,7 @@ type world struct {
 	silent  map[string]bool   // servers that do not answer
 	claims  map[string]string // by candidate
 	way     time.Duration     // of each question, and again of its answer
+	thinks  time.Duration     // before the leader answers
 	leader  func() error      // answers requests for permission; nil: permits
 	asked   []time.Duration   // when the leader was asked, since the beginning
 	renewed []time.Duration   // when renewals arrived
@@ -94,6 +95,10 @@ func (w *world) set(change func()) {
 }
 
 func (w *world) permit(ctx context.Context, cluster string, row topology.Lease) error {
+	w.mu.Lock()
+	thinks := w.thinks
+	w.mu.Unlock()
+	<-time.After(thinks)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked = append(w.asked, time.Since(w.began))

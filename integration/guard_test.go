@@ -1,0 +1,75 @@
+//go:build integration
+
+package integration
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/regentdb/regent/lab/workload"
+	"github.com/regentdb/regent/policy"
+)
+
+// guardTTL is the TTL of the guard in these tests.
+const guardTTL = 5 * time.Second
+
+// guardedWorld puts a guard on the lab's cluster for one test.
+func guardedWorld(t *testing.T, fate policy.OnIsolation) context.Context {
+	t.Helper()
+	ctx := healthy(t)
+	undo, err := world.Guard(ctx, guardTTL, fate)
+	if undo != nil {
+		t.Cleanup(func() {
+			if err := undo(context.WithoutCancel(ctx)); err != nil {
+				t.Errorf("take the guard off: %v", err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// TestSeverPrimary cuts a guarded primary off from everything but its clients: it is read-only in time, and none of
+// them gets an acknowledgement once another has opened.
+func TestSeverPrimary(t *testing.T) {
+	for i := range times(1) {
+		ctx := guardedWorld(t, policy.IsolationServe)
+		out, err := world.Sever(ctx, guardTTL, *seed+uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s was read-only after %s (ttl %s); %s took over after %s; %d writes acknowledged, none by %s after that",
+			out.Old, out.ReadOnly.Round(10*time.Millisecond), guardTTL, out.New, out.Promoted.Round(10*time.Millisecond), out.Writes, out.Old)
+	}
+}
+
+// TestIsolationServe cuts a guarded home region off with its node alive: failsafe renews the lease, and writes are
+// not interrupted.
+func TestIsolationServe(t *testing.T) {
+	ctx := guardedWorld(t, policy.IsolationServe)
+	out, err := world.Isolate(ctx, []string{"east"}, *cutFor, *seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gap := workload.Summarize(out.Attempts)[0].Outage
+	if gap.Open || gap.Duration() > guardTTL {
+		t.Errorf("the home region took no write for %s", gap.Duration())
+	}
+	t.Logf("cut for %s: %d writes acknowledged meanwhile, longest time without one %s; equal %s after the heal",
+		out.Length, out.Writes, gap.Duration().Round(time.Millisecond), out.EqualIn.Round(10*time.Millisecond))
+}
+
+// TestIsolationFence does the same to a home region that is to fence itself: read-only in time, and open again after
+// the heal.
+func TestIsolationFence(t *testing.T) {
+	ctx := guardedWorld(t, policy.IsolationFence)
+	out, err := world.IsolateFenced(ctx, guardTTL, *cutFor, *seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("cut for %s: read-only after %s (ttl %s), open again %s after the heal; %d writes acknowledged",
+		*cutFor, out.ReadOnly.Round(10*time.Millisecond), guardTTL, out.Reopened.Round(10*time.Millisecond), out.Writes)
+}
