@@ -4,9 +4,14 @@ package integration
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/regentdb/regent/lab"
+	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/trial"
 	"github.com/regentdb/regent/lab/workload"
 	"github.com/regentdb/regent/policy"
 )
@@ -44,6 +49,36 @@ func TestSeverPrimary(t *testing.T) {
 		t.Logf("%s was read-only after %s (ttl %s); %s took over after %s; %d writes acknowledged, none by %s after that",
 			out.Old, out.ReadOnly.Round(10*time.Millisecond), guardTTL, out.New, out.Promoted.Round(10*time.Millisecond), out.Writes, out.Old)
 	}
+}
+
+// TestLeaseLapses does so under async durability, in a lab of its own: nothing but the lapse of its lease lets the primary be
+// replaced, and what only it has is reported when it is back.
+func TestLeaseLapses(t *testing.T) {
+	const ttl = 3 * time.Second
+	topology := lab.DefaultTopology()
+	topology.Policy = map[string]any{
+		"durability": "async", "guard": map[string]any{"enabled": true, "ttl": ttl.String()}, "accept_pause_risk": true,
+		"max_lost_transactions": 100_000, "cooldown": "0s",
+	}
+	ctx, home := t.Context(), filepath.Join(t.TempDir(), "lab")
+	async, err := trial.Up(ctx, lab.Options{Dir: home, Exe: exe, Topology: topology, MySQL: mysqld.Options{Progress: os.Stderr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			keepLogs(home)
+		}
+		if err := lab.Down(context.WithoutCancel(ctx), home); err != nil {
+			t.Error(err)
+		}
+	})
+	out, err := async.SeverAsync(ctx, ttl, *seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s was read-only after %s (ttl %s); %s took over after %s by %s; %d transactions only on %s",
+		out.Old, out.ReadOnly.Round(10*time.Millisecond), ttl, out.New, out.Promoted.Round(10*time.Millisecond), out.Evidence, out.Extra, out.Old)
 }
 
 // TestIsolationServe cuts a guarded home region off with its node alive: failsafe renews the lease, and writes are

@@ -2,10 +2,13 @@ package trial
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/lab"
 	"github.com/regentdb/regent/lab/workload"
 	"github.com/regentdb/regent/policy"
@@ -56,6 +59,8 @@ type Severed struct {
 	ReadOnly time.Duration // from the cut until the old primary was read-only
 	Promoted time.Duration // from the cut until the new primary acknowledged
 	Writes   int           // acknowledged
+	Extra    int           // transactions that only the old primary has, reported after the heal
+	Evidence string        // by which it was replaced
 	began    time.Time     // the cut
 }
 
@@ -63,31 +68,83 @@ type Severed struct {
 // clients. It judges that its guard made it read-only in time, and that it acknowledged nothing, to writers that
 // kept their connections, once another had opened.
 func (w *World) Sever(ctx context.Context, ttl time.Duration, seed uint64) (Severed, error) {
+	out, all, err := w.severed(ctx, ttl, seed)
+	if err != nil {
+		return out, err
+	}
+	if _, err := w.Heal(ctx); err != nil {
+		return out, err
+	}
+	return out, w.JudgeLedger(ctx, out.New, all)
+}
+
+// SeverAsync does the same to a cluster without acknowledgements. It judges that the lapse of the lease was the evidence, and
+// that what only the old primary had is reported after the heal.
+func (w *World) SeverAsync(ctx context.Context, ttl time.Duration, seed uint64) (Severed, error) {
+	out, _, err := w.severed(ctx, ttl, seed)
+	if err != nil {
+		return out, err
+	}
+	if out.Evidence, err = w.evidenceFor(ctx, out.Old); err != nil {
+		return out, err
+	}
+	if !strings.HasPrefix(out.Evidence, string(failover.EvidenceLeaseLapsed)) {
+		return out, judged("%s was replaced by the evidence %q", out.Old, out.Evidence)
+	}
+	return out, Await(ctx, time.Minute, "a report of what only "+out.Old+" has", func(ctx context.Context) (bool, string) {
+		reports, err := w.openReports(ctx)
+		if err != nil || len(reports) == 0 {
+			return false, fmt.Sprintf("%d reports, %v", len(reports), err)
+		}
+		out.Extra = reports[0].Transactions
+		return reports[0].OldServer == out.Old && reports[0].Complete, reports[0].OldServer
+	})
+}
+
+// evidenceFor is the evidence by which a server was replaced last.
+func (w *World) evidenceFor(ctx context.Context, old string) (string, error) {
+	history, err := w.API.History(ctx, w.Cluster, 50)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, e := range history {
+		for _, v := range e.Evidence {
+			if e.Kind == string(failover.KindFailover) && !e.Failed && v.Server == old {
+				found = append(found, v.Kind+": "+v.Detail)
+			}
+		}
+	}
+	return strings.Join(found, "; "), nil
+}
+
+func (w *World) severed(ctx context.Context, ttl time.Duration, seed uint64) (Severed, []workload.Attempt, error) {
 	before, err := w.healthy(ctx)
 	if err != nil {
-		return Severed{}, err
+		return Severed{}, nil, err
 	}
 	out := Severed{Old: before.Primary}
 	options := lab.DefaultWrite()
 	options.From, options.Seed = before.HomeRegion, seed
 	roaming, err := w.StartWriters(ctx, "roaming.ndjson", options, true)
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	kept, err := w.keepers(ctx, Pause, options)
 	if err != nil {
 		_, _ = roaming.Stop()
-		return out, err
+		return out, nil, err
 	}
 	err = w.sever(ctx, &out, ttl, before)
 	moved, errMoved := roaming.Stop()
 	stayed, errStayed := kept.Stop()
 	for _, e := range []error{err, errMoved, errStayed} {
 		if e != nil {
-			return out, e
+			return out, nil, e
 		}
 	}
-	return out, w.judgeSevered(ctx, &out, moved, stayed)
+	all := slices.Concat(moved, stayed)
+	return out, all, judgeSevered(&out, all)
 }
 
 func (w *World) sever(ctx context.Context, out *Severed, ttl time.Duration, before api.ClusterStatus) error {
@@ -148,8 +205,7 @@ func (w *World) awaitReadOnly(ctx context.Context, server string, began time.Tim
 }
 
 // judgeSevered looks for an acknowledgement of the old primary after the new one's first.
-func (w *World) judgeSevered(ctx context.Context, out *Severed, moved, stayed []workload.Attempt) error {
-	all := slices.Concat(moved, stayed)
+func judgeSevered(out *Severed, all []workload.Attempt) error {
 	var opened time.Time
 	for _, a := range all {
 		if a.Acknowledged && a.Server == out.New && (opened.IsZero() || a.EndedAt.Before(opened)) {
@@ -168,10 +224,7 @@ func (w *World) judgeSevered(ctx context.Context, out *Severed, moved, stayed []
 			return judged("%s acknowledged attempt %s %s after %s had opened", out.Old, a.ID, a.EndedAt.Sub(opened), out.New)
 		}
 	}
-	if _, err := w.Heal(ctx); err != nil {
-		return err
-	}
-	return w.JudgeLedger(ctx, out.New, all)
+	return nil
 }
 
 // Fenced is the outcome of cutting off a home region that is to fence itself.
