@@ -52,7 +52,7 @@ func (d *decider) abort(why string) {
 	closed := d.writerFenced(r.Old)
 	var undo []string
 	for _, s := range r.Steps {
-		if s.Name == ActRevoke && s.Attempt == r.Attempt && !slices.Contains(undo, s.Server) {
+		if s.Name == ActRevoke && !slices.Contains(undo, s.Server) && d.s.Servers[s.Server].Quarantine == nil {
 			undo = append(undo, s.Server)
 		}
 	}

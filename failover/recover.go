@@ -338,13 +338,21 @@ func (d *decider) retry(kind ActionKind) {
 	}
 }
 
+// newestClaim tells whether a step is the last one that stopped the receiver of its server.
+func (r *Recovery) newestClaim(s Step) bool {
+	return s.Name == ActRevoke && !slices.ContainsFunc(r.Steps, func(o Step) bool {
+		return o.Name == ActRevoke && o.Server == s.Server && o.Attempt > s.Attempt
+	})
+}
+
 // replan goes back to the first stage for another pass over the servers that answer now. The servers
 // whose opening was begun stay among the writers whose acknowledgements must be revoked.
 func (d *decider) replan(why string) {
 	r := d.s.Recovery
 	d.event(Event{Kind: string(r.Kind), Decision: "begins again", Reason: why, Steps: r.Steps, Evidence: r.Evidence, Candidates: r.Verdicts})
-	// Steps of passes before this one are in the history.
-	r.Steps = slices.DeleteFunc(slices.Clone(r.Steps), func(s Step) bool { return s.Attempt < r.Attempt })
+	// Steps of passes before this one are in the history, but for the claims: who gives the recovery up
+	// must know them.
+	r.Steps = slices.DeleteFunc(slices.Clone(r.Steps), func(s Step) bool { return s.Attempt < r.Attempt && !r.newestClaim(s) })
 	r.Attempt++
 	// Of an earlier writer whose epoch is over it stays true that its lease has lapsed.
 	r.Evidence = slices.DeleteFunc(slices.Clone(r.Evidence), func(e Evidence) bool {
