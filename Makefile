@@ -60,6 +60,12 @@ race: ## the race detector on the packages that have goroutines
 sim: ## seeded runs of the simulator; SEEDS=200
 	go test ./sim/... -run Seeds -seeds=$(SEEDS)
 
+# How many mutants are run, spread over the list; 0 runs all of them.
+MUTANTS ?= 0
+.PHONY: mutants
+mutants: ## broken variants of the code, each of which a world of the simulator must catch; MUTANTS=3 runs three
+	go run ./sim/mutants -mutants $(MUTANTS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

@@ -146,7 +146,7 @@ func (m *mutant) build(ctx context.Context, o options, dir string) (string, erro
 }
 
 // failedSeed finds the seed of a world that failed in what a series said.
-var failedSeed = regexp.MustCompile(`seed (\d+): `) //nolint:gochecknoglobals // compiled once, never changed
+var failedSeed = regexp.MustCompile(`seed (\d+): `)
 
 // play runs worlds until one fails.
 func (m *mutant) play(ctx context.Context, o options, dir string) (seed uint64, caught bool, err error) {

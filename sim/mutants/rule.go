@@ -48,6 +48,12 @@ func ofTheRule() []mutant {
 			`if f.On("relay_log_recovery") || !ok || sync != 1 {`,
 			`if !ok && sync != 1 {`,
 		}}},
+	}
+}
+
+// ofTheAckers break what is known of servers that may have acknowledged, and what is made of that.
+func ofTheAckers() []mutant {
+	return []mutant{
 		{"caught-up-at-once", "an acker counts as caught up before the primary was asked what it has", []edit{{
 			"failover/ackers.go",
 			"case d.askedSince(d.s.Primary, m.SeenAt) && f.Received().Contains(fp.Executed.Union(d.s.Baseline)):",

@@ -36,6 +36,12 @@ func ofTheServers() []mutant {
 			"facts, err = s.Open(ctx, a.Target, a.WaitCount)",
 			"facts, err = s.Open(ctx, a.Target, 0)",
 		}}},
+	}
+}
+
+// ofQuarantine break what is done with servers that hold more than the primary.
+func ofQuarantine() []mutant {
+	return []mutant{
 		{"quarantine-not-entered", "a server with extra transactions is not kept apart", []edit{{
 			"failover/watch.go",
 			"	case !extra.IsEmpty() || commitsWait(f):\n",
