@@ -58,7 +58,7 @@ race: ## the race detector on the packages that have goroutines
 
 .PHONY: sim
 sim: ## seeded runs of the simulator; SEEDS=200
-	go test ./sim/... -run Seeds -seeds=$(SEEDS)
+	go test ./sim -run Seeds -seeds=$(SEEDS)
 
 # How many mutants are run, spread over the list; 0 runs all of them.
 MUTANTS ?= 0
