@@ -99,16 +99,22 @@ func launch(ctx context.Context, options Options) (*Client, error) {
 	return newClient(where), nil
 }
 
+// goneAfter is how often in a row a supervisor that does not answer must not be found before it counts as
+// ended: in the moments in which it becomes another program the kernel shows none of what it is known by.
+const goneAfter = 10
+
 // awaitUp passes the bring-up's progress on until it is done.
 func (c *Client) awaitUp(ctx context.Context, options Options) error {
 	ctx, cancel := context.WithTimeout(ctx, upWithin)
 	defer cancel()
-	shown := 0
+	shown, unseen := 0, 0
 	var failed error
 	err := poll(ctx, 50*time.Millisecond, func() error {
 		p, err := c.progress(ctx)
 		if err != nil {
-			if found, _ := members(c.layout); len(found) == 0 {
+			if found, _ := members(c.layout); len(found) > 0 {
+				unseen = 0
+			} else if unseen++; unseen >= goneAfter {
 				failed = fmt.Errorf("lab: %w: its supervisor ended: %s", ErrBringUp, lastLines(c.layout.log("supervisor")))
 				return nil
 			}
