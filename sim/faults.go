@@ -298,7 +298,29 @@ func (w *World) restartAckerThenKill(r *rand.Rand) {
 }
 
 // makeAsync has commits wait for nobody.
-func (w *World) makeAsync() {
+func (w *World) makeAsync(r *rand.Rand) {
 	w.spec.Policy.Durability = policy.DurabilityAsync
-	w.spec.Policy.MaxLostTransactions = 100
+	w.spec.Policy.MaxLostTransactions = []int64{0, 3, 100}[r.IntN(3)]
+	if r.IntN(3) == 0 {
+		// It boots with what is in its configuration alone, and says so.
+		w.servers[r.IntN(3)].set("persisted_globals_load", "OFF", false)
+		w.bootWritable()
+	}
+}
+
+// bootWritable has only what is persisted keep a server read-only in a boot; somebody has persisted that
+// everywhere before regent came.
+func (w *World) bootWritable() {
+	w.bootsWritable = true
+	for _, s := range w.servers {
+		s.persist("super_read_only", "ON")
+		s.persist("skip_replica_start", "ON")
+	}
+}
+
+// prefer has the owner of the cluster wish for one acker, and against another.
+func (w *World) prefer(r *rand.Rand) {
+	one := 1 + r.IntN(2)
+	w.spec.Servers[one].Promotion = policy.PromotionPrefer
+	w.spec.Servers[3-one].Promotion = []policy.Promotion{policy.PromotionAvoid, policy.PromotionNeutral, policy.PromotionNever}[r.IntN(3)]
 }

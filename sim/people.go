@@ -81,6 +81,9 @@ func (w *World) meddle(s *Server, r *rand.Rand) {
 			s.append(g)
 		}
 	case 3:
+		if w.bootsWritable {
+			return // that would be to start a second primary
+		}
 		w.logf("somebody resets persisted variables of %s", s.name())
 		s.persisted = map[string]string{}
 	}

@@ -36,7 +36,9 @@ type World struct {
 	wrongs []undo // faults that have not ended
 	// flaky is the share of statements that fail on the way, in percent.
 	flaky int
-	stage failover.Stage
+	// bootsWritable tells that only what is persisted has a server boot read-only.
+	bootsWritable bool
+	stage         failover.Stage
 	// stages counts stages entered by recoveries.
 	stages int
 	// chaos is over: nothing is broken any more.
@@ -54,6 +56,9 @@ type line struct {
 	args   []any
 }
 
+// stray is a declared server of which nobody knows in what region it is.
+const stray = "somewhere-db1"
+
 // newWorld builds the world of a seed: three regions, five or six servers, three nodes, clients in two
 // regions. It is called in the bubble.
 func newWorld(seed uint64, plan []decision) *World {
@@ -68,8 +73,14 @@ func newWorld(seed uint64, plan []decision) *World {
 		names = append(names, "east-db4")
 		w.spec.Policy.SemiSync.Required = 1 + w.draw(2, "required", 0)
 	}
+	if w.draw(6, "stray", 0) == 0 {
+		names = append(names, stray)
+	}
 	for i, name := range names {
 		region, _, _ := strings.Cut(name, "-")
+		if name == stray {
+			region = ""
+		}
 		spec := policy.ServerSpec{
 			Name: name, Address: fmt.Sprintf("10.1.0.%d:3306", 11+i), Region: region, Site: region + "-a",
 			Promotion: policy.PromotionNeutral, AddressKind: policy.AddressDirect,
