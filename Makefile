@@ -62,12 +62,12 @@ race: ## the race detector on the packages that have goroutines
 sim: ## seeded runs of the simulator; SEEDS=500 FIRST=1
 	GOGC=400 go test ./sim -run 'Seeds$$' -count=1 -timeout 3h -seeds=$(SEEDS) -first=$(FIRST)
 
-# Each variant of the code is broken in one place (sim/mutants) and must be noticed by the simulator.
+# Each variant is broken in one place (sim/mutants). All of them take long: FROM goes on with the one of that name.
 MUTANTS ?= 0
 MUTANT  ?=
 FROM    ?=
 .PHONY: mutants
-mutants: ## broken variants that the simulator must catch; MUTANTS=3 runs some, MUTANT=name one, FROM=name the rest
+mutants: ## broken variants that a world of the simulator must catch; MUTANTS=3 runs three, MUTANT=name one, FROM=name the rest
 	@GOGC=400 go run ./sim/mutants -mutants '$(MUTANTS)' -only '$(MUTANT)' -from '$(FROM)'
 
 .PHONY: fuzz
