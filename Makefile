@@ -10,8 +10,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Everything is built without cgo, so that one binary runs on any distribution; only the race detector needs it.
 export CGO_ENABLED := 0
 
-# How much of each kind of test. A night run raises them: make sim SEEDS=100000
-SEEDS    ?= 200
+# How much of each kind of test. A night run raises them: make sim SEEDS=100000; FIRST=50001 goes on after so many.
+SEEDS    ?= 500
+FIRST    ?= 1
 FUZZTIME ?= 10000x
 INTEGRATION_TIMEOUT ?= 15m
 
@@ -42,6 +43,7 @@ demo: build ## the October 2018 incident on real servers, told and checked
 
 .PHONY: test
 test: unit race sim fuzz integration ## every kind of test, the real MySQL included
+	@$(MAKE) --no-print-directory mutants MUTANTS=3
 
 .PHONY: verify
 verify: fmt-check lint test ## what CI runs: format, lint and every test
@@ -57,14 +59,16 @@ race: ## the race detector on the packages that have goroutines
 	CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 .PHONY: sim
-sim: ## seeded runs of the simulator; SEEDS=200
-	go test ./sim -run Seeds -seeds=$(SEEDS)
+sim: ## seeded runs of the simulator; SEEDS=500 FIRST=1
+	GOGC=400 go test ./sim -run 'Seeds$$' -count=1 -timeout 3h -seeds=$(SEEDS) -first=$(FIRST)
 
-# How many mutants are run, spread over the list; 0 runs all of them.
+# Each variant is broken in one place (sim/mutants). All of them take long: FROM goes on with the one of that name.
 MUTANTS ?= 0
+MUTANT  ?=
+FROM    ?=
 .PHONY: mutants
-mutants: ## broken variants of the code, each of which a world of the simulator must catch; MUTANTS=3 runs three
-	go run ./sim/mutants -mutants $(MUTANTS)
+mutants: ## broken variants that a world of the simulator must catch; MUTANTS=3 runs three, MUTANT=name one, FROM=name the rest
+	@GOGC=400 go run ./sim/mutants -mutants '$(MUTANTS)' -only '$(MUTANT)' -from '$(FROM)'
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each

@@ -45,6 +45,29 @@ type statement struct {
 	r    *request
 	out  *outcome
 	over bool
+	// unheard tells that the answer gets lost with the connection.
+	unheard bool
+}
+
+// mishap is what befalls a statement on its way.
+type mishap int
+
+const (
+	noMishap mishap = iota
+	lostThere
+	lostBack
+)
+
+// mishap draws what befalls the next statement of a connection.
+func (w *World) mishap(x *conn) mishap {
+	k := uint64(x.number)<<20 | uint64(x.sent) //nolint:gosec // they count up
+	switch {
+	case w.calm || w.draw(100, "flaky", k) >= w.flaky:
+		return noMishap
+	case w.draw(2, "which way", k) == 0:
+		return lostThere
+	}
+	return lostBack
 }
 
 // outcome is what a statement brings back.
@@ -226,11 +249,16 @@ func (n *Node) keepAlive() {
 			x.silent = 0
 		default:
 			if x.silent++; x.silent > silences {
-				x.closed = true
-				x.flight.answer(nil)
+				x.giveUp()
 			}
 		}
 	}
+}
+
+// giveUp is the end of a connection that the kernel of its node sees.
+func (x *conn) giveUp() {
+	x.closed = true
+	x.flight.answer(nil)
 }
 
 // perform sends a statement and waits for what comes back.
@@ -263,6 +291,14 @@ func (x *conn) perform(ctx context.Context, name string, exec func(*statement)) 
 // transmit takes a statement to the server.
 func (x *conn) transmit(st *statement, exec func(*statement)) {
 	x.flight = st.r
+	switch x.w.mishap(x) {
+	case lostThere:
+		x.w.after(50*time.Millisecond, x.giveUp)
+		return
+	case lostBack:
+		st.unheard = true
+	case noMishap:
+	}
 	arrive := func() {
 		if x.killed || x.s.process != x.life {
 			return // whoever was told of that has answered already, or the deadline will
@@ -274,7 +310,7 @@ func (x *conn) transmit(st *statement, exec func(*statement)) {
 			}
 		})
 	}
-	x.w.net.carry(x.d.n.at, x.s.at, userTimeout, func() bool { return !x.killed }, func() { x.s.run(arrive) })
+	x.w.net.carryOrLose(x.d.n.at, x.s.at, userTimeout, func() bool { return !x.killed }, func() { x.s.run(arrive) }, x.giveUp)
 }
 
 // finish ends a statement on the server and sends the answer back.
@@ -290,6 +326,10 @@ func (st *statement) finish(err error) {
 	x.leave()
 	if x.killed {
 		x.letGo()
+		return
+	}
+	if st.unheard {
+		x.w.after(50*time.Millisecond, x.giveUp)
 		return
 	}
 	facts := x.s.facts()

@@ -42,6 +42,8 @@
 //   - no step by a leader takes effect whose lock was taken after a later one was elected;
 //   - at the end everything is healed, and the world must come to rest with all servers equal.
 //
+// Whether worlds and invariants notice what the code is there for is tried by breaking it: see mutants.
+//
 // # When a seed fails
 //
 // What happens to a world is a list of decisions (plan.go), each of which draws from a source of its own, so

@@ -301,6 +301,11 @@ func (w *World) restartAckerThenKill(r *rand.Rand) {
 func (w *World) makeAsync(r *rand.Rand) {
 	w.spec.Policy.Durability = policy.DurabilityAsync
 	w.spec.Policy.MaxLostTransactions = []int64{0, 3, 100}[r.IntN(3)]
+	if r.IntN(3) == 0 {
+		// It boots with what is in its configuration alone, and says so.
+		w.servers[r.IntN(3)].set("persisted_globals_load", "OFF", false)
+		w.bootWritable()
+	}
 }
 
 // bootWritable has only what is persisted keep a server read-only in a boot; somebody has persisted that

@@ -24,6 +24,7 @@ type judge struct {
 	asked     map[string]settings // when the open recovery began
 	intended  map[string]bool     // steps of recoveries, as they were committed
 	named     map[string]bool     // servers that were primary of any epoch
+	writers   []string            // those that were since the last recovery that succeeded
 }
 
 func (j *judge) begin(first *Server) {
@@ -53,7 +54,7 @@ func (w *World) opened(x *conn) {
 	if s.spec.Region != w.spec.HomeRegion && !override && w.writer != s {
 		w.violate("I2", "%s in region %s is opened without an override", s.name(), s.spec.Region)
 	}
-	if s.name() != st.Primary && !w.reopensOld(&st, s) {
+	if s.name() != st.Primary && !reopensOld(&st, s) {
 		if !w.named[s.name()] {
 			w.violate("I1", "%s is opened and the group has agreed on %s", s.name(), st.Primary)
 		}
@@ -75,7 +76,7 @@ func (w *World) opened(x *conn) {
 }
 
 // reopensOld tells that an aborted recovery gives a primary back.
-func (w *World) reopensOld(st *failover.State, s *Server) bool {
+func reopensOld(st *failover.State, s *Server) bool {
 	return st.Recovery != nil && st.Recovery.Stage == failover.StageAbort && st.Recovery.Old == s.name()
 }
 
@@ -99,11 +100,35 @@ func (w *World) extras(s, than *Server) gtid.Set {
 }
 
 // repointed is called before a server becomes a replica of another one: it holds nothing that is lost
-// from sight by that (I5).
-func (w *World) repointed(x *conn, source *Server) {
+// from sight by that (I5), and it acknowledges only where that is agreed (I4).
+func (w *World) repointed(x *conn, source *Server, acker bool) {
+	if st := w.state(); acker && w.semiSync() && !slices.Contains(ackersOf(&st, source.name()), x.s.name()) {
+		w.violate("I4", "%s is to acknowledge to %s, and the group has not agreed on that", x.s.name(), source.name())
+	}
 	if extra := w.extras(x.s, source); !extra.IsEmpty() {
 		w.violate("I5", "%s is pointed at %s, which lacks %s, and nobody has captured that", x.s.name(), source.name(), w.shown(extra))
 	}
+}
+
+// ackersOf is the agreed acker set of a writer.
+func ackersOf(st *failover.State, writer string) []string {
+	r := st.Recovery
+	if r == nil {
+		return st.Ackers
+	}
+	var out []string
+	if r.Candidate == writer && r.Stage == failover.StageAttach {
+		out = r.Ackers
+	}
+	if st.Primary == writer && r.Stage == failover.StageAbort {
+		out = st.Ackers
+	}
+	for _, g := range r.Groups {
+		if g.Writer == writer {
+			out = slices.Concat(out, g.Ackers)
+		}
+	}
+	return out
 }
 
 // unchanneled is called before a channel is removed with its relay log (I5).

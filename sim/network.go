@@ -70,12 +70,19 @@ func (n *network) joined(a, b place) bool { return n.delivers(a, b) && n.deliver
 // carry takes a packet of a connection from a to b, and tries again while it is lost in a cut: what was
 // sent may arrive after its sender gave up. It is dropped after the limit, or when alive no longer holds.
 func (n *network) carry(a, b place, limit time.Duration, alive func() bool, do func()) {
+	n.carryOrLose(a, b, limit, alive, do, func() {})
+}
+
+// carryOrLose is carry for a sender that is told by its kernel when the limit was reached.
+func (n *network) carryOrLose(a, b place, limit time.Duration, alive func() bool, do, lost func()) {
 	since := n.w.now
 	pause := resend
 	var try func()
 	try = func() {
 		switch {
-		case !alive() || n.w.now-since > limit:
+		case !alive():
+		case n.w.now-since > limit:
+			lost()
 		case n.delivers(a, b):
 			do()
 		default:

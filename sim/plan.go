@@ -148,7 +148,7 @@ func variations() []variation {
 				n.skew = time.Duration(r.IntN(7_200_000)-3_600_000) * time.Millisecond
 			}
 		}},
-		{"durability is async", 6, func(w *World, r *rand.Rand) { w.makeAsync(r) }},
+		{"durability is async", 5, func(w *World, r *rand.Rand) { w.makeAsync(r) }},
 		{"the owner prefers one server and avoids another", 4, func(w *World, r *rand.Rand) { w.prefer(r) }},
 		{"servers boot writable unless they are told otherwise", 4, func(w *World, _ *rand.Rand) { w.bootWritable() }},
 	}

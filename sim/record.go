@@ -82,6 +82,14 @@ func (w *World) recordedOnce(was, is *failover.Recovery) {
 // is evidence for every earlier writer by then (I1).
 func (w *World) epochs(was, is *failover.State) {
 	w.named[is.Primary] = true
+	defer func() {
+		if !slices.Contains(w.writers, is.Primary) {
+			w.writers = append(w.writers, is.Primary)
+		}
+		if is.Recovery == nil {
+			w.writers = []string{is.Primary}
+		}
+	}()
 	switch {
 	case was.Epoch == 0 || (was.Primary == is.Primary && was.Epoch == is.Epoch):
 		return
@@ -96,28 +104,27 @@ func (w *World) epochs(was, is *failover.State) {
 		w.violate("I6", "the primary goes from %s to %s without a recovery", was.Primary, is.Primary)
 		return
 	}
-	writers := []string{r.Old}
-	for _, g := range r.Groups {
-		if g.Writer != r.Candidate {
-			writers = append(writers, g.Writer)
+	for _, name := range w.writers {
+		if name != r.Candidate {
+			w.evidence(r, name)
 		}
-	}
-	for _, name := range writers {
-		w.evidence(r, name)
 	}
 }
 
 // evidence checks that a recovery has evidence against a writer, and that it is true.
 func (w *World) evidence(r *failover.Recovery, writer string) {
+	s := w.server(writer)
 	some, accepted := false, false
 	for _, e := range r.Evidence {
 		accepted = accepted || e.Kind == failover.EvidenceOperator
 		some = some || accepted || e.Server == writer
+		if e.Kind == failover.EvidenceProcessDead && e.Server == writer && !s.bootsReadOnly() {
+			w.violate("I1", "%s counts as dead, and would boot writable", writer)
+		}
 	}
 	if !some {
 		w.violate("I1", "%s is named primary without evidence that %s writes no more", r.Candidate, writer)
 	}
-	s := w.server(writer)
 	if accepted || !s.writable() || s.name() == r.Candidate {
 		return
 	}
@@ -128,12 +135,12 @@ func (w *World) evidence(r *failover.Recovery, writer string) {
 		}
 	}
 	for _, o := range w.servers {
-		if c := o.channel; c != nil && c.source == s && c.stream != nil && c.stream.acker {
+		if o.acknowledgesTo(s) {
 			armed++
 		}
 	}
 	if wait == 0 || armed >= wait {
-		w.violate("I1", "%s is named primary while %s is writable and %d of its ackers are attached", r.Candidate, writer, armed)
+		w.violate("I1", "%s is named primary while %s is writable and %d of its ackers receive from it", r.Candidate, writer, armed)
 	}
 }
 
@@ -176,6 +183,17 @@ func (w *World) quarantines(was, is *failover.State) {
 			w.violate("I5", "%s is quarantined for %s, which %s has", s.name(), w.shown(q.Extra), primary.name())
 		}
 	}
+}
+
+// acknowledgesTo tells whether a server acknowledges to a source, or will as soon as it reaches it again.
+// What people have turned on outside the home region counts where it is attached.
+func (s *Server) acknowledgesTo(source *Server) bool {
+	c := s.channel
+	if c == nil || c.source != source {
+		return false
+	}
+	home := s.up && s.spec.Region == s.w.spec.HomeRegion && c.receiver && s.on("rpl_semi_sync_replica_enabled")
+	return home || (c.stream != nil && c.stream.acker)
 }
 
 // region checks that a recovery has no candidate outside the home region but by an override (I2).

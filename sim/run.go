@@ -63,6 +63,9 @@ func (w *World) live() {
 		_, why := w.condition()
 		w.violate("start", "the cluster does not become ok: %s", why)
 	}
+	if !w.semiSync() {
+		w.bootAll()
+	}
 	began := w.now
 	for i := range w.plan {
 		d := &w.plan[i]
@@ -78,6 +81,21 @@ func (w *World) live() {
 	w.run(5 * time.Second)
 	w.heal()
 	w.converge()
+}
+
+// bootAll restarts every server under regent's eyes, which proves how it boots.
+func (w *World) bootAll() {
+	if len(w.violations) > 0 {
+		return
+	}
+	for _, s := range w.servers {
+		s.kill()
+		s.start()
+	}
+	if !w.runUntil(time.Minute, func() bool { word, _ := w.condition(); return word == failover.WordOK }) {
+		_, why := w.condition()
+		w.unless("start", "the cluster does not become ok after all servers were restarted: %s", why)
+	}
 }
 
 // stop ends every daemon, and waits until nothing is left of them.
@@ -101,7 +119,7 @@ func (w *World) stop() {
 	}
 }
 
-// heal ends all faults.
+// heal ends all faults, and has somebody correct how servers boot.
 func (w *World) heal() {
 	if len(w.violations) > 0 {
 		return
@@ -113,6 +131,7 @@ func (w *World) heal() {
 	}
 	for _, s := range w.servers {
 		s.hang = 0
+		s.set("persisted_globals_load", "ON", false)
 		s.resume()
 		s.start()
 	}
@@ -138,7 +157,10 @@ func (w *World) converge() {
 	}
 	for range 30 {
 		if w.runUntil(10*time.Second, rested) {
-			break
+			if w.run(3 * time.Second); rested() {
+				break
+			}
+			continue
 		}
 		w.operate()
 	}

@@ -221,15 +221,25 @@ func (s *Server) start() {
 	if s.w.bootsWritable {
 		fresh["read_only"], fresh["super_read_only"] = "OFF", "OFF"
 	}
-	maps.Copy(fresh, s.persisted)
-	if v, ok := s.persisted["super_read_only"]; ok && isOn(v) {
-		fresh["read_only"] = "ON"
+	if fresh["persisted_globals_load"] = s.variables["persisted_globals_load"]; isOn(fresh["persisted_globals_load"]) {
+		maps.Copy(fresh, s.persisted)
+		if v, ok := s.persisted["super_read_only"]; ok && isOn(v) {
+			fresh["read_only"] = "ON"
+		}
 	}
 	s.variables = fresh
+	if s.writable() && s != s.w.writer {
+		s.w.forked[s.name()] = true // nobody can keep a server read-only that does not load what is persisted
+	}
 	if c := s.channel; c != nil {
 		c.boot(s.on("relay_log_recovery"), !s.on("skip_replica_start"))
 	}
 	s.w.logf("%s boots, read_only %s, executed %s", s.name(), s.variables["super_read_only"], s.w.shown(s.executed.set()))
+}
+
+// bootsReadOnly is what the next boot will be like.
+func (s *Server) bootsReadOnly() bool {
+	return !s.w.bootsWritable || (s.on("persisted_globals_load") && isOn(s.persisted["super_read_only"]))
 }
 
 func (s *Server) pause() {

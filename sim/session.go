@@ -202,7 +202,7 @@ func (x *conn) Follow(ctx context.Context, address, sourceUUID string, acker boo
 			st.finish(fmt.Errorf("%w: it holds nothing that the new source lacks", errCondition))
 			return
 		}
-		x.w.repointed(x, source)
+		x.w.repointed(x, source, acker)
 		s.assign(map[string]string{"rpl_semi_sync_replica_enabled": onOff(acker), "rpl_semi_sync_source_enabled": "OFF"}, nil, nil)
 		s.point(source)
 		s.channel.applier = true

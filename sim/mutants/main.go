@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,7 @@ type options struct {
 	seeds int    // so many worlds per mutant
 	count int    // so many mutants, spread over the list; 0: all
 	only  string // the mutant of that name
+	from  string // the mutants of that name and after it
 	root  string // of the module
 }
 
@@ -33,6 +35,7 @@ func main() {
 	flag.IntVar(&o.seeds, "seeds", 2000, "how many worlds a mutant may survive")
 	flag.IntVar(&o.count, "mutants", 0, "how many mutants to run; 0 runs all")
 	flag.StringVar(&o.only, "only", "", "run the mutant of this name")
+	flag.StringVar(&o.from, "from", "", "go on with the mutant of this name")
 	flag.StringVar(&o.root, "root", ".", "the directory of the module")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -51,7 +54,7 @@ func main() {
 func run(ctx context.Context, out io.Writer, o options) (survived int, err error) {
 	chosen := choose(mutants(), o)
 	if len(chosen) == 0 {
-		return 0, fmt.Errorf("%w: there is no mutant %q", errMutant, o.only)
+		return 0, fmt.Errorf("%w: there is no mutant %q", errMutant, o.only+o.from)
 	}
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
@@ -77,6 +80,13 @@ func run(ctx context.Context, out io.Writer, o options) (survived int, err error
 // choose picks the mutants to run.
 func choose(all []mutant, o options) []mutant {
 	var out []mutant
+	if o.from != "" {
+		at := slices.IndexFunc(all, func(m mutant) bool { return m.name == o.from })
+		if at < 0 {
+			return nil
+		}
+		all = all[at:]
+	}
 	for i, m := range all {
 		switch {
 		case o.only != "":

@@ -8,10 +8,10 @@ func ofTheRecord() []mutant {
 			"	committed, err := l.commit(ctx, &cluster, &d, results)\n",
 			"	if err := l.act(ctx, g, &cluster.Spec, &d, true); err != nil {\n		return err\n	}\n	committed, err := l.commit(ctx, &cluster, &d, results)\n",
 		}}},
-		{"resume-unchecked", "what a recovery had done is believed though servers were booted or started again since", []edit{{
+		{"resume-unchecked", "a new leader takes the steps that were under way for done", []edit{{
 			"failover/recover.go",
-			"	d.checkAgain(d.undone)\n",
-			"",
+			"		d.checkAgain(func(Step) bool { return r.Stage == StageRevoke })\n",
+			"		for i := range r.Steps {\n			if s := &r.Steps[i]; s.State == StepPending && s.Attempt == r.Attempt {\n				s.State, s.Counts = StepDone, true\n			}\n		}\n",
 		}}},
 		{"outcome-of-another-pass", "the outcome of a step of an earlier pass counts for this one", []edit{{
 			"failover/finish.go",
