@@ -389,8 +389,7 @@ func downAfterCrash(t *testing.T, client *lab.Client) {
 		t.Fatal(err)
 	}
 	for _, path := range environments {
-		environment, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(environment, []byte("REGENT_LAB_MEMBER="+client.Dir())) {
+		if environment, err := os.ReadFile(path); err == nil && bytes.Contains(environment, []byte("REGENT_LAB_MEMBER="+client.Dir())) {
 			t.Errorf("a process is left: %s", path)
 		}
 	}
