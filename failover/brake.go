@@ -19,10 +19,15 @@ type Loss struct {
 	Braked string `json:"braked,omitempty"`
 }
 
-// noteLoss keeps when sight of the primary was lost.
+// noteLoss keeps when sight of the primary was lost. Where nobody else looks at it, a primary that is not
+// seen for a moment is not worth a commit that the next decision would wait for.
 func (d *decider) noteLoss(c topology.Condition) {
-	lost := c == topology.PrimaryDead || c == topology.PrimaryHung || c == topology.PrimaryUnseen || c == topology.RegionIsolated
+	unseen := c == topology.PrimaryUnseen
+	lost := unseen || c == topology.PrimaryDead || c == topology.PrimaryHung || c == topology.RegionIsolated
 	known := d.s.Lost
+	if unseen && d.in.Fleet.Clusters <= 1 {
+		return
+	}
 	switch {
 	case lost && (known == nil || known.Over):
 		d.s.Lost, d.lostNow = &Loss{At: d.in.Now, Term: d.in.Term}, true
