@@ -207,14 +207,14 @@ func (g *Guard) fault(f *topology.Facts) string {
 	switch {
 	case l == nil:
 		return "it has no guard row"
+	case l.Fault != "":
+		return l.Fault // also of a row that cannot be read
 	case !strings.EqualFold(l.UUID, f.UUID):
 		return "its guard row is another server's"
 	case l.Epoch != g.Epoch:
 		return fmt.Sprintf("its guard row is of epoch %d", l.Epoch)
 	case l.SetVersion > g.Order.SetVersion || (g.Written && l.SetVersion < g.Order.SetVersion):
 		return "its guard row is not the one that regent wrote"
-	case l.Fault != "":
-		return l.Fault
 	case !l.Scheduler:
 		return "event_scheduler is off"
 	case !l.Enabled:
