@@ -12,7 +12,7 @@ import (
 )
 
 // TestKillPrimary kills the primary under load, with the Raft leader in each region in turn. CI kills it once
-// here, and again with a leader elsewhere where TestKillLeaderAtEveryStep records a recovery.
+// here, and more often where the leader is struck as well.
 func TestKillPrimary(t *testing.T) { lose(t, trial.Kill, times()) }
 
 // TestPausePrimary stops the primary's process: a host that hangs, and wakes up again later.
