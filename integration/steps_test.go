@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/regentdb/regent/lab/trial"
@@ -18,11 +20,28 @@ func nodes() []string { return []string{"east-1", "west-1", "cloud-1"} }
 // tries is how often a point that a recovery did not need is tried.
 const tries = 4
 
-// TestKillLeaderAtEveryStep kills the primary, and in the middle of its recovery the leader: at every
-// point that a recorded recovery passes, or at two of them drawn by the seed without -results.
+// pointsFile lists the points of the last recorded recovery.
+const pointsFile = "testdata/points.txt"
+
+// TestKillLeaderAtEveryStep kills the primary, and in the middle of its recovery the leader: with -results at
+// every point that a recovery passes which it records first, and otherwise at two of those recorded last, drawn
+// by the seed.
 func TestKillLeaderAtEveryStep(t *testing.T) {
-	ctx := healthy(t)
-	recorded, err := world.Ambush(ctx, trial.Ambush{Node: "west-1", Verb: "note", Seed: *seed})
+	healthy(t)
+	points := knownPoints(t)
+	if *results != "" {
+		points = recordPoints(t)
+	}
+	done := openResults(t, "steps.ndjson")
+	for i, point := range drawn(points, 2) {
+		ambush(t, done, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "kill", Point: point, Seed: *seed + uint64(i)})
+	}
+}
+
+// recordPoints lets a recovery pass and keeps the points that it came through, so that a new step is one of them.
+func recordPoints(t *testing.T) []string {
+	t.Helper()
+	recorded, err := world.Ambush(t.Context(), trial.Ambush{Node: "west-1", Verb: "note", Seed: *seed})
 	if err != nil {
 		t.Fatalf("record the points: %v", err)
 	}
@@ -30,10 +49,21 @@ func TestKillLeaderAtEveryStep(t *testing.T) {
 	for i, point := range recorded.Points {
 		t.Logf("  %2d %s", i+1, point)
 	}
-	done := openResults(t, "steps.ndjson")
-	for i, point := range drawn(recorded.Points, 2) {
-		ambush(t, done, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "kill", Point: point, Seed: *seed + uint64(i)})
+	sorted := slices.Sorted(slices.Values(recorded.Points)) // so that a difference shows what is new
+	if err := os.WriteFile(pointsFile, []byte(strings.Join(sorted, "\n")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
 	}
+	return recorded.Points
+}
+
+// knownPoints reads the points that were recorded last.
+func knownPoints(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(pointsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(text))
 }
 
 // TestLeaderStalledMidRecovery stops the leader right before a step that matters; another finishes, and
@@ -84,7 +114,7 @@ func strike(t *testing.T, o trial.Ambush) trial.Ambushed {
 		o.Seed += 1000
 		o.Node = nodes()[(slices.Index(nodes(), o.Node)+1)%len(nodes())]
 	}
-	t.Fatalf("%d recoveries never passed %s", tries, o.Point)
+	t.Fatalf("%d recoveries never passed %s; if no recovery does any more, make series-steps records which points there are", tries, o.Point)
 	return trial.Ambushed{}
 }
 

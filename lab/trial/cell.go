@@ -154,7 +154,7 @@ func (r *cellRun) write(ctx context.Context) error {
 			return err
 		}
 	}
-	return Rest(ctx, time.Second)
+	return Rest(ctx, 500*time.Millisecond)
 }
 
 // towards finds the candidate in the reason of a recovery that is under way.

@@ -15,7 +15,7 @@ import (
 // judge holds the cell against the ledger, the history and the servers.
 func (r *cellRun) judge(ctx context.Context) error {
 	if r.writers != nil {
-		if err := Rest(ctx, time.Second); err != nil {
+		if err := Rest(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -71,3 +71,19 @@ func TestHits(t *testing.T) {
 		}
 	}
 }
+
+func TestMatrixTable(t *testing.T) {
+	page := MatrixTable([]CellResult{
+		{Cell: "site cut, idle", Hits: []string{"cut off: east-a"}, Outcome: "db2 promoted in region east", OKAfter: 2000},
+		{Cell: "site cut + node cut, under load", Outcome: "hold: a|b", Outage: 12345, Why: "hold: a|b", Broken: []string{"two servers acknowledged at once"}},
+	}, "9.7.4", "disk")
+	for _, want := range []string{
+		"2 cells, 1 of them unsafe",
+		"| site cut | idle | cut off: east-a | db2 promoted in region east | – | – | 2.0 s | yes |",
+		`| site cut + node cut | under load |  | hold: a\|b | no: hold: a\|b | 12.3 s | 0.0 s | **NO**: two servers acknowledged at once |`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+}
