@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,52 +67,89 @@ func (w *World) executed(ctx context.Context, server string) (gtid.Set, error) {
 	return gtid.Parse(text)
 }
 
-// AwaitEqual waits until every server has executed the same transactions and holds the same rows.
-// Writers must have stopped.
+// AwaitEqual waits until every server has executed the same transactions, and compares their rows then. A
+// statement of a client that is gone may still arrive (its host sends it again after a cut), so rows count
+// only when the executed sets stayed the same while they were read.
 func (w *World) AwaitEqual(ctx context.Context, limit time.Duration) error {
 	servers := w.Servers("")
-	err := Await(ctx, limit, "the same executed set on every server", func(ctx context.Context) (bool, string) {
-		var first gtid.Set
-		for i, name := range servers {
-			set, err := w.executed(ctx, name)
-			if err != nil {
-				return false, err.Error()
-			}
-			if i == 0 {
-				first = set
-			}
-			if !set.Equal(first) {
-				return false, fmt.Sprintf("%s has %s, %s has %s", servers[0], first, name, set)
-			}
+	var differ error
+	err := Await(ctx, limit, "the same executed set on every server, and no new transaction while rows are read", func(ctx context.Context) (bool, string) {
+		before, err := w.executedByAll(ctx, servers)
+		if err != nil {
+			return false, err.Error()
+		}
+		different, err := w.differentRows(ctx, servers)
+		if err != nil {
+			return false, err.Error()
+		}
+		after, err := w.executedByAll(ctx, servers)
+		if err != nil {
+			return false, err.Error()
+		}
+		if !after.Equal(before) {
+			return false, fmt.Sprintf("the servers went on from %s to %s", before, after)
+		}
+		if different != "" {
+			differ = judged("all servers executed %s: %s", after, different)
 		}
 		return true, ""
 	})
-	if err != nil {
-		return err
-	}
-	return w.equalRows(ctx, servers)
+	return errors.Join(err, differ)
 }
 
-func (w *World) equalRows(ctx context.Context, servers []string) error {
+// executedByAll answers the executed set, an error where servers differ in it.
+func (w *World) executedByAll(ctx context.Context, servers []string) (gtid.Set, error) {
+	var first gtid.Set
+	for i, name := range servers {
+		set, err := w.executed(ctx, name)
+		if err != nil {
+			return gtid.Set{}, err
+		}
+		if i == 0 {
+			first = set
+		}
+		if !set.Equal(first) {
+			return gtid.Set{}, fmt.Errorf("%s has %s, %s has %s", servers[0], first, name, set)
+		}
+	}
+	return first, nil
+}
+
+// differentRows says which row of the writers' table differs first, empty when none does.
+func (w *World) differentRows(ctx context.Context, servers []string) (string, error) {
 	var first map[string]workload.Row
 	for i, name := range servers {
 		db, err := w.DB(name)
 		if err != nil {
-			return err
+			return "", err
 		}
 		rows, err := workload.ReadRows(ctx, db)
 		_ = db.Close()
 		if err != nil {
-			return err
+			return "", err
 		}
 		if i == 0 {
 			first = rows
 		}
 		if !maps.Equal(first, rows) {
-			return judged("%s and %s executed the same transactions and hold different rows", servers[0], name)
+			return firstDifference(servers[0], name, first, rows), nil
 		}
 	}
-	return nil
+	return "", nil
+}
+
+// firstDifference names the first key, in order, whose rows differ on two servers.
+func firstDifference(a, b string, rowsOfA, rowsOfB map[string]workload.Row) string {
+	keys := slices.Concat(slices.Collect(maps.Keys(rowsOfA)), slices.Collect(maps.Keys(rowsOfB)))
+	slices.Sort(keys)
+	for _, key := range keys {
+		x, onA := rowsOfA[key]
+		y, onB := rowsOfB[key]
+		if onA != onB || x != y {
+			return fmt.Sprintf("%d rows on %s and %d on %s, first different at %s: %+v (there %t) and %+v (there %t)", len(rowsOfA), a, len(rowsOfB), b, key, x, onA, y, onB)
+		}
+	}
+	return ""
 }
 
 // replicationSettings is what regent must not touch on a refusal, in one text per server.
