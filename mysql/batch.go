@@ -19,11 +19,25 @@ const (
 	guardColumn = "regent_condition"
 	tableColumn = "regent_table"
 	tryColumn   = "regent_try"
+	readColumn  = "regent_read/"
 )
 
 // query adds a statement whose rows are kept under a name.
 func (b *batch) query(name, sql string) *batch {
 	fmt.Fprintf(&b.sql, "SELECT %s AS %s;\n%s;\n", quote(name), tableColumn, sql)
+	return b
+}
+
+// mark names what follows in an error.
+func (b *batch) mark(what string) *batch {
+	fmt.Fprintf(&b.sql, "SELECT %s AS %s;\n", quote(what), stepColumn)
+	return b
+}
+
+// read adds a query, without its SELECT, whose rows are kept under a name: the name of its first column says
+// so, which costs no statement of its own.
+func (b *batch) read(name, sql string) *batch {
+	fmt.Fprintf(&b.sql, "SELECT 1 AS `%s%s`, %s;\n", readColumn, name, sql)
 	return b
 }
 
@@ -65,6 +79,15 @@ type table struct {
 	columns []string
 	rows    [][]string
 	refused error // the server's error, where the query was allowed to fail
+}
+
+// without is the table but for its first column.
+func (t table) without() table {
+	out := table{columns: t.columns[1:]}
+	for _, r := range t.rows {
+		out.rows = append(out.rows, r[1:])
+	}
+	return out
 }
 
 // row is one row by lower-case column name.

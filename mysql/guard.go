@@ -91,7 +91,7 @@ type guardState struct {
 const guardRowName = "guard_row"
 
 // guardEventQuery finds the event whether or not the schema exists.
-const guardEventQuery = `SELECT status, event_comment FROM information_schema.events
+const guardEventQuery = `status, event_comment FROM information_schema.events
 	WHERE event_schema = '` + guardSchema + `' AND event_name = 'fence'`
 
 // guardRowQuery reads the row by the server's own clock. It waits 100 ms at most for a lock that
@@ -100,20 +100,25 @@ const guardRowQuery = `SELECT /*+ MAX_EXECUTION_TIME(100) */ server_uuid, epoch,
 	TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), expires) AS remaining_us,
 	TIMESTAMPDIFF(MICROSECOND, ticked, UTC_TIMESTAMP(6)) AS tick_us FROM ` + guardTable + ` WHERE one = 1`
 
-// guardBatch reads the row where the table exists, without an error where it does not. A row that
-// cannot be read must not look like a server that does not answer.
-func guardBatch() *batch {
-	b := &batch{}
-	b.effect("look for a guard", `SET @regent_guard = IF(EXISTS (SELECT 1 FROM information_schema.tables
-		WHERE table_schema = '`+guardSchema+`' AND table_name = 'lease'), `+quote(guardRowQuery)+`, 'SELECT 1 FROM DUAL WHERE FALSE')`)
-	return b.try(guardRowName, "PREPARE regent_guard FROM @regent_guard;\nEXECUTE regent_guard")
+// guardBatch reads the row where the table exists. A row that cannot be read must not look like a server that
+// does not answer.
+func guardBatch() *batch { return (&batch{}).try(guardRowName, guardRowQuery) }
+
+// unguarded tells whether a refusal to read the row says that there is none: no schema, no table, or no right to
+// either, as on servers whose control account was made without the guard.
+func unguarded(refused error) bool {
+	switch code(refused) {
+	case codeUnknownSchema, codeUnknownTable, codeSchemaDenied, codeTableDenied:
+		return true
+	}
+	return false
 }
 
 // guard turns the answers about row and event into a Lease; there is none without a row. A row that
 // cannot be read is a fault.
 func (n *numbers) guard(got answers, f *topology.Facts) (*topology.Lease, guardState) {
 	event, r := got["guard_event"].first(), got[guardRowName].first()
-	if err := got[guardRowName].refused; err != nil {
+	if err := got[guardRowName].refused; err != nil && !unguarded(err) {
 		return &topology.Lease{UUID: f.UUID, TickAge: topology.Never, Fault: "its guard row cannot be read: " + err.Error()}, guardState{exists: true}
 	}
 	g := guardState{exists: len(r) > 0 || len(event) > 0, scheduler: r["scheduler"]}

@@ -31,7 +31,7 @@ func (g *Guard) Read(ctx context.Context) (*topology.Lease, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if refused := got[guardRowName].refused; refused != nil {
+	if refused := got[guardRowName].refused; refused != nil && !unguarded(refused) {
 		return nil, time.Time{}, fmt.Errorf("mysql: %s: read the guard row: %w", g.server.name, refused)
 	}
 	n := numbers{}

@@ -30,7 +30,7 @@ type instance struct {
 }
 
 // start makes real servers on loopback; the first is writable, the others are not.
-func start(t *testing.T, count int) []*instance {
+func start(t testing.TB, count int) []*instance {
 	t.Helper()
 	options := mysqld.FromEnvironment(os.Stderr)
 	in, err := mysqld.Locate(t.Context(), options)
@@ -48,7 +48,7 @@ func start(t *testing.T, count int) []*instance {
 	return all
 }
 
-func startOne(t *testing.T, in *mysqld.Installation, template *mysqld.Template, i int) *instance {
+func startOne(t testing.TB, in *mysqld.Installation, template *mysqld.Template, i int) *instance {
 	t.Helper()
 	dir := t.TempDir()
 	name := fmt.Sprintf("db%d", i+1)
@@ -78,7 +78,7 @@ func startOne(t *testing.T, in *mysqld.Installation, template *mysqld.Template, 
 	return &instance{Server: server, process: process, accounts: a, address: spec.Address.String(), admin: admin}
 }
 
-func freeAddress(t *testing.T) netip.AddrPort {
+func freeAddress(t testing.TB) netip.AddrPort {
 	t.Helper()
 	var config net.ListenConfig
 	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -90,7 +90,7 @@ func freeAddress(t *testing.T) netip.AddrPort {
 }
 
 // application is a pool of ordinary client connections.
-func (i *instance) application(t *testing.T) *sql.DB {
+func (i *instance) application(t testing.TB) *sql.DB {
 	t.Helper()
 	c := driver.NewConfig()
 	c.Net, c.Addr, c.User, c.Passwd = "tcp", i.address, i.accounts.Application.User, i.accounts.Application.Password
@@ -104,7 +104,7 @@ func (i *instance) application(t *testing.T) *sql.DB {
 	return db
 }
 
-func (i *instance) do(t *testing.T, statements ...string) {
+func (i *instance) do(t testing.TB, statements ...string) {
 	t.Helper()
 	for _, s := range statements {
 		if _, err := i.admin.ExecContext(t.Context(), s); err != nil {
@@ -113,7 +113,7 @@ func (i *instance) do(t *testing.T, statements ...string) {
 	}
 }
 
-func (i *instance) scan(t *testing.T, query string) string {
+func (i *instance) scan(t testing.TB, query string) string {
 	t.Helper()
 	var v sql.NullString
 	if err := i.admin.QueryRowContext(t.Context(), query).Scan(&v); err != nil {
@@ -123,7 +123,7 @@ func (i *instance) scan(t *testing.T, query string) string {
 }
 
 // until asks again and again until ok, for up to 20 s.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -138,7 +138,7 @@ func until(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func lock(t *testing.T, i *instance, term uint64) *Session {
+func lock(t testing.TB, i *instance, term uint64) *Session {
 	t.Helper()
 	s, err := i.Lock(t.Context(), Lease{Cluster: "orders", Term: term})
 	if err != nil {
@@ -149,7 +149,7 @@ func lock(t *testing.T, i *instance, term uint64) *Session {
 }
 
 // pair makes db1 a semi-sync source with the others as its acknowledging replicas.
-func replicate(t *testing.T, all []*instance) {
+func replicate(t testing.TB, all []*instance) {
 	t.Helper()
 	source := all[0]
 	source.do(t, "SET PERSIST rpl_semi_sync_source_timeout = 4294967295", "SET PERSIST rpl_semi_sync_source_enabled = ON")
@@ -172,7 +172,7 @@ func replicate(t *testing.T, all []*instance) {
 	_ = app.Close()
 }
 
-func observe(t *testing.T, p *Prober) *topology.Facts {
+func observe(t testing.TB, p *Prober) *topology.Facts {
 	t.Helper()
 	f, err := p.Observe(t.Context())
 	if err != nil {

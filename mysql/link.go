@@ -23,6 +23,8 @@ type link struct {
 	broken bool
 	// start is the server's start configuration, which cannot change while the connection lasts.
 	start string
+	// glance is how a probe reads the state.
+	glance glance
 }
 
 // open connects and logs in.
@@ -161,6 +163,10 @@ func (r *reader) one(rows driver.Rows) error {
 	t, err := readTable(rows)
 	if err != nil {
 		return err
+	}
+	if name, found := strings.CutPrefix(columns[0], readColumn); found {
+		r.got[name] = t.without()
+		return nil
 	}
 	switch columns[0] {
 	case stepColumn:

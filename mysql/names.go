@@ -19,6 +19,15 @@ func variables() []string {
 	}
 }
 
+// switches are those of the variables that are either ON or OFF and numbers to expressions.
+func switches() []string {
+	return []string{
+		"binlog_expire_logs_auto_purge", "log_bin", "log_replica_updates", "offline_mode", "persisted_globals_load", "read_only",
+		"relay_log_recovery", "rpl_semi_sync_replica_enabled", "rpl_semi_sync_source_enabled", "rpl_semi_sync_source_wait_no_replica",
+		"skip_replica_start", "super_read_only",
+	}
+}
+
 // statuses are the global status values that every probe reads.
 func statuses() []string {
 	return []string{

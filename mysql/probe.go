@@ -19,34 +19,49 @@ type Prober struct {
 // Prober answers a prober for the server. It connects at the first Observe.
 func (s *Server) Prober() *Prober { return &Prober{server: s} }
 
-// Observe reads the server's facts in one round trip. When the connection turns out to be broken
-// the error says so, see ClosedByPeer, and the next call opens a new one: an existing connection
-// that ended and a new one that is refused are two findings. Observe calls must not overlap.
+// Observe reads the server's facts in one round trip; a guard that was not there before takes a second one. When
+// the connection turns out to be broken the error says so, see ClosedByPeer, and the next call opens a new one: an
+// existing connection that ended and a new one that is refused are two findings. Observe calls must not overlap.
 func (p *Prober) Observe(ctx context.Context) (*topology.Facts, error) {
 	l, err := p.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
+	for {
+		facts, again, err := l.look(ctx)
+		if l.broken {
+			p.drop(l)
+		}
+		if err != nil || !again {
+			return facts, err
+		}
+	}
+}
+
+// look reads the state, and tells whether it has to be read again, in another way.
+func (l *link) look(ctx context.Context) (facts *topology.Facts, again bool, err error) {
 	b := &batch{}
 	if l.start == "" {
 		b.query("start", startBatch())
 	}
-	got, err := l.run(ctx, b.add(stateBatch(p.server.options)))
-	if err != nil {
-		if l.broken {
-			p.drop(l)
-		}
-		return nil, err
+	got, err := l.run(ctx, b.add(l.glance.batch(l.server.options)))
+	if code(err) == codeUnknownVariable && l.glance.agreed {
+		l.glance = glance{} // a plugin is gone, and its variables with it
+		return nil, true, nil
 	}
+	if err != nil {
+		return nil, false, err
+	}
+	l.glance.complete(got)
 	s, err := readState(got)
 	if err != nil {
-		return nil, fmt.Errorf("mysql: %s: %w", p.server.name, err)
+		return nil, false, fmt.Errorf("mysql: %s: %w", l.server.name, err)
 	}
 	if t, asked := got["start"]; asked {
 		l.start = startOf(t)
 	}
 	s.facts.Start = l.start
-	return s.facts, nil
+	return s.facts, l.glance.learn(got, s.facts.Boot), nil
 }
 
 // Close ends the connection.

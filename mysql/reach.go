@@ -73,8 +73,13 @@ func code(err error) uint16 {
 
 // Error numbers of the server (manual, "Server Error Message Reference").
 const (
+	codeSchemaDenied    = 1044
+	codeUnknownSchema   = 1049
 	codeShuttingDown    = 1053
 	codeNoSuchThread    = 1094
+	codeTableDenied     = 1142
+	codeUnknownTable    = 1146
+	codeUnknownVariable = 1193
 	codeLockWaitTimeout = 1205
 	codeInterrupted     = 1317
 	codeOutOfRange      = 1690

@@ -34,48 +34,62 @@ func stateBatch(o Options) *batch { return factsBatch(o).add(guardBatch()) }
 
 // factsBatch reads what Facts hold, but for the guard's row.
 func factsBatch(o Options) *batch {
-	b := &batch{}
-	b.query("variables", "SELECT variable_name, variable_value FROM performance_schema.global_variables WHERE variable_name IN ("+
+	b := (&batch{}).mark("read the state")
+	b.read("variables", "variable_name, variable_value FROM performance_schema.global_variables WHERE variable_name IN ("+
 		list(bothNames(variables()))+")")
-	b.query("persisted", "SELECT variable_name, variable_value FROM performance_schema.persisted_variables")
-	b.query("status", "SELECT variable_name, variable_value FROM performance_schema.global_status WHERE variable_name IN ("+
-		list(bothNames(statuses()))+")")
-	b.query("channel", `SELECT c.host, c.port, c.auto_position, c.connection_retry_interval, c.connection_retry_count,
-		c.heartbeat_interval, s.source_uuid, s.service_state AS receiver, s.count_received_heartbeats,
-		s.received_transaction_set, s.last_error_number, s.last_error_message,
-		ac.desired_delay, a.service_state AS applier,
-		(SELECT COUNT(*) FROM performance_schema.replication_applier_filters f WHERE f.`+channel+`)
-			+ (SELECT COUNT(*) FROM performance_schema.replication_applier_global_filters) AS filters,
-		(SELECT CONCAT(w.last_error_number, ' ', w.last_error_message)
-			FROM performance_schema.replication_applier_status_by_coordinator w
-			WHERE w.`+channel+` AND w.last_error_number <> 0) AS coordinator_error,
-		(SELECT MAX(CONCAT(w.last_error_number, ' ', w.last_error_message))
-			FROM performance_schema.replication_applier_status_by_worker w
-			WHERE w.`+channel+` AND w.last_error_number <> 0) AS worker_error,
-		(SELECT MAX(TIMESTAMPDIFF(MICROSECOND, w.applying_transaction_original_commit_timestamp, NOW(6)))
-			FROM performance_schema.replication_applier_status_by_worker w
-			WHERE w.`+channel+` AND w.applying_transaction <> '') AS applying_for,
-		GTID_SUBSET(s.received_transaction_set, @@GLOBAL.gtid_executed) AS applied
-		FROM performance_schema.replication_connection_configuration c
-		JOIN performance_schema.replication_connection_status s USING (channel_name)
-		JOIN performance_schema.replication_applier_configuration ac USING (channel_name)
-		JOIN performance_schema.replication_applier_status a USING (channel_name)
-		WHERE c.`+channel)
-	b.query("replicas", `SELECT t.processlist_id, MAX(IF(v.variable_name IN ('replica_uuid', 'slave_uuid'), v.variable_value, '')) AS uuid,
+	b.read("status", statusQuery(bothNames(statuses())))
+	b.read("guard_event", guardEventQuery)
+	return b.add(movingBatch(o)).read("server", serverQuery(startedAt, mainThread))
+}
+
+// movingBatch reads what may change from one probe to the next and has only one way to be read.
+func movingBatch(o Options) *batch {
+	b := &batch{}
+	b.read("persisted", "variable_name, variable_value FROM performance_schema.persisted_variables")
+	b.read("channel", channelQuery)
+	b.read("replicas", `t.processlist_id, MAX(IF(v.variable_name IN ('replica_uuid', 'slave_uuid'), v.variable_value, '')) AS uuid,
 		MAX(t.processlist_host) AS host,
 		MAX(IF(v.variable_name IN ('rpl_semi_sync_replica', 'rpl_semi_sync_slave'), v.variable_value, 0)) AS acker
 		FROM performance_schema.threads t LEFT JOIN performance_schema.user_variables_by_thread v USING (thread_id)
 		WHERE t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID') GROUP BY t.processlist_id ORDER BY t.processlist_id`)
-	b.query("applications", `SELECT COUNT(*) AS n FROM performance_schema.threads t WHERE `+isApplication(o))
-	b.query("pending", `SELECT processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
+	b.read("applications", `COUNT(*) AS n FROM performance_schema.threads t WHERE `+isApplication(o))
+	return b.read("pending", `processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
 		AND (processlist_command IN ('Query', 'Execute') OR name = 'thread/sql/event_worker')
 		AND processlist_info REGEXP `+quote(fencePattern))
-	b.query("guard_event", guardEventQuery)
-	// The sets come last: a receiver seen as stopped above has queued nothing since.
-	b.query("server", `SELECT @@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, 
-		`+startedAt+` AS started, `+mainThread+` AS process, `+receivedSet+` AS received`)
-	return b
 }
+
+func statusQuery(names []string) string {
+	return "variable_name, variable_value FROM performance_schema.global_status WHERE variable_name IN (" + list(names) + ")"
+}
+
+// serverQuery reads the sets, last of all: a receiver seen as stopped before has queued nothing since. The
+// boot is read by the given expressions.
+func serverQuery(started, process string) string {
+	return "@@GLOBAL.gtid_executed AS executed, @@GLOBAL.gtid_purged AS purged, " +
+		started + " AS started, " + process + " AS process, " + receivedSet + " AS received"
+}
+
+const channelQuery = `c.host, c.port, c.auto_position, c.connection_retry_interval, c.connection_retry_count,
+	c.heartbeat_interval, s.source_uuid, s.service_state AS receiver, s.count_received_heartbeats,
+	s.received_transaction_set, s.last_error_number, s.last_error_message,
+	ac.desired_delay, a.service_state AS applier,
+	(SELECT COUNT(*) FROM performance_schema.replication_applier_filters f WHERE f.` + channel + `)
+		+ (SELECT COUNT(*) FROM performance_schema.replication_applier_global_filters) AS filters,
+	(SELECT CONCAT(w.last_error_number, ' ', w.last_error_message)
+		FROM performance_schema.replication_applier_status_by_coordinator w
+		WHERE w.` + channel + ` AND w.last_error_number <> 0) AS coordinator_error,
+	(SELECT MAX(CONCAT(w.last_error_number, ' ', w.last_error_message))
+		FROM performance_schema.replication_applier_status_by_worker w
+		WHERE w.` + channel + ` AND w.last_error_number <> 0) AS worker_error,
+	(SELECT MAX(TIMESTAMPDIFF(MICROSECOND, w.applying_transaction_original_commit_timestamp, NOW(6)))
+		FROM performance_schema.replication_applier_status_by_worker w
+		WHERE w.` + channel + ` AND w.applying_transaction <> '') AS applying_for,
+	GTID_SUBSET(s.received_transaction_set, @@GLOBAL.gtid_executed) AS applied
+	FROM performance_schema.replication_connection_configuration c
+	JOIN performance_schema.replication_connection_status s USING (channel_name)
+	JOIN performance_schema.replication_applier_configuration ac USING (channel_name)
+	JOIN performance_schema.replication_applier_status a USING (channel_name)
+	WHERE c.` + channel
 
 // isApplication is the SQL condition for client connections that are neither regent's nor replication's.
 func isApplication(o Options) string {
