@@ -44,8 +44,8 @@ func (w Witness) after(f *topology.Facts, term uint64) Witness {
 	return next
 }
 
-// proven tells whether the server is known to boot read-only, by its last answer.
-func (w Witness) proven(f *topology.Facts) (why string) {
+// Unproven says why the server is not known to boot read-only, by its last answer, or "".
+func (w Witness) Unproven(f *topology.Facts) (why string) {
 	switch {
 	case !f.BootsReadOnly():
 		return "it is not known to boot read-only"

@@ -52,11 +52,11 @@ func pends(t *testing.T, db *instance, s *Session, count int) (ended <-chan erro
 	return ended
 }
 
-// inState waits until so many clients' statements are in a state.
-func (i *instance) inState(t *testing.T, state, count string) {
+// queue waits until so many writes of clients wait for a change of super_read_only.
+func (i *instance) queue(t *testing.T, count string) {
 	t.Helper()
-	until(t, count+" in state "+state, func() bool {
-		return i.scan(t, "SELECT COUNT(*) FROM performance_schema.threads WHERE processlist_info LIKE 'INSERT INTO app.t%' AND processlist_state LIKE '"+state+"%'") == count
+	until(t, count+" writes queue", func() bool {
+		return i.scan(t, "SELECT COUNT(*) FROM performance_schema.threads WHERE processlist_info LIKE 'INSERT INTO app.t%' AND processlist_state = 'Waiting for global read lock'") == count
 	})
 }
 
@@ -87,7 +87,7 @@ func TestPendingBehindACommitThatWaits(t *testing.T) {
 	}
 	app := db.application(t)
 	queued := background(t.Context(), app, "INSERT INTO app.t (v) VALUES (3)")
-	db.inState(t, "Waiting for global read lock", "1")
+	db.queue(t, "1")
 
 	// Ended, it lets everybody go on: the write behind it commits, and is acknowledged as soon as its acker is back.
 	if err := s.endPending(t.Context()); err != nil {
@@ -97,7 +97,7 @@ func TestPendingBehindACommitThatWaits(t *testing.T) {
 	if err := <-first; err == nil {
 		t.Error("the change that was ended came through")
 	}
-	db.inState(t, "Waiting for global read lock", "0")
+	db.queue(t, "0")
 
 	// Of two that are pending the end of one hides the other: the variables say that the server is open.
 	first = pends(t, db, s, 1)
@@ -106,10 +106,12 @@ func TestPendingBehindACommitThatWaits(t *testing.T) {
 	if err := s.kill(t.Context(), earlier...); err != nil {
 		t.Fatal(err)
 	}
-	<-first
+	if err := <-first; err == nil {
+		t.Error("a change that was ended came through")
+	}
 	see(t, s, "it looks open", func(f *topology.Facts) bool { return f.Writable() && len(s.last.pending) == 1 })
 	third := background(t.Context(), app, "INSERT INTO app.t (v) VALUES (4)")
-	db.inState(t, "Waiting for global read lock", "1")
+	db.queue(t, "1")
 	stillRuns(t, "a write behind a change that no variable shows", third)
 
 	// The acker is back: what waited is acknowledged, the change lands, and what queued behind it is refused.
@@ -154,7 +156,9 @@ func TestPendingLetsCommitsThrough(t *testing.T) {
 		t.Errorf("the change has landed: %v", err)
 	}
 	stop()
-	<-long
+	if err := <-long; err == nil {
+		t.Error("the write in its way ended well")
+	}
 	// The client is gone; the statement is not, so that somebody has to end it.
 	aide, err := db.open(t.Context(), db.attributes("test", 1))
 	if err != nil {
@@ -223,7 +227,7 @@ func TestFenceClosesAHalfClosedServer(t *testing.T) {
 	for range 4 {
 		queued = append(queued, background(t.Context(), app, "INSERT INTO app.t (v) VALUES (3)"))
 	}
-	db.inState(t, "Waiting for global read lock", "4")
+	db.queue(t, "4")
 	clock, err := s.Clock(t.Context())
 	if err != nil {
 		t.Fatal(err)
