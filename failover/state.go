@@ -36,7 +36,7 @@ type State struct {
 	// about an open primary.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
 	// Offline tells that regent may have turned offline_mode on at the primary in a fence that it
-	// then gave up: its replicas cannot attach before that is taken back.
+	// then gave up, or its guard did: its replicas cannot attach before that is taken back.
 	Offline bool `json:"offline,omitempty"`
 	// Servers holds what is agreed about single servers, by name.
 	Servers map[string]Member `json:"servers,omitempty"`
