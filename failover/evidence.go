@@ -126,7 +126,7 @@ func (d *decider) processDead(server string) (*Evidence, string) {
 		return nil, "its address is a " + string(spec.AddressKind) + ", whose refusals prove nothing"
 	}
 	m := d.s.Servers[server]
-	if why := m.Witness.Unproven(sv.Facts); why != "" {
+	if why := m.Witness.proven(sv.Facts); why != "" {
 		return nil, why
 	}
 	saw := func(n topology.NodeSight) bool {
