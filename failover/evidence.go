@@ -225,10 +225,17 @@ func operatorEvidence(server, by, reason string, off bool, at time.Time) Evidenc
 	return Evidence{Server: server, Kind: EvidenceOperator, By: by, At: at, Detail: word + reason}
 }
 
-// stated tells whether a person's word that a writer is powered off stands: it answers nobody.
+// stated tells whether a person's word that a writer is powered off stands.
 func (d *decider) stated(writer string) bool {
 	s := d.s.Recovery.Stated
-	return s != nil && s.Server == writer && d.facts(writer) == nil
+	return s != nil && s.Server == writer
+}
+
+// hearWord drops the word of a person that the old primary is powered off once that has answered.
+func (d *decider) hearWord() {
+	if r := d.s.Recovery; r.Stated != nil && !d.named() && d.facts(r.Stated.Server) != nil {
+		r.Stated = nil
+	}
 }
 
 // contradicted says what speaks against the word that the primary is powered off, or "".
