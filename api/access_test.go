@@ -101,6 +101,7 @@ func TestAccessBeyondTheRoute(t *testing.T) {
 		want                            int
 	}{
 		{"override by an operator", apitest.Operator, "POST", "/v1/clusters/orders/failover", override, http.StatusForbidden},
+		{"powered off by an operator", apitest.Operator, "POST", "/v1/clusters/orders/failover", `{"powered_off":true,"reason":"switched off"}`, http.StatusForbidden},
 		{"override by an admin", apitest.Admin, "POST", "/v1/clusters/orders/failover", override, http.StatusOK},
 		{"values for a viewer", apitest.Viewer, "GET", "/v1/reports/orders-d1/transactions?reveal=true", "", http.StatusForbidden},
 		{"values for an admin", apitest.Admin, "GET", "/v1/reports/orders-d1/transactions?reveal=true", "", http.StatusForbidden},

@@ -73,6 +73,7 @@ type Change struct {
 type Failover struct {
 	To             string
 	OverrideRegion bool
+	PoweredOff     bool // states that the old primary is off
 	Reason         string
 	TTL            time.Duration
 }
@@ -80,6 +81,9 @@ type Failover struct {
 // FailoverChange replaces the primary of a cluster.
 func FailoverChange(cluster string, f Failover) Change {
 	body := map[string]any{"reason": f.Reason, "to": f.To, "override_region": f.OverrideRegion}
+	if f.PoweredOff {
+		body["powered_off"] = true // only then, for nodes of an earlier release
+	}
 	if f.TTL > 0 {
 		body["ttl"] = policy.Duration(f.TTL)
 	}

@@ -25,6 +25,7 @@ type failoverRequest struct {
 	request
 	To             string          `json:"to,omitempty"`
 	OverrideRegion bool            `json:"override_region,omitempty"`
+	PoweredOff     bool            `json:"powered_off,omitempty"`
 	TTL            policy.Duration `json:"ttl,omitempty"`
 }
 
@@ -45,14 +46,14 @@ func (s *Server) postFailover(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(r, &body); err != nil {
 		return err
 	}
-	if body.OverrideRegion {
+	if body.OverrideRegion || body.PoweredOff {
 		if err := require(r, RoleAdmin); err != nil {
 			return err
 		}
 	}
 	o := failover.Order{
 		Kind: failover.OrderFailover, Cluster: r.PathValue("cluster"), Server: body.To,
-		Override: body.OverrideRegion, Reason: body.Reason, TTL: time.Duration(body.TTL),
+		Override: body.OverrideRegion, PoweredOff: body.PoweredOff, Reason: body.Reason, TTL: time.Duration(body.TTL),
 	}
 	return s.order(w, r, o, body.Confirm)
 }

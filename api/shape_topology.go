@@ -3,6 +3,7 @@ package api
 import (
 	"time"
 
+	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
@@ -45,6 +46,8 @@ func serverStatus(c *fsm.Cluster, view *topology.View, spec policy.ServerSpec) S
 		Server: spec.Name, Address: spec.Address, Region: spec.Region, Site: spec.Site, Promotion: spec.Promotion, Sights: []Sight{},
 	}
 	seen := view.Find(spec.Name)
+	s.BootUnproven = bootUnproven(c.State.Servers[spec.Name].Witness, seen)
+	s.BootProven = s.BootUnproven == ""
 	if seen == nil {
 		s.Role = roleOf(c, spec.Name, nil)
 		return s
@@ -66,6 +69,13 @@ func serverStatus(c *fsm.Cluster, view *topology.View, spec policy.ServerSpec) S
 		s.Lease = leaseStatus(current)
 	}
 	return s
+}
+
+func bootUnproven(w failover.Witness, seen *topology.ServerView) string {
+	if seen == nil || seen.Facts == nil {
+		return "it was never seen"
+	}
+	return w.Unproven(seen.Facts)
 }
 
 // roleOf says what a server is. Only the agreed primary is called one: on a split the other writable

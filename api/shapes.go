@@ -80,6 +80,10 @@ type ServerStatus struct {
 	Version          string           `json:"version"`
 	// Quarantine says why the server is kept away from the cluster, empty when it is not.
 	Quarantine string `json:"quarantine"`
+	// BootProven tells that a boot with the present start configuration was seen to come up read-only, on which rests
+	// what a dead process proves without acknowledgements. BootUnproven says why it is not.
+	BootProven   bool   `json:"boot_proven"`
+	BootUnproven string `json:"boot_unproven"`
 	// Sights is how each node fares with the server.
 	Sights []Sight `json:"sights"`
 	// Lease is the guard row of the server, absent when it has none or cannot be asked.

@@ -67,3 +67,77 @@ func (w *world) do(t *testing.T, a failover.Action) failover.Result {
 	a.Cluster, a.Deadline = "orders", 5*time.Second
 	return w.Do(t.Context(), a)
 }
+
+// TestHalfClosedPrimaryOpensAgain: the lease runs out behind a commit that nobody acknowledges, so that its guard takes the
+// primary offline and its change of super_read_only waits. From there to the opening no client is acknowledged.
+func TestHalfClosedPrimaryOpensAgain(t *testing.T) {
+	w := newWorld(t, 0)
+	w.adopt(t, "db2", "db3")
+	order := failover.LeaseOrder{Epoch: 1, SetVersion: 1, Candidates: []string{"db2", "db3"}, Serve: true, TTL: 3 * time.Second, Fresh: true}
+	w.must(t, failover.Action{Kind: failover.ActArm, Server: "db1", Lease: &order})
+	for _, acker := range []string{"db2", "db3"} {
+		w.admin(t, acker, "STOP REPLICA IO_THREAD")
+	}
+	waiting := make(chan error, 1)
+	app := w.application(t, "db1")
+	go func() {
+		_, err := app.ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (6)")
+		waiting <- err
+	}()
+	if err := <-waiting; err == nil {
+		t.Fatal("a commit without an acknowledgement was acknowledged")
+	}
+	half := func() bool {
+		f := w.look(t, "db1")
+		return f.On("offline_mode") && f.On("super_read_only") && !f.On("read_only")
+	}
+	waitFor(t, "it is half closed", half)
+	for _, acker := range []string{"db2", "db3"} {
+		w.admin(t, acker, "START REPLICA IO_THREAD")
+	}
+	next := order
+	next.SetVersion, next.TTL = 2, time.Minute
+	open := failover.Action{Kind: failover.ActOpen, Server: "db1", Target: w.look(t, "db1").Executed, WaitCount: 1, Lease: &next}
+	if res := w.do(t, open); !strings.Contains(res.Err, "blocked") || !half() {
+		t.Errorf("offline, with ackers that cannot come in: %q", res.Err)
+	}
+
+	acknowledged := make(chan error, 1)
+	go func() { // as a client that tries again and again
+		for t.Context().Err() == nil {
+			if _, err := app.ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (7)"); err == nil {
+				acknowledged <- nil
+				return
+			}
+		}
+		acknowledged <- t.Context().Err()
+	}()
+	online := failover.Setting{Name: "offline_mode", Value: "OFF", Transient: true}
+	w.must(t, failover.Action{Kind: failover.ActConfigure, Server: "db1", Settings: []failover.Setting{online}})
+	waitFor(t, "its ackers are back, and it is read-only", func() bool { return w.look(t, "db1").ReadOnly() })
+	select {
+	case err := <-acknowledged:
+		t.Errorf("a client of a half-closed server was acknowledged: %v", err)
+	default:
+	}
+	open.Target = w.look(t, "db1").Executed
+	if f := w.must(t, open); !f.Writable() || !guards(f, &next) {
+		t.Errorf("opened: %+v", f.Lease)
+	}
+	if err := <-acknowledged; err != nil {
+		t.Errorf("a client of the open primary: %v", err)
+	}
+}
+
+// admin runs a statement as the administrator of a server.
+func (w *world) admin(t *testing.T, server, statement string) {
+	t.Helper()
+	db, err := w.processes[server].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %s: %v", server, statement, err)
+	}
+}

@@ -172,6 +172,9 @@ func (d *decider) nearerDonor(recipient policy.ServerSpec) string {
 func (d *decider) fingerprint(before State, o Order, p Preview) string {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s|%s|%s|%s|%s|%t|", o.Kind, o.Cluster, o.Server, o.From, o.Report, o.Override)
+	if o.PoweredOff {
+		_, _ = fmt.Fprint(h, "powered off|")
+	}
 	_, _ = fmt.Fprintf(h, "%d|%s|%t|%t|", before.Epoch, before.Primary, before.Recovery != nil, before.Paused != nil)
 	var reach []string
 	for _, s := range d.in.Spec.Servers {

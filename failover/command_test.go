@@ -211,6 +211,8 @@ func (s *stage) orderOf() failover.Order {
 			o.Report = value
 		case "override":
 			o.Override = true
+		case "powered_off":
+			o.PoweredOff = true
 		case "reason":
 			o.Reason = value
 		case "ttl":

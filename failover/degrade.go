@@ -120,5 +120,9 @@ func (d *decider) consentHint() string {
 	if !d.degraded() {
 		return ""
 	}
+	return d.acceptLossHint()
+}
+
+func (d *decider) acceptLossHint() string {
 	return fmt.Sprintf("; a person may accept the loss with `regent failover %s --to SERVER --override-region --reason TEXT --ttl 15m`", d.s.Cluster)
 }

@@ -208,13 +208,55 @@ func (d *decider) addEvidence() {
 	if e, _ := d.cutLapsed(); e != nil && r.Kind == KindOverride && !d.named() {
 		r.Evidence = append(r.Evidence, *e)
 	}
+	if r.Stated != nil {
+		r.Evidence = append(r.Evidence, *r.Stated)
+	}
 	if o := d.s.Override; o != nil && r.Kind == KindOverride {
-		r.Evidence = append(r.Evidence, operatorEvidence(r.Old, o.By, o.Reason, o.At))
+		r.Evidence = append(r.Evidence, operatorEvidence(r.Old, o.By, o.Reason, o.PoweredOff, o.At))
 	}
 }
 
-func operatorEvidence(server, by, reason string, at time.Time) Evidence {
-	return Evidence{Server: server, Kind: EvidenceOperator, By: by, At: at, Detail: "accepts divergence: " + reason}
+// operatorEvidence is the word of a person: either that the server is off, or that its writes may diverge.
+func operatorEvidence(server, by, reason string, off bool, at time.Time) Evidence {
+	word := "accepts divergence: "
+	if off {
+		word = "says that it is powered off: "
+	}
+	return Evidence{Server: server, Kind: EvidenceOperator, By: by, At: at, Detail: word + reason}
+}
+
+// stated tells whether a person's word that a writer is powered off stands.
+func (d *decider) stated(writer string) bool {
+	s := d.s.Recovery.Stated
+	return s != nil && s.Server == writer
+}
+
+// hearWord drops the word of a person that the old primary is powered off once that has answered.
+func (d *decider) hearWord() {
+	if r := d.s.Recovery; r.Stated != nil && !d.named() && d.facts(r.Stated.Server) != nil {
+		r.Stated = nil
+	}
+}
+
+// contradicted says what speaks against the word that the primary is powered off, or "".
+func (d *decider) contradicted() string {
+	sv := d.in.View.Find(d.s.Primary)
+	if sv == nil || sv.Facts == nil {
+		return ""
+	}
+	if d.facts(d.s.Primary) != nil {
+		return "it answers"
+	}
+	for _, s := range d.in.Spec.Servers {
+		f := d.facts(s.Name)
+		if f == nil || f.Source == nil || (f.Source.UUID != sv.Facts.UUID && f.Source.Address() != sv.Address) {
+			continue
+		}
+		if f.Source.Receiver == topology.ThreadOn && f.Source.SilentFor < d.hangAfter() {
+			return s.Name + " still receives from it"
+		}
+	}
+	return ""
 }
 
 // readOnlyEvidence is what the server answered after it was made read-only.

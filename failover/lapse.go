@@ -252,7 +252,7 @@ func (d *decider) unprovenWriters() []string {
 	for _, g := range r.Groups {
 		w := g.Writer
 		e, _ := d.processDead(w)
-		proven := e != nil || d.writerFenced(w) || r.lapsed(w)
+		proven := e != nil || d.writerFenced(w) || r.lapsed(w) || d.stated(w)
 		switch {
 		case proven && w == d.s.Primary:
 			r.Lapse = nil

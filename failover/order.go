@@ -26,17 +26,19 @@ const (
 
 // Order is an operator's request, as it came in.
 type Order struct {
-	ID       string        `json:"id"`
-	Kind     OrderKind     `json:"kind"`
-	Cluster  string        `json:"cluster"`
-	Server   string        `json:"server,omitempty"` // the target of a failover, the recipient of a clone
-	From     string        `json:"from,omitempty"`
-	Report   string        `json:"report,omitempty"`
-	Override bool          `json:"override_region,omitempty"`
-	Reason   string        `json:"reason,omitempty"` // also the note of an acknowledgement
-	TTL      time.Duration `json:"ttl,omitempty"`
-	By       string        `json:"by"`
-	At       time.Time     `json:"at"`
+	ID       string    `json:"id"`
+	Kind     OrderKind `json:"kind"`
+	Cluster  string    `json:"cluster"`
+	Server   string    `json:"server,omitempty"` // the target of a failover, the recipient of a clone
+	From     string    `json:"from,omitempty"`
+	Report   string    `json:"report,omitempty"`
+	Override bool      `json:"override_region,omitempty"`
+	// PoweredOff is the statement that the primary is off, which is evidence against it.
+	PoweredOff bool          `json:"powered_off,omitempty"`
+	Reason     string        `json:"reason,omitempty"` // also the note of an acknowledgement
+	TTL        time.Duration `json:"ttl,omitempty"`
+	By         string        `json:"by"`
+	At         time.Time     `json:"at"`
 }
 
 // Preview is what an order would do, before it does it.

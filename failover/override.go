@@ -60,6 +60,11 @@ func (d *decider) orderable(o Order) error {
 		return fmt.Errorf("%w: --override-region needs --reason TEXT", ErrBadOrder)
 	case o.Override && o.TTL <= 0:
 		return fmt.Errorf("%w: --override-region needs --ttl, such as 15m", ErrBadOrder)
+	case o.PoweredOff && o.Reason == "":
+		return fmt.Errorf("%w: --powered-off needs --reason TEXT, such as who switched it off", ErrBadOrder)
+	}
+	if why := d.contradicted(); o.PoweredOff && why != "" {
+		return refused("%s is not powered off: %s", d.s.Primary, why)
 	}
 	return nil
 }
@@ -81,8 +86,9 @@ func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) err
 	if missing := shortfall(groups, func(n string) (bool, string) { return d.counts(n, d.facts(n)) }, neverFenced); len(missing) > 0 && !free {
 		return refused("acknowledged writes could be lost without %s", strings.Join(missing, "; "))
 	}
-	lapsing := !d.semiSync() && d.facts(d.s.Primary) == nil
-	if err := d.acceptLapse(p, o, lapsing); err != nil {
+	unseen := !d.semiSync() && d.facts(d.s.Primary) == nil
+	lapsing, err := d.acceptUnseen(p, o, unseen)
+	if err != nil {
 		return err
 	}
 	if why := d.lacksAckers(p, o); why != "" {
@@ -93,33 +99,49 @@ func (d *decider) acceptAtHome(p *Preview, o Order, diag topology.Diagnosis) err
 	r := Recovery{
 		Kind: KindFailover, Reason: "ordered by " + o.By + ": " + orAny(o.Reason) + " (" + diag.Reason + ")", Groups: groups, Lapsing: lapsing, Loss: p.PossibleLoss,
 	}
-	if lapsing {
+	if unseen {
 		r.Seen = d.lastSeen(d.s.Primary)
+	}
+	if o.PoweredOff {
+		word := p.Evidence[0]
+		r.Stated = &word
 	}
 	d.startOrdered(r, o)
 	return nil
 }
 
-// acceptLapse judges an order to replace a primary under async durability that cannot be made read-only: its
-// guard has to, and what it wrote last is lost.
-func (d *decider) acceptLapse(p *Preview, o Order, lapsing bool) error {
-	if !lapsing {
-		return nil
+// acceptUnseen judges an order to replace a primary under async durability that cannot be made read-only: either
+// there is proof that it writes no more, or its guard has to see to that. What it wrote last is lost.
+func (d *decider) acceptUnseen(p *Preview, o Order, unseen bool) (lapsing bool, err error) {
+	if o.PoweredOff {
+		p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, true, o.At))
+		p.Risks = append(p.Risks, fmt.Sprintf("that %s is powered off is the word of %s: if it is not, both sides take writes that the other lacks", d.s.Primary, o.By))
 	}
-	if why := d.lapsable(p.Candidates, o.Server); why != "" {
+	if !unseen {
+		return false, nil
+	}
+	dead, _ := d.processDead(d.s.Primary)
+	if dead != nil {
+		p.Evidence = append(p.Evidence, *dead)
+	}
+	lapsing = dead == nil && !o.PoweredOff
+	if why := d.lapsable(p.Candidates, o.Server); lapsing && why != "" {
 		hint := ""
 		if d.guardWanted() {
 			hint = ", and its lease proves nothing: " + why
 		}
-		return refused("%s cannot be made read-only: it is not reachable%s", d.s.Primary, hint)
+		return false, refused("%s cannot be made read-only: it is not reachable%s; who knows that it is powered off can say so with --powered-off --reason TEXT", d.s.Primary, hint)
 	}
 	p.PossibleLoss = d.estimateLoss()
 	if limit := d.in.Spec.Policy.MaxLostTransactions; p.PossibleLoss < 0 || p.PossibleLoss > limit {
-		return refused("the possible loss of %s is above max_lost_transactions (%d)", lossWord(p.PossibleLoss), limit)
+		return false, refused("the possible loss of %s is above max_lost_transactions (%d)%s", lossWord(p.PossibleLoss), limit, d.acceptLossHint())
 	}
-	p.Risks = append(p.Risks, fmt.Sprintf("%s cannot be seen: what it wrote since, until its lease lapses within %s, is lost to the new primary, and reported when it returns",
-		d.s.Primary, d.lapseWait()))
-	return nil
+	until := ""
+	if lapsing {
+		until = fmt.Sprintf(", until its lease lapses within %s,", d.lapseWait())
+	}
+	p.Risks = append(p.Risks, fmt.Sprintf("%s cannot be seen: what it wrote since%s is lost to the new primary, and reported when it returns", d.s.Primary, until))
+	return lapsing, nil
 }
 
 // lacksAckers says why no candidate would have enough ackers to open, or "". A primary that serves is not
@@ -167,11 +189,11 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 	if d.facts(d.s.Primary) == nil {
 		p.Risks = append(
 			p.Risks,
-			d.unseenRisk(),
+			d.unseenRisk(o),
 			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(d.estimateLoss())),
 		)
 	}
-	p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, o.At))
+	p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, o.PoweredOff, o.At))
 	if e, _ := d.processDead(d.s.Primary); e != nil {
 		p.Evidence = append(p.Evidence, *e)
 	}
@@ -179,7 +201,9 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 		p.Evidence = append(p.Evidence, *e)
 	}
 	renewed := d.renewable(o)
-	d.s.Override = &Override{ID: o.ID, Target: o.Server, Region: true, Reason: o.Reason, By: o.By, At: o.At, Expires: d.in.Now.Add(o.TTL)}
+	d.s.Override = &Override{
+		ID: o.ID, Target: o.Server, Region: true, PoweredOff: o.PoweredOff, Reason: o.Reason, By: o.By, At: o.At, Expires: d.in.Now.Add(o.TTL),
+	}
 	d.event(Event{Kind: "override", By: o.By, Decision: "promotion of " + o.Server + " outside the home region permitted once", Reason: o.Reason, Candidates: p.Candidates})
 	if renewed {
 		d.s.Hold = nil
@@ -200,9 +224,11 @@ func (d *decider) oldLapsed() (*Evidence, string) {
 }
 
 // unseenRisk says what a primary that cannot be seen may still do.
-func (d *decider) unseenRisk() string {
+func (d *decider) unseenRisk(o Order) string {
 	e, why := d.oldLapsed()
 	switch {
+	case o.PoweredOff:
+		return fmt.Sprintf("that %s is powered off is the word of %s: if it is not, both sides then hold writes that the other lacks", d.s.Primary, o.By)
 	case e != nil:
 		return d.s.Primary + " cannot be seen; its lease has lapsed, so it takes no more writes, and holds those that it took until then"
 	case d.guardWanted() && why != "":

@@ -151,6 +151,7 @@ func (d *decider) stageRevoke() {
 		d.abort(r.Old + " is back")
 		return
 	}
+	d.hearWord()
 	d.fenceReturned()
 	if fence := r.step(ActFence, r.Old); fence != nil && fence.State != StepDone {
 		if fence.State == StepFailed && !d.semiSync() {

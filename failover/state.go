@@ -36,7 +36,7 @@ type State struct {
 	// about an open primary.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
 	// Offline tells that regent may have turned offline_mode on at the primary in a fence that it
-	// then gave up: its replicas cannot attach before that is taken back.
+	// then gave up, or its guard did: its replicas cannot attach before that is taken back.
 	Offline bool `json:"offline,omitempty"`
 	// Servers holds what is agreed about single servers, by name.
 	Servers map[string]Member `json:"servers,omitempty"`
@@ -113,13 +113,15 @@ type Hold struct {
 
 // Override is an operator's recorded, expiring, single-use permission.
 type Override struct {
-	ID      string    `json:"id"`
-	Target  string    `json:"target"`
-	Region  bool      `json:"region"` // accepts leaving the home region and the divergence it brings
-	Reason  string    `json:"reason"`
-	By      string    `json:"by"`
-	At      time.Time `json:"at"`
-	Expires time.Time `json:"expires"`
+	ID     string `json:"id"`
+	Target string `json:"target"`
+	Region bool   `json:"region"` // accepts leaving the home region and the divergence it brings
+	// PoweredOff states that the old primary is off, so that nothing should diverge.
+	PoweredOff bool      `json:"powered_off,omitempty"`
+	Reason     string    `json:"reason"`
+	By         string    `json:"by"`
+	At         time.Time `json:"at"`
+	Expires    time.Time `json:"expires"`
 }
 
 // RecoveryKind says why a primary is being replaced.
@@ -181,6 +183,8 @@ type Recovery struct {
 	Seen *gtid.Set `json:"seen,omitempty"`
 	// Loss is the estimate for async durability, -1 when unknown; 0 under semi_sync.
 	Loss int64 `json:"lost_estimate"`
+	// Stated is the word of a person that the old primary is powered off, nil where nobody gave it.
+	Stated *Evidence `json:"stated,omitempty"`
 	// Lapsing tells that nothing but the lapse of the old primary's lease proves that it writes no more.
 	Lapsing bool `json:"lapsing,omitempty"`
 	// Lapse is the wait for that, or for the lease of a later writer; kept while the candidate that was

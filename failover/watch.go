@@ -78,6 +78,7 @@ func stable(reason string) string {
 
 // keep brings every server to where it belongs while the primary is well. fp are its facts.
 func (d *decider) keep(fp *topology.Facts) {
+	d.noteOffline(fp)
 	d.online(fp)
 	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.Boot)
 	for _, s := range d.in.Spec.Servers {
@@ -97,15 +98,42 @@ func (d *decider) keep(fp *topology.Facts) {
 	d.settle(fp)
 }
 
-// online lets applications and replicas reach the primary again after a fence that was given up.
+// noteOffline keeps in mind that it was its guard that took the primary offline.
+func (d *decider) noteOffline(fp *topology.Facts) {
+	d.s.Offline = d.s.Offline || (d.guardFenced(fp) && fp.On("offline_mode"))
+}
+
+// online lets applications and replicas reach the primary again after a fence that was given up, or after one
+// of its guard.
 func (d *decider) online(fp *topology.Facts) {
 	switch {
 	case !d.s.Offline || fp == nil:
 	case fp.On("offline_mode"):
+		if !d.letsNobodyWrite(fp) {
+			return
+		}
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: []Setting{{Name: "offline_mode", Value: "OFF", Transient: true}}}, "/online")
 	case d.s.Recovery == nil:
 		d.s.Offline = false
 	}
+}
+
+// letsNobodyWrite tells whether a primary that its guard took offline can go online without taking writes that no
+// lease covers. Half closed, it holds new writes back by the change of super_read_only that is pending, which is
+// all that such a reading can mean. It goes online so only for the ackers that its waiting commits need: offline_mode
+// has cut them off as well, and the change does not land before.
+func (d *decider) letsNobodyWrite(fp *topology.Facts) bool {
+	g := d.guard()
+	switch {
+	case !d.guardWanted() || g == nil:
+		return true
+	case fp.ReadOnly():
+		return d.semiSync() // its ackers have to come back before it may open; without any the opening ends offline_mode
+	case fp.Writable():
+		return g.Armed && g.fault(fp) == "" && fp.Lease.Remaining > 0
+	}
+	n := fp.Status["rpl_semi_sync_source_wait_sessions"]
+	return n != "" && n != "0"
 }
 
 // steadyBoot keeps the identity of a boot that is known, unless the server's answer says more of it: what
@@ -236,7 +264,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 		return
 	case d.guardFenced(fp):
 		what = "was made read-only by its guard"
-		d.s.Offline = d.s.Offline || fp.On("offline_mode")
+		d.noteOffline(fp)
 	case opened:
 		d.hold("hold", nil, []string{"a writable " + d.s.Primary}, "%s was made read-only while it ran, and regent did not do it: make it writable again, or order a failover", d.s.Primary)
 		return

@@ -44,6 +44,9 @@ func (w Witness) after(f *topology.Facts, term uint64) Witness {
 	return next
 }
 
+// Unproven says why a server is not known to boot read-only, by its last answer, or "".
+func (w Witness) Unproven(f *topology.Facts) string { return w.proven(f) }
+
 // proven tells whether the server is known to boot read-only, by its last answer.
 func (w Witness) proven(f *topology.Facts) (why string) {
 	switch {

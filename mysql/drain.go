@@ -27,10 +27,11 @@ import (
 func (s *Session) Drain(ctx context.Context, limit time.Duration) (*topology.Facts, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit+silence)
 	defer cancel()
-	if err := s.endPending(ctx); err != nil {
+	if _, err := s.GoOffline(ctx); err != nil {
 		return s.last.facts, err
 	}
-	if _, err := s.GoOffline(ctx); err != nil {
+	// Only now: the writes that wait behind an earlier change have no clients any more.
+	if err := s.endPending(ctx); err != nil {
 		return s.last.facts, err
 	}
 	aide, err := s.server.open(ctx, s.server.attributes("fence", s.term))

@@ -21,14 +21,11 @@ const fenceGrace = 100 * time.Millisecond
 // blockedPoll is how often a blocked fence looks again for statements in its way.
 const blockedPoll = 50 * time.Millisecond
 
-// Fence makes the server read-only and reads both variables back. It ends earlier changes of
-// read_only that are still pending and, after a short grace, the write statements in its way. The
-// error wraps ErrBlocked when that was not reached within patience; the change is then withdrawn,
-// and the server is as writable as before.
+// Fence makes the server read-only and reads both variables back. After a short grace it ends the write
+// statements in its way. Earlier changes of read_only that are still pending end last: without them the
+// writes that queue behind them would be let go. The error wraps ErrBlocked when that was not reached
+// within patience; the change is then withdrawn, and the server is as writable as before.
 func (s *Session) Fence(ctx context.Context, patience time.Duration) (*topology.Facts, error) {
-	if err := s.endPending(ctx); err != nil {
-		return s.last.facts, err
-	}
 	done := make(chan struct{})
 	var group errgroup.Group
 	group.Go(func() error { return s.clearWay(ctx, done, patience) })
@@ -37,7 +34,7 @@ func (s *Session) Fence(ctx context.Context, patience time.Duration) (*topology.
 	cleared := group.Wait()
 	switch {
 	case err == nil:
-		return facts, s.readBack(facts)
+		return facts, errors.Join(s.readBack(facts), s.endPending(ctx))
 	case code(err) == codeInterrupted || code(err) == codeLockWaitTimeout:
 		return s.withdrawn(ctx, errors.Join(err, cleared))
 	}
@@ -69,7 +66,7 @@ func (s *Session) withdrawn(ctx context.Context, cause error) (*topology.Facts, 
 		return facts, err
 	}
 	if facts.ReadOnly() {
-		return facts, nil
+		return facts, s.endPending(ctx)
 	}
 	return facts, fmt.Errorf("mysql: %s: %w (%s sessions wait for an acknowledgement): %w",
 		s.server.name, ErrBlocked, facts.Status["rpl_semi_sync_source_wait_sessions"], cause)

@@ -17,7 +17,7 @@ const (
 	guardTable  = guardSchema + ".lease"
 	guardEvent  = guardSchema + ".fence"
 	// guardLayout is part of the event's comment: an event of another layout is written anew.
-	guardLayout = 1
+	guardLayout = 2
 )
 
 // guardTableDDL makes the table of the only row. Times are UTC, so that no time zone moves them.
@@ -44,24 +44,30 @@ const pendingForever = 31536000
 //
 //   - super_read_only waits for writes under way and for commits that nobody acknowledges, and while
 //     it waits the scheduler starts no event, so everything has to happen in this one run;
-//   - so where commits wait already, and where it does not come through within a second, offline_mode
-//     disconnects applications, whatever they wait for, and the change stays pending for good.
+//   - so where commits wait and none is acknowledged for a moment, and where it does not come through
+//     within a second, offline_mode disconnects applications, whatever they wait for, and the change
+//     stays pending for good. That cuts ackers off too, so it is not for commits that are only under way.
 //
 // The lease is looked at before the tick is written: a tick says that the lease was found alive.
 func guardEventDDL(uuid string, epoch uint64) string {
 	mine := fmt.Sprintf("one = 1 AND server_uuid = @@GLOBAL.server_uuid AND server_uuid = %s AND epoch = %d", quote(uuid), epoch)
+	waiting, acknowledged := "IFNULL("+statusValue("rpl_semi_sync_source_wait_sessions")+", 0) > 0", statusValue("rpl_semi_sync_source_yes_tx")
 	return `CREATE EVENT ` + guardEvent + ` ON SCHEDULE EVERY 1 SECOND ON COMPLETION PRESERVE ENABLE
 COMMENT ` + quote(guardComment(uuid, epoch)) + ` DO
 BEGIN
 	DECLARE blocked BOOLEAN DEFAULT FALSE;
+	DECLARE acknowledged BIGINT UNSIGNED DEFAULT NULL;
 	SET autocommit = 1;
 	SET SESSION sql_log_bin = OFF, transaction_read_only = OFF, lock_wait_timeout = 1, innodb_lock_wait_timeout = 1;
 	IF EXISTS (SELECT 1 FROM ` + guardTable + ` WHERE ` + mine + ` AND expires <= UTC_TIMESTAMP(6)) THEN
 		BEGIN
 			DECLARE CONTINUE HANDLER FOR ` + strconv.Itoa(codeLockWaitTimeout) + ` SET blocked = TRUE;
-			IF IFNULL(` + statusValue("rpl_semi_sync_source_wait_sessions") + `, 0) > 0 THEN
-				SET blocked = TRUE;
-			ELSE
+			IF ` + waiting + ` THEN
+				SET acknowledged = ` + acknowledged + `;
+				DO SLEEP(0.1);
+				SET blocked = ` + waiting + ` AND acknowledged <=> ` + acknowledged + `;
+			END IF;
+			IF NOT blocked THEN
 				SET GLOBAL super_read_only = ON;
 			END IF;
 			IF blocked THEN

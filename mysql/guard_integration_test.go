@@ -143,6 +143,36 @@ func TestGuardFencesBehindACommitThatWaits(t *testing.T) {
 	}
 }
 
+// TestGuardLetsCommitsUnderWayEnd: a commit that is about to be acknowledged is no reason to cut applications and ackers off.
+func TestGuardLetsCommitsUnderWayEnd(t *testing.T) {
+	all := start(t, 2)
+	replicate(t, all)
+	s := lock(t, all[0], 1)
+	arm(t, s, leaseOf(3, 1), 3*time.Second)
+	writers := make(chan error, 8)
+	app := all[0].application(t)
+	for range cap(writers) {
+		go func() {
+			for {
+				if _, err := app.ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (2)"); err != nil {
+					writers <- err
+					return
+				}
+			}
+		}()
+	}
+	f := fenced(t, s)
+	for range cap(writers) {
+		if err := <-writers; code(err) != 1290 {
+			t.Errorf("a writer ended with %v", err)
+		}
+	}
+	if f, err := s.Observe(t.Context()); err != nil || f.On("offline_mode") || len(f.Replicas) != 1 {
+		t.Errorf("%v: offline_mode %s, %d replicas", err, f.Variables["offline_mode"], len(f.Replicas))
+	}
+	t.Logf("%d writes before", f.Executed.Count())
+}
+
 func TestGuardEndsWhatIsInItsWay(t *testing.T) {
 	for _, statement := range []string{"UPDATE app.t SET v = SLEEP(60)", "LOCK TABLES app.t WRITE", "FLUSH TABLES app.t WITH READ LOCK"} {
 		t.Run(statement, func(t *testing.T) {

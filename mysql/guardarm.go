@@ -29,6 +29,7 @@ func (s *Session) Clock(ctx context.Context) (time.Time, error) {
 func (s *Session) Arm(ctx context.Context, want topology.Lease, until time.Time) (*topology.Facts, error) {
 	b := &batch{}
 	b.require("super_read_only is off", "NOT @@GLOBAL.super_read_only")
+	requireSettled(b)
 	now := s.last.facts.Lease
 	there := now != nil && now.Enabled && now.Epoch == want.Epoch && now.UUID == s.last.facts.UUID
 	return s.unlogged(ctx, s.writeGuard(b, want, until, !there))
@@ -36,16 +37,30 @@ func (s *Session) Arm(ctx context.Context, want topology.Lease, until time.Time)
 
 // ArmClosed arms a server that applications cannot write to yet, and that may open by what Open asks
 // for: super_read_only, under which nothing could be written, gives way to read_only, and an event of
-// before cannot run meanwhile. The error wraps ErrCondition when it may not open.
+// before cannot run meanwhile. A server that is half closed, with a change of read_only pending, is closed
+// first. The error wraps ErrCondition when it may not open, and ErrBlocked when it could not be closed.
 func (s *Session) ArmClosed(ctx context.Context, want topology.Lease, until time.Time, target gtid.Set, waitCount int) (*topology.Facts, error) {
-	if err := s.endPending(ctx); err != nil {
-		return nil, err
+	if facts, err := s.finishClosing(ctx); err != nil {
+		return facts, err
 	}
 	b := &batch{}
 	b.require("the server takes no writes", "@@GLOBAL.read_only")
 	s.requireOpenable(b, target, waitCount)
 	s.lift(b)
 	return s.unlogged(ctx, s.writeGuard(b, want, until, true))
+}
+
+// closingLimit bounds the wait for a half-closed server to close.
+const closingLimit = time.Second
+
+// finishClosing closes a server on which an earlier change of read_only is pending: to end that change alone
+// would let the writes go that wait behind it. What is pending beside both variables ON has nothing left to do.
+func (s *Session) finishClosing(ctx context.Context) (*topology.Facts, error) {
+	half := s.last.facts.On("super_read_only") || len(s.last.pending) > 0
+	if half && !s.last.facts.On("read_only") {
+		return s.Fence(ctx, closingLimit)
+	}
+	return s.last.facts, s.endPending(ctx)
 }
 
 // liftedName marks in the answers that super_read_only was taken off.

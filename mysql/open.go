@@ -49,11 +49,16 @@ func (s *Session) openNow(ctx context.Context, target gtid.Set, waitCount int) (
 func (s *Session) requireOpenable(b *batch, target gtid.Set, waitCount int) {
 	b.require("it has executed everything that was collected", "GTID_SUBSET("+quote(target.String())+", @@GLOBAL.gtid_executed)")
 	b.require("it has no replication channel", "NOT EXISTS (SELECT 1 FROM performance_schema.replication_connection_configuration WHERE "+channel+")")
-	b.require("no earlier change of read_only is pending", "NOT EXISTS (SELECT 1 FROM performance_schema.threads "+
-		"WHERE processlist_id <> CONNECTION_ID() AND processlist_info REGEXP "+quote(fencePattern)+")")
+	requireSettled(b)
 	if waitCount > 0 {
 		s.requireAckers(b, waitCount)
 	}
+}
+
+// requireSettled adds the condition that nothing will make the server read-only later.
+func requireSettled(b *batch) {
+	b.require("no earlier change of read_only is pending", "NOT EXISTS (SELECT 1 FROM performance_schema.threads "+
+		"WHERE processlist_id <> CONNECTION_ID() AND processlist_info REGEXP "+quote(fencePattern)+")")
 }
 
 func openEffects(b *batch) *batch {

@@ -38,7 +38,9 @@ func newCheckCommand(c *console) *cobra.Command {
 with the account of the node file: does it boot read-only, has it GTIDs, row images that can be
 compared, the grants that regent needs, and settings that keep the promise of the policy? Each finding
 says what to do. The servers are those of the file given with -f, else those that the group has
-declared, which are asked for through --api. Nothing is changed.`,
+declared, which are asked for through --api. Under durability: async it also says of each server that may
+become primary whether the group has the proof that an automatic failover from it needs: a boot that was
+seen to come up read-only. Nothing is changed.`,
 		Example: "  regent check --config /etc/regent/node.yaml -f clusters.yaml\n  regent check --config /etc/regent/node.yaml",
 		Args:    takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,6 +58,9 @@ declared, which are asked for through --api. Nothing is changed.`,
 			}
 			if err := report.examineAll(cmd.Context(), node, specs); err != nil {
 				return err
+			}
+			for i := range specs.Clusters {
+				report.Findings = append(report.Findings, c.bootProofs(cmd.Context(), &specs.Clusters[i])...)
 			}
 			if err := c.show(report, func(w io.Writer) error { return drawCheck(w, report) }); err != nil {
 				return err

@@ -46,6 +46,7 @@ func TestExitCodes(t *testing.T) {
 		{"an override without a reason", nil, "failover orders --to west-db1 --override-region --ttl 15m", codeUsage, "--reason"},
 		{"an override without a target", nil, "failover orders --override-region --reason x --ttl 15m", codeUsage, "--to"},
 		{"an override without a limit", nil, "failover orders --to west-db1 --override-region --reason x", codeUsage, "--ttl"},
+		{"powered off without a reason", nil, "failover orders --powered-off", codeUsage, "--reason"},
 		{"a limit without an override", nil, "failover orders --ttl 15m", codeUsage, "--override-region"},
 		{"a clone without a donor", nil, "clone east-db2", codeUsage, "--from"},
 		{"a pause without a reason", nil, "pause orders", codeUsage, "--reason"},

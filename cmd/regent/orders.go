@@ -17,9 +17,16 @@ func newFailoverCommand(c *console) *cobra.Command {
 		Long: `Replace the primary of a cluster by the best candidate of its home region, or by the server that --to
 names. A server outside the home region needs --override-region with a reason and a time limit: the
 preview then says what will diverge. The command returns when the new primary is open, or when it is
-held and what is missing.`,
+held and what is missing.
+
+Where nothing proves that a primary which cannot be seen writes no more, a person can say so in one of
+two ways. --powered-off states that it is switched off: it counts as evidence, all other rules stand, and
+it is refused while the primary answers or a replica receives from it. --override-region accepts that both
+sides may hold writes that the other lacks, also for a server of the home region. Either is recorded with
+the reason, and both may be given.`,
 		Example: `  regent failover orders
   regent failover orders --to east-db2 --confirm TOKEN
+  regent failover orders --powered-off --reason "switched off at the socket"
   regent failover orders --to west-db1 --override-region --reason "east is lost" --ttl 15m`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,7 +51,8 @@ held and what is missing.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.To, "to", "", "the new primary (default: the best candidate)")
-	flags.BoolVar(&f.OverrideRegion, "override-region", false, "leave the home region; needs --to, --reason and --ttl, and the role admin")
+	flags.BoolVar(&f.OverrideRegion, "override-region", false, "leave the home region and accept divergence; needs --to, --reason and --ttl, and the role admin")
+	flags.BoolVar(&f.PoweredOff, "powered-off", false, "state that the present primary is powered off; needs --reason and the role admin")
 	flags.StringVar(&f.Reason, "reason", "", "why; it is recorded")
 	flags.DurationVar(&f.TTL, "ttl", 0, "how long the override may be used, such as 15m")
 	confirmFlag(cmd, &token)
@@ -54,6 +62,8 @@ held and what is missing.`,
 // overridable checks what can be checked before anybody is asked.
 func overridable(f api.Failover, ttlGiven bool) error {
 	switch {
+	case f.PoweredOff && f.Reason == "":
+		return usage("--powered-off needs --reason TEXT: it is recorded as the evidence, such as who switched it off")
 	case !f.OverrideRegion && ttlGiven:
 		return usage("--ttl limits an override; it needs --override-region")
 	case !f.OverrideRegion:

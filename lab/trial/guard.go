@@ -190,16 +190,18 @@ func (w *World) others(name string) []string {
 	return slices.DeleteFunc(out, func(n string) bool { return n == name })
 }
 
-// awaitReadOnly waits until a server is read-only, which its guard must have made it in time.
+// awaitReadOnly waits until a server is closed by its guard, which must have been in time: read-only by both variables, since
+// super_read_only alone reads ON while the change waits, and commits are acknowledged then; or, where it waits for good
+// behind commits that nobody acknowledges, offline as well.
 func (w *World) awaitReadOnly(ctx context.Context, server string, began time.Time, ttl time.Duration) (time.Duration, error) {
 	var took time.Duration
 	err := Await(ctx, ttl+fenceLimit-time.Since(began), server+" read-only by its guard", func(ctx context.Context) (bool, string) {
-		on, err := w.ask(ctx, server, "SELECT @@GLOBAL.super_read_only")
+		on, err := w.ask(ctx, server, "SELECT CONCAT(@@GLOBAL.super_read_only, @@GLOBAL.read_only, @@GLOBAL.offline_mode)")
 		if err != nil {
 			return false, err.Error()
 		}
 		took = time.Since(began)
-		return on == "1", "super_read_only " + on
+		return strings.HasPrefix(on, "11") || on == "101", "super_read_only, read_only and offline_mode " + on
 	})
 	return took, err
 }

@@ -111,3 +111,25 @@ func TestSummarizeKeepsAnOpenOutage(t *testing.T) {
 		t.Errorf("outage %+v, want %+v", got[0].Outage, want)
 	}
 }
+
+func TestLongestSilence(t *testing.T) {
+	t.Parallel()
+	attempts := []Attempt{
+		did("d", Acknowledged, 11, 12, Insert, "d"), did("a", Acknowledged, 0, 1, Insert, "a"),
+		did("b", Acknowledged, 5, 6, Insert, "b"), did("c", Unknown, 7, 8, Insert, "c"),
+	}
+	for name, tt := range map[string]struct {
+		from, to int
+		want     Outage
+	}{
+		"between two":      {1, 13, Outage{From: at(6), To: at(12), Seconds: 6}},
+		"before the first": {2, 7, Outage{From: at(2), To: at(6), Seconds: 4}},
+		"after the last":   {5, 11, Outage{From: at(6), To: at(11), Seconds: 5}},
+		"all of it":        {7, 10, Outage{From: at(7), To: at(10), Seconds: 3}},
+		"none in it":       {12, 40, Outage{From: at(12), To: at(40), Seconds: 28}},
+	} {
+		if got := LongestSilence(attempts, at(tt.from), at(tt.to)); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+	}
+}

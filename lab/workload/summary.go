@@ -82,6 +82,18 @@ func summarize(region string, attempts []Attempt, until time.Time) Summary {
 	return s
 }
 
+// LongestSilence is the longest time within a span in which nothing was acknowledged: from its beginning
+// to the first acknowledgement, between two that follow each other, or from the last one to its end.
+func LongestSilence(attempts []Attempt, from, to time.Time) Outage {
+	at := []time.Time{from, to}
+	for _, a := range attempts {
+		if a.Outcome == Acknowledged && a.EndedAt.After(from) && a.EndedAt.Before(to) {
+			at = append(at, a.EndedAt)
+		}
+	}
+	return longestGap(at, to)
+}
+
 // longestGap is the longest time between two acknowledgements that follow each
 // other, or from the last one to the end, where nothing was acknowledged any more.
 func longestGap(at []time.Time, end time.Time) Outage {
