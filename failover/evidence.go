@@ -209,7 +209,9 @@ func (d *decider) addEvidence() {
 		r.Evidence = append(r.Evidence, *e)
 	}
 	if o := d.s.Override; o != nil && r.Kind == KindOverride {
-		r.Evidence = append(r.Evidence, operatorEvidence(r.Old, o.By, o.Reason, o.At))
+		for _, name := range append([]string{r.Old}, o.Accepts...) {
+			r.Evidence = append(r.Evidence, operatorEvidence(name, o.By, o.Reason, o.At))
+		}
 	}
 }
 
