@@ -210,7 +210,7 @@ func notify(c chan struct{}) {
 func (d *daemon) decide(s failover.State, in failover.Input) failover.Decision {
 	d.onOwnClock(&in)
 	out := failover.Decide(s, in)
-	wrong := touchesLost(&s, &in, &out)
+	wrong := touchesLost(&s, &in, &out) + touchesPaused(&out)
 	if out.Reason != d.reason || wrong != "" {
 		d.reason = out.Reason
 		d.notice("decides", func() {

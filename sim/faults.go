@@ -35,6 +35,8 @@ func faults() []fault {
 		{"an acker comes back and the primary goes", 2, func(w *World, r *rand.Rand) { w.restartAckerThenKill(r) }},
 		{"statements hang on a server", 2, func(w *World, r *rand.Rand) { w.hangFor(w.victim(r), lasts(r)) }},
 		{"an operator gives an order", 4, func(w *World, r *rand.Rand) { w.orderSomething(r) }},
+		{"a person overrides, and the new primary is lost", 1, func(w *World, r *rand.Rand) { w.overrideAndLose(r) }},
+		{"the ackers go away", 1, func(w *World, r *rand.Rand) { w.loseAckers(r) }},
 		{"somebody meddles with a server", 2, func(w *World, r *rand.Rand) { w.meddle(w.victim(r), r) }},
 	}
 }

@@ -44,6 +44,7 @@ func (w *World) acknowledged(s *Server, c *commit) {
 		}
 		w.forgiven = w.forgiven.Add(c.gtid)
 	}
+	w.promised(s, c)
 	c.client.told(s, c)
 }
 
@@ -66,10 +67,13 @@ func (w *World) opened(x *conn) {
 	}
 	delete(w.forked, s.name())
 	if override {
-		w.forked[w.writer.name()] = true
+		w.accept(&st, s)
 	}
-	if override || !w.semiSync() {
+	if !w.semiSync() {
 		w.forgiven = w.forgiven.Union(w.writer.logged.set().Subtract(s.executed.set()))
+	}
+	if w.writer == s {
+		w.tailKept(&st, s)
 	}
 	w.logf("%s is open in epoch %d", s.name(), st.Epoch)
 	w.writer = s

@@ -150,6 +150,7 @@ func variations() []variation {
 		}},
 		{"durability is async", 5, func(w *World, r *rand.Rand) { w.makeAsync(r) }},
 		{"the owner prefers one server and avoids another", 4, func(w *World, r *rand.Rand) { w.prefer(r) }},
+		{"commits go on without ackers after a while", 4, func(w *World, r *rand.Rand) { w.makeDegrade(r) }},
 		{"servers boot writable unless they are told otherwise", 4, func(w *World, _ *rand.Rand) { w.bootWritable() }},
 	}
 }

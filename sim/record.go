@@ -24,6 +24,8 @@ func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
 	w.epochs(was, is)
 	w.region(is)
 	w.intend(is.Recovery)
+	w.begins(was, is)
+	w.degrades(was, is, a.Events)
 	w.quarantines(was, is)
 	w.reports(is)
 	switch {
@@ -116,8 +118,8 @@ func (w *World) evidence(r *failover.Recovery, writer string) {
 	s := w.server(writer)
 	some, accepted := false, false
 	for _, e := range r.Evidence {
-		accepted = accepted || e.Kind == failover.EvidenceOperator
-		some = some || accepted || e.Server == writer
+		accepted = accepted || (e.Kind == failover.EvidenceOperator && e.Server == writer)
+		some = some || e.Server == writer
 		if e.Kind == failover.EvidenceProcessDead && e.Server == writer && !s.bootsReadOnly() {
 			w.violate("I1", "%s counts as dead, and would boot writable", writer)
 		}

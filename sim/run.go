@@ -142,9 +142,7 @@ func (w *World) heal() {
 // operator who does what is asked, completely.
 func (w *World) converge() {
 	w.runUntil(10*time.Second, func() bool { return w.leader() != nil })
-	if w.state().Paused != nil {
-		w.tell(failover.Order{Kind: failover.OrderResume})
-	}
+	w.resumed()
 	if !w.runUntil(2*time.Minute, w.explained) {
 		word, why := w.condition()
 		w.unless("convergence", "two minutes after everything was healed the cluster is %s: %s", word, why)
