@@ -126,6 +126,7 @@ type variation struct {
 // variations are what differs between worlds from the beginning.
 func variations() []variation {
 	return []variation{
+		{"two more clusters are there", 10, func(w *World, r *rand.Rand) { w.addClusters(r) }},
 		{"relay logs are lost in a boot", 3, func(w *World, _ *rand.Rand) { w.relayRecovery() }},
 		{"one server applies slowly", 3, func(w *World, r *rand.Rand) {
 			w.servers[1+r.IntN(4)].slow = time.Duration(r.IntN(15)) * time.Millisecond
@@ -156,7 +157,7 @@ func variations() []variation {
 }
 
 func (w *World) relayRecovery() {
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		s.set("relay_log_recovery", "ON", false)
 	}
 }

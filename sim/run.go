@@ -129,7 +129,7 @@ func (w *World) heal() {
 	for _, u := range w.wrongs {
 		u.do()
 	}
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		s.hang = 0
 		s.set("persisted_globals_load", "ON", false)
 		s.resume()
@@ -167,6 +167,7 @@ func (w *World) converge() {
 		w.unless("convergence", "an operator did what was asked, and the cluster is %s: %s", word, why)
 		return
 	}
+	w.restBeside()
 	for _, c := range w.clients {
 		c.stopped = true
 	}
