@@ -272,8 +272,10 @@ func (d *decider) attachLatecomers() {
 		slices.Sort(r.Ackers)
 		last := &r.Groups[len(r.Groups)-1]
 		last.Ackers = r.Ackers
-		if wait := min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers)); r.Kind == KindOverride && wait != r.WaitCount {
-			// It was prepared to wait for fewer.
+		wait := min(d.in.Spec.Policy.SemiSync.Required, len(r.Ackers))
+		if r.Kind == KindOverride && wait != r.WaitCount && r.step(ActOpen, r.Candidate) == nil {
+			// It was prepared to wait for fewer. Once it was asked to open with these it may have: the rest follows when
+			// it is the primary.
 			r.WaitCount = wait
 			d.intend(ActPrepare, r.Candidate)
 		}

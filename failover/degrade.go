@@ -40,7 +40,9 @@ func (d *decider) degrades(fp *topology.Facts, p present, wait int) bool {
 		return false
 	}
 	if d.degraded() {
-		if p.sure < wait || d.holding(d.ackersWanted(d.s.Primary), fp.Executed) < wait {
+		// That it waits no more is seen first: what has been asked for, and not been answered, would take the
+		// waiting away from under a promise that is made again.
+		if p.sure < wait || d.holding(d.ackersWanted(d.s.Primary), fp.Executed) < wait || fp.On("rpl_semi_sync_source_enabled") {
 			d.stopWaiting(fp, wait)
 			return true
 		}

@@ -245,11 +245,11 @@ func (r *Recovery) lapsed(writer string) bool {
 // writes: the candidates whose opening was begun, and the old primary where its lease has to lapse.
 func (d *decider) unprovenWriters() []string {
 	r := d.s.Recovery
-	if d.semiSync() || r.Kind == KindOverride {
+	if d.semiSync() {
 		return nil
 	}
 	var out []string
-	for _, g := range r.Groups {
+	for _, g := range d.disputed() {
 		w := g.Writer
 		e, _ := d.processDead(w)
 		proven := e != nil || d.writerFenced(w) || r.lapsed(w) || d.stated(w)

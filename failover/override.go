@@ -177,8 +177,9 @@ func orAny(s string) string {
 // acceptOverride is the one exception to I1 and I2: it says what will diverge, and it is used up by
 // the recovery that it opens.
 func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) error {
+	old, accepts := d.replaced(), d.accepts()
 	p.PossibleLoss = -1 // a primary that nobody sees may go on writing
-	if d.facts(d.s.Primary) != nil {
+	if d.facts(d.s.Primary) != nil && d.facts(old) != nil && len(accepts) == 0 {
 		p.PossibleLoss = d.estimateLoss()
 	}
 	p.Summary = fmt.Sprintf("promote %s in region %s though the home region is %s", o.Server, d.region(o.Server), d.in.Spec.HomeRegion)
@@ -193,7 +194,11 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 			fmt.Sprintf("writes that only region %s has are captured and reported after it returns; as last seen: %s", d.in.Spec.HomeRegion, lossWord(d.estimateLoss())),
 		)
 	}
-	p.Evidence = append(p.Evidence, operatorEvidence(d.s.Primary, o.By, o.Reason, o.PoweredOff, o.At))
+	p.Evidence = append(p.Evidence, operatorEvidence(old, o.By, o.Reason, o.PoweredOff, o.At))
+	for _, name := range accepts {
+		p.Evidence = append(p.Evidence, operatorEvidence(name, o.By, o.Reason, false, o.At))
+	}
+	p.Risks = append(p.Risks, d.halfDoneRisks(o, accepts)...)
 	if e, _ := d.processDead(d.s.Primary); e != nil {
 		p.Evidence = append(p.Evidence, *e)
 	}
@@ -202,7 +207,8 @@ func (d *decider) acceptOverride(p *Preview, o Order, diag topology.Diagnosis) e
 	}
 	renewed := d.renewable(o)
 	d.s.Override = &Override{
-		ID: o.ID, Target: o.Server, Region: true, PoweredOff: o.PoweredOff, Reason: o.Reason, By: o.By, At: o.At, Expires: d.in.Now.Add(o.TTL),
+		ID: o.ID, Target: o.Server, Region: true, PoweredOff: o.PoweredOff, Reason: o.Reason, By: o.By, At: o.At,
+		Expires: d.in.Now.Add(o.TTL), Accepts: accepts,
 	}
 	d.event(Event{Kind: "override", By: o.By, Decision: "promotion of " + o.Server + " outside the home region permitted once", Reason: o.Reason, Candidates: p.Candidates})
 	if renewed {

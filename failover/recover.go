@@ -165,23 +165,33 @@ func (d *decider) stageRevoke() {
 	d.retry(ActRevoke)
 	d.checkAgain(d.undone)
 	d.revokeLatecomers()
-	missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.unprovenWriters()...)
-	if len(missing) > 0 && r.Kind != KindOverride {
-		if r.Lapse != nil {
-			d.say("%s", d.lapseReason())
-			return
-		}
-		if late := d.in.Now.Sub(r.StageAt) > shortDeadline; late && r.By != "" && !d.named() && d.facts(r.Old) != nil {
-			d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
-		} else if late {
-			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
-		}
+	if missing := append(shortfall(d.disputed(), d.counted, d.writerFenced), d.unprovenWriters()...); len(missing) > 0 {
+		d.lacksEvidence(missing)
 		return
 	}
 	if d.awaitsOthers() {
 		return
 	}
 	d.plan()
+}
+
+// lacksEvidence waits for evidence against the earlier writers, and says after a while what is missing.
+func (d *decider) lacksEvidence(missing []string) {
+	r := d.s.Recovery
+	if r.Lapse != nil {
+		d.say("%s", d.lapseReason())
+		return
+	}
+	switch late := d.in.Now.Sub(r.StageAt) > shortDeadline; {
+	case !late:
+	case r.Kind == KindOverride:
+		d.hold("hold", r.Verdicts, d.unaccepted(), "the override by %s is not about %s, whose opening was begun before it: that takes evidence, or the override ordered again, which then accepts that %s may write on",
+			r.By, strings.Join(d.suspects(), " and "), strings.Join(d.suspects(), " and "))
+	case r.By != "" && !d.named() && d.facts(r.Old) != nil:
+		d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
+	default:
+		d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
+	}
 }
 
 // fenceReturned makes the old primary read-only that an order replaces and that was not reachable before: without

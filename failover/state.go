@@ -122,6 +122,9 @@ type Override struct {
 	By         string    `json:"by"`
 	At         time.Time `json:"at"`
 	Expires    time.Time `json:"expires"`
+	// Accepts are the candidates of earlier passes that may write on as well as the primary that is replaced:
+	// the recovery held for want of evidence against them, and the preview of the order named them.
+	Accepts []string `json:"accepts,omitempty"`
 }
 
 // RecoveryKind says why a primary is being replaced.

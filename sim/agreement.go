@@ -57,7 +57,7 @@ func (a *agreement) Propose(ctx context.Context, c fsm.Command) error {
 	}
 	p := proof{term: a.Leadership().Term, began: time.Now()}
 	var answer error
-	r := &request{d: a.d, key: a.d.key(fmt.Sprintf("propose %d", len(encoded))), lane: a.d.lane(laneLog)}
+	r := &request{d: a.d, key: a.d.key(fmt.Sprintf("propose %s %d", clusterOf(&c), len(encoded))), lane: a.d.lane(laneLog)}
 	r.do = func(r *request) {
 		a.d.w.group.propose(a.d, &entry{command: c, encoded: encoded, asker: r, answer: &answer})
 	}

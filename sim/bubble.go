@@ -15,7 +15,7 @@ import (
 const (
 	ahead   = 5 * time.Millisecond
 	grain   = time.Microsecond
-	laneGap = 20 // instants of a lane, in nanoseconds
+	laneGap = 16 // instants of a lane, in nanoseconds
 )
 
 // meeting is where the goroutines of the daemons and the world meet. The world moves only while every

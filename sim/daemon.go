@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/regentdb/regent/controller"
@@ -35,7 +36,8 @@ type daemon struct {
 	conns      []*conn // in the order in which they were opened
 
 	logMoved, seen chan struct{}
-	reason         string // of the last decision, owned by the loop's goroutine
+	own            sync.Mutex
+	reasons        map[string]string // of the last decisions, by cluster
 	orders         int
 	// shift is from the clock of the bubble to that of the node, as it was when clockTerm began.
 	clockTerm uint64
@@ -47,7 +49,7 @@ var errDead = errors.New("sim: the process is dead")
 
 // Lanes of a node's goroutines. Servers have the first ones.
 const (
-	laneLog = 8 + iota
+	laneLog = maxServers - 2 + iota
 	laneMoved
 	laneSeen
 	laneReport
@@ -60,7 +62,7 @@ const (
 func (n *Node) launch() {
 	w := n.w
 	d := &daemon{
-		n: n, w: w, life: n.process, open: map[*request]bool{},
+		n: n, w: w, life: n.process, open: map[*request]bool{}, reasons: map[string]string{},
 		logMoved: make(chan struct{}, 1), seen: make(chan struct{}, 1),
 	}
 	n.daemon = d
@@ -208,12 +210,12 @@ func notify(c chan struct{}) {
 
 // decide is failover.Decide on this node's clock, watched by the world.
 func (d *daemon) decide(s failover.State, in failover.Input) failover.Decision {
+	d.turnOf(in.Spec.Name)
 	d.onOwnClock(&in)
 	out := failover.Decide(s, in)
-	wrong := touchesLost(&s, &in, &out)
-	if out.Reason != d.reason || wrong != "" {
-		d.reason = out.Reason
-		d.notice("decides", func() {
+	wrong := touchesLost(&s, &in, &out) + touchesPaused(&out)
+	if d.says(in.Spec.Name, out.Reason) || wrong != "" {
+		d.notice("decides "+in.Spec.Name, func() {
 			d.w.logf("%s decides: %s", d.n.name, out.Reason)
 			if wrong != "" {
 				d.w.violate("I3", "%s", wrong)
@@ -234,6 +236,8 @@ func (d *daemon) accept(s failover.State, in failover.Input, o failover.Order) (
 func (d *daemon) onOwnClock(in *failover.Input) {
 	d.w.mu.RLock()
 	defer d.w.mu.RUnlock()
+	d.own.Lock()
+	defer d.own.Unlock()
 	if d.clockTerm != in.Term {
 		d.clockTerm, d.shift = in.Term, epoch().Sub(d.w.began)+d.n.skew
 	}
@@ -262,15 +266,15 @@ func (d *daemon) submit(o failover.Order, told func(error)) {
 // sight is the observer as the controller uses it.
 type sight struct{ d *daemon }
 
-func (s sight) View([]topology.Server) topology.View {
+func (s sight) View(servers []topology.Server) topology.View {
 	s.d.gate("view")
 	s.d.w.mu.RLock()
 	defer s.d.w.mu.RUnlock()
-	return s.d.n.view(max(s.d.w.now, s.d.w.bubble()))
+	return s.d.n.viewOf(servers, max(s.d.w.now, s.d.w.bubble()))
 }
 
-func (s sight) Alert(string) {
-	s.d.notice("alert", func() { s.d.n.alert() })
+func (s sight) Alert(cluster string) {
+	s.d.notice("alert "+cluster, func() { s.d.n.alert() })
 }
 
 func (s sight) Changed() <-chan struct{} { return s.d.seen }

@@ -35,6 +35,9 @@ func faults() []fault {
 		{"an acker comes back and the primary goes", 2, func(w *World, r *rand.Rand) { w.restartAckerThenKill(r) }},
 		{"statements hang on a server", 2, func(w *World, r *rand.Rand) { w.hangFor(w.victim(r), lasts(r)) }},
 		{"an operator gives an order", 4, func(w *World, r *rand.Rand) { w.orderSomething(r) }},
+		{"a person overrides, and the new primary is lost", 1, func(w *World, r *rand.Rand) { w.overrideAndLose(r) }},
+		{"the primaries of several clusters are lost", 1, func(w *World, r *rand.Rand) { w.losePrimaries(r) }},
+		{"the ackers go away", 1, func(w *World, r *rand.Rand) { w.loseAckers(r) }},
 		{"somebody meddles with a server", 2, func(w *World, r *rand.Rand) { w.meddle(w.victim(r), r) }},
 	}
 }
@@ -158,7 +161,7 @@ func (w *World) cutOff(inside []place, d time.Duration) {
 // cutServers separates the servers of a region from everything else, the node beside them included.
 func (w *World) cutServers(region string, d time.Duration) {
 	var inside []place
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		if s.spec.Region == region {
 			inside = append(inside, s.at)
 		}
@@ -213,7 +216,7 @@ func (w *World) part(a, b []place, both bool, d time.Duration) {
 
 // disturb notes that servers were hit by something that is not regent's doing.
 func (w *World) disturb(places []place) {
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		for _, p := range places {
 			if s.at == p {
 				s.touched++
@@ -226,14 +229,14 @@ func (w *World) slowDown(p place, r *rand.Rand) {
 	by := time.Duration(20+r.IntN(480)) * time.Millisecond
 	w.logf("packets of %s take %s more", w.net.names[p], by)
 	w.net.slow[p] += by
-	w.wrong(lasts(r), func() { w.net.slow[p] -= by })
+	w.wrong(lasts(r), func() { w.net.slow[p] -= by; w.net.loudAt = w.now })
 }
 
 func (w *World) lose(p place, r *rand.Rand) {
 	share := 5 + r.IntN(30)
 	w.logf("%d %% of the packets of %s get lost", share, w.net.names[p])
 	w.net.loss[p] += share
-	w.wrong(lasts(r), func() { w.net.loss[p] -= share })
+	w.wrong(lasts(r), func() { w.net.loss[p] -= share; w.net.loudAt = w.now })
 }
 
 func (w *World) restartNode(n *Node, d time.Duration) {
@@ -256,6 +259,9 @@ func (w *World) restartAllNodes(d time.Duration) {
 }
 
 func (w *World) pauseNode(n *Node, d time.Duration) {
+	if len(w.beside) > 0 {
+		return // what the loops of a stopped process were at could be taken up again in any order
+	}
 	n.pause()
 	w.wrong(d, n.resume)
 }
@@ -312,7 +318,7 @@ func (w *World) makeAsync(r *rand.Rand) {
 // everywhere before regent came.
 func (w *World) bootWritable() {
 	w.bootsWritable = true
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		s.persist("super_read_only", "ON")
 		s.persist("skip_replica_start", "ON")
 	}

@@ -27,6 +27,8 @@ type group struct {
 	states  []fsm.State // after so many committed commands
 	term    uint64
 	leader  *Node // elected in term; it may have died or stepped down since
+	// electedAt is when that was.
+	electedAt time.Duration
 	// replacedAt is when a later term than this one began.
 	replacedAt map[uint64]time.Duration
 	pending    []*entry // of the leader of the newest term, in order, not committed
@@ -207,7 +209,7 @@ func (g *group) elect(n *Node, voters []*Node) {
 		v.raft.term, v.raft.heard = g.term, g.w.now
 	}
 	inherited := g.pending
-	g.leader, g.pending = n, nil
+	g.leader, g.pending, g.electedAt = n, nil, g.w.now
 	n.raft.leads, n.raft.ready, n.raft.alone = true, false, -1
 	g.w.logf("%s leads in term %d", n.name, g.term)
 	for i, e := range inherited {
@@ -325,7 +327,7 @@ func (g *group) spread(l *Node) {
 
 // commit applies a command.
 func (g *group) commit(e *entry) {
-	before := g.current()
+	before := g.states[len(g.states)-1].Clusters[clusterOf(&e.command)]
 	err, _ := g.machine.Apply(uint64(len(g.states)), e.encoded).(error)
 	g.states = append(g.states, g.machine.State())
 	if e.answer != nil {

@@ -24,12 +24,13 @@ type judge struct {
 	asked     map[string]settings // when the open recovery began
 	intended  map[string]bool     // steps of recoveries, as they were committed
 	named     map[string]bool     // servers that were primary of any epoch
+	permitted map[string]bool     // those that an override made primary
 	writers   []string            // those that were since the last recovery that succeeded
 }
 
 func (j *judge) begin(first *Server) {
 	j.writer, j.forked, j.asked = first, map[string]bool{}, map[string]settings{}
-	j.intended, j.named = map[string]bool{}, map[string]bool{}
+	j.intended, j.named, j.permitted = map[string]bool{}, map[string]bool{}, map[string]bool{}
 }
 
 func (w *World) semiSync() bool { return w.spec.Policy.Durability == policy.DurabilitySemiSync }
@@ -44,14 +45,19 @@ func (w *World) acknowledged(s *Server, c *commit) {
 		}
 		w.forgiven = w.forgiven.Add(c.gtid)
 	}
+	w.promised(s, c)
 	c.client.told(s, c)
 }
 
 // opened is called when regent has made a server writable: at home, unless a person permitted more (I2).
 func (w *World) opened(x *conn) {
+	if n := w.neighbourOf(x.s); n != nil {
+		w.openedBeside(n, x.s)
+		return
+	}
 	s, st := x.s, w.state()
-	override := st.Recovery != nil && st.Recovery.Kind == failover.KindOverride && st.Recovery.Candidate == s.name()
-	if s.spec.Region != w.spec.HomeRegion && !override && w.writer != s {
+	override := st.Recovery != nil && st.Recovery.Kind == failover.KindOverride && w.permitted[s.name()]
+	if s.spec.Region != w.spec.HomeRegion && !w.permitted[s.name()] && w.writer != s {
 		w.violate("I2", "%s in region %s is opened without an override", s.name(), s.spec.Region)
 	}
 	if s.name() != st.Primary && !reopensOld(&st, s) {
@@ -66,10 +72,13 @@ func (w *World) opened(x *conn) {
 	}
 	delete(w.forked, s.name())
 	if override {
-		w.forked[w.writer.name()] = true
+		w.accept(&st, s)
 	}
-	if override || !w.semiSync() {
+	if !w.semiSync() {
 		w.forgiven = w.forgiven.Union(w.writer.logged.set().Subtract(s.executed.set()))
+	}
+	if w.writer == s {
+		w.tailKept(&st, s)
 	}
 	w.logf("%s is open in epoch %d", s.name(), st.Epoch)
 	w.writer = s
@@ -102,6 +111,9 @@ func (w *World) extras(s, than *Server) gtid.Set {
 // repointed is called before a server becomes a replica of another one: it holds nothing that is lost
 // from sight by that (I5), and it acknowledges only where that is agreed (I4).
 func (w *World) repointed(x *conn, source *Server, acker bool) {
+	if w.neighbourOf(x.s) != nil {
+		return
+	}
 	if st := w.state(); acker && w.semiSync() && !slices.Contains(ackersOf(&st, source.name()), x.s.name()) {
 		w.violate("I4", "%s is to acknowledge to %s, and the group has not agreed on that", x.s.name(), source.name())
 	}
@@ -140,7 +152,7 @@ func (w *World) unchanneled(x *conn) {
 
 // destroyed is called before the data of a server are replaced (I5).
 func (w *World) destroyed(x *conn, donor *Server) {
-	if extra := w.extras(x.s, donor).Subtract(w.writer.held()); !extra.IsEmpty() {
+	if extra := w.extras(x.s, donor).Subtract(w.writer.held()); !extra.IsEmpty() && w.neighbourOf(x.s) == nil {
 		w.violate("I5", "%s is rebuilt, and nobody has captured %s", x.s.name(), w.shown(extra))
 	}
 }

@@ -29,6 +29,7 @@ type network struct {
 	slow    []time.Duration // what every packet of an endpoint takes more than usual
 	loss    []int           // share of the packets of an endpoint that get lost, in percent
 	packets uint64
+	loudAt  time.Duration // when a loss or a delay ended last; 0: none did
 }
 
 // join adds an endpoint.

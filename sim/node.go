@@ -68,7 +68,7 @@ func (w *World) newNode(region string, index int) *Node {
 func (n *Node) start() {
 	n.up, n.process, n.seq = true, n.process+1, 0
 	n.records, n.inbox, n.trips, n.telling = nil, map[*Node]heard{}, map[*Node]time.Duration{}, false
-	for _, s := range n.w.servers {
+	for _, s := range n.w.all {
 		r := &record{server: s, since: n.w.now, answered: -1, sight: topology.Sight{Server: s.name(), Reach: topology.ReachUnknown}}
 		n.records = append(n.records, r)
 		n.probe(r)
@@ -298,7 +298,10 @@ func (n *Node) take(from *Node, r topology.Report) {
 }
 
 // view is the cluster as this node sees it at a moment.
-func (n *Node) view(now time.Duration) topology.View {
+func (n *Node) view(now time.Duration) topology.View { return n.viewOf(n.w.spec.Identities(), now) }
+
+// viewOf is that of any servers.
+func (n *Node) viewOf(servers []topology.Server, now time.Duration) topology.View {
 	reports := make([]topology.Received, 0, len(n.w.nodes))
 	reports = append(reports, topology.Received{Report: n.report(now)})
 	for _, o := range n.w.nodes {
@@ -310,5 +313,5 @@ func (n *Node) view(now time.Duration) topology.View {
 			reports = append(reports, topology.Received{Report: topology.Report{Node: o.name, Site: o.site, Region: o.region}, Age: topology.Never})
 		}
 	}
-	return topology.Assemble(n.w.spec.Identities(), reports, freshFor)
+	return topology.Assemble(servers, reports, freshFor)
 }

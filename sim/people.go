@@ -12,7 +12,10 @@ import (
 func (w *World) orderSomething(r *rand.Rand) {
 	target := w.servers[r.IntN(len(w.servers))].name()
 	o := failover.Order{Reason: "try"}
-	switch r.IntN(8) {
+	switch r.IntN(9) {
+	case 8:
+		w.maintain(r)
+		return
 	case 6, 7:
 		o.Kind, o.Server, o.Override = failover.OrderFailover, w.servers[3+r.IntN(2)].name(), true
 		o.TTL = time.Duration(r.IntN(20)) * time.Second

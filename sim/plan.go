@@ -126,6 +126,7 @@ type variation struct {
 // variations are what differs between worlds from the beginning.
 func variations() []variation {
 	return []variation{
+		{"two more clusters are there", 10, func(w *World, r *rand.Rand) { w.addClusters(r) }},
 		{"relay logs are lost in a boot", 3, func(w *World, _ *rand.Rand) { w.relayRecovery() }},
 		{"one server applies slowly", 3, func(w *World, r *rand.Rand) {
 			w.servers[1+r.IntN(4)].slow = time.Duration(r.IntN(15)) * time.Millisecond
@@ -150,12 +151,13 @@ func variations() []variation {
 		}},
 		{"durability is async", 5, func(w *World, r *rand.Rand) { w.makeAsync(r) }},
 		{"the owner prefers one server and avoids another", 4, func(w *World, r *rand.Rand) { w.prefer(r) }},
+		{"commits go on without ackers after a while", 4, func(w *World, r *rand.Rand) { w.makeDegrade(r) }},
 		{"servers boot writable unless they are told otherwise", 4, func(w *World, _ *rand.Rand) { w.bootWritable() }},
 	}
 }
 
 func (w *World) relayRecovery() {
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		s.set("relay_log_recovery", "ON", false)
 	}
 }

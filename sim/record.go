@@ -19,11 +19,18 @@ func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
 		return
 	}
 	was, is := &before.State, &a.Next
+	w.fleetBraked(a.Cluster, was, is)
+	if a.Cluster != w.spec.Name {
+		w.committedBeside(a.Cluster, is)
+		return
+	}
 	w.oneRecord(was, is)
 	w.recordedOnce(was.Recovery, is.Recovery)
 	w.epochs(was, is)
 	w.region(is)
 	w.intend(is.Recovery)
+	w.begins(was, is)
+	w.degrades(was, is, a.Events)
 	w.quarantines(was, is)
 	w.reports(is)
 	switch {
@@ -104,6 +111,9 @@ func (w *World) epochs(was, is *failover.State) {
 		w.violate("I6", "the primary goes from %s to %s without a recovery", was.Primary, is.Primary)
 		return
 	}
+	if r.Kind == failover.KindOverride {
+		w.permitted[r.Candidate] = true
+	}
 	for _, name := range w.writers {
 		if name != r.Candidate {
 			w.evidence(r, name)
@@ -116,8 +126,8 @@ func (w *World) evidence(r *failover.Recovery, writer string) {
 	s := w.server(writer)
 	some, accepted := false, false
 	for _, e := range r.Evidence {
-		accepted = accepted || e.Kind == failover.EvidenceOperator
-		some = some || accepted || e.Server == writer
+		accepted = accepted || (e.Kind == failover.EvidenceOperator && e.Server == writer)
+		some = some || e.Server == writer
 		if e.Kind == failover.EvidenceProcessDead && e.Server == writer && !s.bootsReadOnly() {
 			w.violate("I1", "%s counts as dead, and would boot writable", writer)
 		}
@@ -316,7 +326,8 @@ func (w *World) takesWrites(s *Server) bool {
 	return slices.ContainsFunc(w.clients, func(c *client) bool { return c.server == s && c.process == s.process && w.net.joined(c.at, s.at) })
 }
 
-// quiet tells that no packets are delayed or lost.
+// quiet tells that no packets are delayed or lost, nor on their way since they were.
 func (w *World) quiet() bool {
-	return !slices.ContainsFunc(w.net.slow, func(d time.Duration) bool { return d > 0 }) && !slices.ContainsFunc(w.net.loss, func(n int) bool { return n > 0 })
+	const late = resend * 16
+	return (w.net.loudAt == 0 || w.now > w.net.loudAt+late) && !slices.ContainsFunc(w.net.slow, func(d time.Duration) bool { return d > 0 }) && !slices.ContainsFunc(w.net.loss, func(n int) bool { return n > 0 })
 }

@@ -129,7 +129,7 @@ func (w *World) heal() {
 	for _, u := range w.wrongs {
 		u.do()
 	}
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		s.hang = 0
 		s.set("persisted_globals_load", "ON", false)
 		s.resume()
@@ -142,9 +142,7 @@ func (w *World) heal() {
 // operator who does what is asked, completely.
 func (w *World) converge() {
 	w.runUntil(10*time.Second, func() bool { return w.leader() != nil })
-	if w.state().Paused != nil {
-		w.tell(failover.Order{Kind: failover.OrderResume})
-	}
+	w.resumed()
 	if !w.runUntil(2*time.Minute, w.explained) {
 		word, why := w.condition()
 		w.unless("convergence", "two minutes after everything was healed the cluster is %s: %s", word, why)
@@ -169,6 +167,7 @@ func (w *World) converge() {
 		w.unless("convergence", "an operator did what was asked, and the cluster is %s: %s", word, why)
 		return
 	}
+	w.restBeside()
 	for _, c := range w.clients {
 		c.stopped = true
 	}

@@ -45,6 +45,7 @@ type Server struct {
 	late    time.Duration // what receiving takes more than usual
 	// touched counts what others than regent did to it: boots, kills, people.
 	touched int
+	diedAt  time.Duration
 	meddled time.Duration // when somebody wrote on it last
 }
 
@@ -63,11 +64,14 @@ func defaults(id int) map[string]string {
 	}
 }
 
-func (w *World) newServer(spec policy.ServerSpec, index int) *Server {
-	return &Server{
+func (w *World) newServer(spec policy.ServerSpec) *Server {
+	index := len(w.all)
+	s := &Server{
 		w: w, spec: spec, index: index, uuid: "00000000-0000-0000-0000-00000000000" + strconv.Itoa(index+1), at: w.net.join(spec.Name, spec.Region),
 		up: true, process: 1, next: 1, bootedAt: w.wall().Unix(), variables: defaults(index + 1), persisted: map[string]string{}, acked: make([]int, maxServers),
 	}
+	w.all = append(w.all, s)
+	return s
 }
 
 func (s *Server) name() string { return s.spec.Name }
@@ -153,6 +157,7 @@ func (s *Server) kill() {
 	}
 	s.w.logf("%s is killed (%d commits wait)", s.name(), len(s.waiting))
 	s.touched++
+	s.diedAt = s.w.now
 	s.up, s.paused, s.pending, s.backlog, s.queued, s.lock = false, false, nil, nil, nil, nil
 	s.process++
 	for _, c := range s.waiting {

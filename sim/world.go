@@ -12,7 +12,7 @@ import (
 )
 
 // maxServers bounds the servers of a world.
-const maxServers = 8
+const maxServers = 16
 
 // World is one run: everything that exists, the clock, and what was found wrong. It is moved by one
 // goroutine; those of the daemons look at it while that rests.
@@ -22,7 +22,9 @@ type World struct {
 	seed    uint64
 	net     *network
 	spec    policy.ClusterSpec
-	servers []*Server
+	servers []*Server // of the cluster that everything is about
+	all     []*Server // of every cluster
+	beside  []*neighbour
 	nodes   []*Node
 	daemons []*daemon // of all lives
 	clients []*client
@@ -86,7 +88,7 @@ func newWorld(seed uint64, plan []decision) *World {
 			Promotion: policy.PromotionNeutral, AddressKind: policy.AddressDirect,
 		}
 		w.spec.Servers = append(w.spec.Servers, spec)
-		w.servers = append(w.servers, w.newServer(spec, i))
+		w.servers = append(w.servers, w.newServer(spec))
 	}
 	for i, region := range []string{"cloud", "east", "west"} {
 		w.nodes = append(w.nodes, w.newNode(region, i))
@@ -102,18 +104,9 @@ func newWorld(seed uint64, plan []decision) *World {
 
 // begin starts everything: a primary with its replicas, nodes without a leader, idle clients.
 func (w *World) begin() {
-	first := w.servers[0]
-	first.set("super_read_only", "OFF", false)
-	first.set("read_only", "OFF", false)
-	w.judge.begin(first)
-	for _, s := range w.servers[1:] {
-		s.point(first)
-		s.channel.tuned = false
-		s.channel.startReceiver()
-	}
-	w.group.seed(fsm.Command{PutSpecs: &fsm.PutSpecs{
-		Specs: policy.Specs{Clusters: []policy.ClusterSpec{w.spec}, Fleet: policy.DefaultFleet()}, By: "sim", Reason: "begin", At: w.wall(),
-	}})
+	w.judge.begin(w.servers[0])
+	attach(w.servers)
+	w.group.seed(fsm.Command{PutSpecs: &fsm.PutSpecs{Specs: w.fleetSpecs(), By: "sim", Reason: "begin", At: w.wall()}})
 	for _, n := range w.nodes {
 		n.raft.applied, n.raft.stored = len(w.group.states)-1, len(w.group.states)-1
 		n.start()
@@ -122,6 +115,18 @@ func (w *World) begin() {
 	w.eachSecond()
 	for i, c := range w.clients {
 		c.begin(time.Duration(i) * 10 * time.Millisecond)
+	}
+}
+
+// attach has the first of some servers be the primary of the others.
+func attach(servers []*Server) {
+	first := servers[0]
+	first.set("super_read_only", "OFF", false)
+	first.set("read_only", "OFF", false)
+	for _, s := range servers[1:] {
+		s.point(first)
+		s.channel.tuned = false
+		s.channel.startReceiver()
 	}
 }
 
@@ -134,7 +139,7 @@ func (w *World) eachSecond() {
 }
 
 func (w *World) server(name string) *Server {
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		if s.name() == name {
 			return s
 		}
@@ -143,7 +148,7 @@ func (w *World) server(name string) *Server {
 }
 
 func (w *World) serverIndex(name string) int {
-	for i, s := range w.servers {
+	for i, s := range w.all {
 		if s.name() == name {
 			return i
 		}
@@ -153,7 +158,7 @@ func (w *World) serverIndex(name string) int {
 
 // serverAt finds the server at an address.
 func (w *World) serverAt(address string) *Server {
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		if s.spec.Address == address {
 			return s
 		}
@@ -180,7 +185,7 @@ func (w *World) runUntil(d time.Duration, done func() bool) bool {
 
 // linksChanged has every receiver notice what a cut, a pause or their end did to it.
 func (w *World) linksChanged() {
-	for _, s := range w.servers {
+	for _, s := range w.all {
 		if s.channel != nil && s.channel.stream != nil {
 			s.channel.stream.listen()
 		}
@@ -250,7 +255,7 @@ func (w *World) shown(set gtid.Set) shown { return shown{w, set} }
 
 func (s shown) String() string {
 	text := s.set.String()
-	for _, server := range s.w.servers {
+	for _, server := range s.w.all {
 		text = strings.ReplaceAll(text, server.uuid, server.name())
 	}
 	if text == "" {
