@@ -65,11 +65,14 @@ func (d *decider) undone(s Step) bool {
 func (d *decider) revokeAll() {
 	r := d.s.Recovery
 	if r.By != "" && d.facts(r.Old) != nil && !d.named() {
-		// The primary is fenced before its ackers stop: a commit that waits for them would block it.
+		// The primary is fenced before its ackers stop: a commit that waits for them would block it. Where its
+		// commits are stuck already nothing is gained by waiting for the fence.
 		r.Fencing = true
 		d.intend(ActFence, r.Old)
-		d.emitPending()
-		return
+		if !d.semiSync() || d.facts(r.Old).Commits.StuckFor < stuckAfter {
+			d.emitPending()
+			return
+		}
 	}
 	d.revokeLatecomers()
 	d.emitPending()
@@ -170,9 +173,11 @@ func (d *decider) stageRevoke() {
 			d.say("%s", d.lapseReason())
 			return
 		}
-		if late := d.in.Now.Sub(r.StageAt) > shortDeadline; late && r.By != "" && !d.named() && d.facts(r.Old) != nil {
+		ordered := r.By != "" && !d.named() && d.facts(r.Old) != nil
+		switch waited := d.in.Now.Sub(r.StageAt); {
+		case ordered && waited > shortDeadline:
 			d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
-		} else if late {
+		case !ordered && waited > revokePatience:
 			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
 		}
 		return

@@ -107,7 +107,7 @@ func (w *World) block(ctx context.Context, kind Blockage, primary string) (*bloc
 	}
 	switch kind {
 	case UnheardCommits:
-		err = b.cutAckers(ctx)
+		err = b.cutReplicas(ctx)
 	case LongWrite:
 		err = b.writeLong(ctx)
 	case LockedTable:
@@ -125,9 +125,10 @@ func (w *World) block(ctx context.Context, kind Blockage, primary string) (*bloc
 	return b, nil
 }
 
-// cutAckers keeps the primary and its ackers from hearing each other.
-func (b *blockage) cutAckers(ctx context.Context) error {
-	for _, s := range b.w.Servers(b.w.Region(b.primary)) {
+// cutReplicas keeps the primary and its replicas from hearing each other; the nodes see all of them. Those
+// elsewhere are cut off too: what they received before it was acknowledged would have them rebuilt after each case.
+func (b *blockage) cutReplicas(ctx context.Context) error {
+	for _, s := range b.w.Servers("") {
 		if s == b.primary {
 			continue
 		}

@@ -145,7 +145,8 @@ func (r *blockedRun) alone(ctx context.Context) error {
 	began := time.Now()
 	rest := 2 * time.Second
 	if r.c.Blockage.speaks() {
-		rest = 0
+		// Receivers are somewhere between giving up and connecting again when it goes on.
+		rest = time.Duration(r.c.Seed%5) * time.Second
 		err := r.w.AwaitAgreed(ctx, blockedLimit, "a word about commits that wait", func(a Agreement) bool {
 			r.out.Noticed, r.out.Alone = time.Since(began), a.Cluster.State+": "+a.Cluster.Reason
 			return (a.Cluster.State == "degraded" || a.Cluster.State == "hold") && saysWaiting(a.Cluster.Reason)
@@ -195,7 +196,7 @@ func (r *blockedRun) strike(ctx context.Context) error {
 	if r.out.New == "" {
 		return nil
 	}
-	evidence, err := r.w.evidenceFor(ctx, r.out.Old)
+	evidence, err := r.w.evidenceFor(ctx, r.out.Old, r.began)
 	r.out.Outcome = r.out.New + " replaced it by " + evidence
 	if err == nil && evidence == "" {
 		err = judged("%s was replaced by no evidence", r.out.Old)

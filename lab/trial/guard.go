@@ -85,7 +85,7 @@ func (w *World) SeverAsync(ctx context.Context, ttl time.Duration, seed uint64) 
 	if err != nil {
 		return out, err
 	}
-	if out.Evidence, err = w.evidenceFor(ctx, out.Old); err != nil {
+	if out.Evidence, err = w.evidenceFor(ctx, out.Old, out.began); err != nil {
 		return out, err
 	}
 	if !strings.HasPrefix(out.Evidence, string(failover.EvidenceLeaseLapsed)) {
@@ -101,8 +101,8 @@ func (w *World) SeverAsync(ctx context.Context, ttl time.Duration, seed uint64) 
 	})
 }
 
-// evidenceFor is the evidence by which a server was replaced last.
-func (w *World) evidenceFor(ctx context.Context, old string) (string, error) {
+// evidenceFor is the evidence by which a server was replaced since a moment.
+func (w *World) evidenceFor(ctx context.Context, old string, since time.Time) (string, error) {
 	history, err := w.API.History(ctx, w.Cluster, 50)
 	if err != nil {
 		return "", err
@@ -110,7 +110,7 @@ func (w *World) evidenceFor(ctx context.Context, old string) (string, error) {
 	var found []string
 	for _, e := range history {
 		for _, v := range e.Evidence {
-			if e.Kind == string(failover.KindFailover) && !e.Failed && v.Server == old {
+			if e.Kind == string(failover.KindFailover) && !e.Failed && v.Server == old && e.At.After(since) {
 				found = append(found, v.Kind+": "+v.Detail)
 			}
 		}
