@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,12 +86,19 @@ func (w *World) longTable(ctx context.Context, primary string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	numbers := fmt.Sprintf(`INSERT INTO %s (id, n) WITH RECURSIVE k (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < %d)
-		SELECT /*+ SET_VAR(cte_max_recursion_depth = 1000000) */ i, 0 FROM k`, longTable, changedRows+1000)
-	for _, statement := range []string{
+	statements := []string{
 		"CREATE DATABASE IF NOT EXISTS app", "DROP TABLE IF EXISTS " + longTable,
-		"CREATE TABLE " + longTable + " (id INT NOT NULL PRIMARY KEY, n BIGINT NOT NULL, filler CHAR(100) NOT NULL DEFAULT '')", numbers,
-	} {
+		"CREATE TABLE " + longTable + " (id INT NOT NULL PRIMARY KEY, n BIGINT NOT NULL, filler CHAR(100) NOT NULL DEFAULT '')",
+	}
+	const batch = 2000
+	for first := 1; first < changedRows+batch; first += batch {
+		var rows strings.Builder
+		for id := first; id < first+batch; id++ {
+			fmt.Fprintf(&rows, ",(%d,0)", id)
+		}
+		statements = append(statements, "INSERT INTO "+longTable+" (id, n) VALUES "+rows.String()[1:])
+	}
+	for _, statement := range statements {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("trial: %s: %w", primary, err)
 		}

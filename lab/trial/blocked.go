@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/regentdb/regent/api"
@@ -28,6 +29,9 @@ func Endings() []Ending { return []Ending{Ordered, Killed, Hung, CutOff} }
 // blockedLimit is how long it may take until a primary is fenced, or the cluster holds and says why.
 const blockedLimit = 5 * time.Second
 
+// heldFor is how long a hold is watched for its end.
+const heldFor = 15 * time.Second
+
 // BlockedCase is a primary in a state that is in the way of its fence, and what happens to it then.
 type BlockedCase struct {
 	Blockage Blockage
@@ -41,13 +45,14 @@ func (c BlockedCase) Name() string { return string(c.Blockage) + "/" + string(c.
 // Blocked is what came of a case.
 type Blocked struct {
 	Old     string        `json:"old"`
-	New     string        `json:"new,omitempty"` // empty where it was held
-	Alone   string        `json:"alone"`         // what the cluster said of the state by itself
-	Noticed time.Duration `json:"noticed"`       // from the state until it said so, 0 where it is ok
-	Took    time.Duration `json:"took"`          // from the order or fault until fenced or held
-	Outcome string        `json:"outcome"`       // with the evidence, or the reason of the hold
-	Outage  time.Duration `json:"outage"`        // from the order or fault until the new primary acknowledged a write
-	Writes  int           `json:"writes"`        // acknowledged
+	New     string        `json:"new,omitempty"`  // empty where it was held
+	Alone   string        `json:"alone"`          // what the cluster said of the state by itself
+	Noticed time.Duration `json:"noticed"`        // from the state until it said so, 0 where it is ok
+	Took    time.Duration `json:"took"`           // from the order or fault until fenced or held
+	Held    string        `json:"held,omitempty"` // the reason of the hold, where that was first
+	Outcome string        `json:"outcome"`        // with the evidence, or that it stays held
+	Outage  time.Duration `json:"outage"`         // from the order or fault until the new primary acknowledged a write
+	Writes  int           `json:"writes"`         // acknowledged
 }
 
 func (b *Blocked) String() string {
@@ -55,8 +60,12 @@ func (b *Blocked) String() string {
 	if b.Noticed > 0 {
 		alone = fmt.Sprintf("named after %d ms (%s)", b.Noticed.Milliseconds(), b.Alone)
 	}
-	return fmt.Sprintf("%s; then %s after %d ms; outage %d ms, %d writes acknowledged, none lost",
-		alone, b.Outcome, b.Took.Milliseconds(), b.Outage.Milliseconds(), b.Writes)
+	first := b.Outcome
+	if b.Held != "" {
+		first = fmt.Sprintf("held (%s); %s", b.Held, b.Outcome)
+	}
+	return fmt.Sprintf("%s; after %d ms %s; writes again after %d ms; %d writes acknowledged, none lost",
+		alone, b.Took.Milliseconds(), first, b.Outage.Milliseconds(), b.Writes)
 }
 
 // blockedRun is a case while it runs.
@@ -67,6 +76,7 @@ type blockedRun struct {
 	before  api.ClusterStatus
 	began   time.Time
 	struck  time.Time // the order or fault
+	woken   bool      // the primary that hung goes on
 	writers *Writers
 	kept    *Writers
 	state   *blockage
@@ -168,44 +178,57 @@ func (r *blockedRun) alone(ctx context.Context) error {
 	return nil
 }
 
-// strike does to the primary what the case says, and waits until it is fenced or held.
+// strike does to the primary what the case says, and waits until it is fenced or held, and what comes of a hold.
 func (r *blockedRun) strike(ctx context.Context) error {
 	r.struck = time.Now()
 	if err := r.end(ctx); err != nil {
 		return err
 	}
 	err := r.w.AwaitAgreed(ctx, 30*time.Second, "a fence or a hold", func(a Agreement) bool {
-		c := a.Cluster
 		r.out.Took = time.Since(r.struck)
-		switch {
-		case c.Epoch > r.before.Epoch && c.Primary != r.out.Old && (c.State == "ok" || c.State == "degraded"):
-			r.out.New = c.Primary
-			return true
-		case c.State == "hold":
-			r.out.Outcome = "held: " + c.Reason
+		if a.Cluster.State == "hold" {
+			r.out.Held = a.Cluster.Reason
 			return true
 		}
-		return false
+		return r.replaced(a.Cluster)
 	})
+	if err == nil && r.out.Took > blockedLimit {
+		err = judged("fenced or held after %s; %s is allowed", r.out.Took, blockedLimit)
+	}
 	if err != nil {
 		return err
 	}
-	if r.out.Took > blockedLimit {
-		return judged("%s after %s; %s is allowed", r.out.Outcome, r.out.Took, blockedLimit)
+	if r.out.Held != "" {
+		// It need not end while the state lasts.
+		_ = r.w.AwaitAgreed(ctx, heldFor, "the end of the hold", func(a Agreement) bool { return r.replaced(a.Cluster) })
 	}
 	if r.out.New == "" {
+		r.out.Outcome = "still held when that was taken back"
 		return nil
 	}
 	evidence, err := r.w.evidenceFor(ctx, r.out.Old, r.began)
-	r.out.Outcome = r.out.New + " replaced it by " + evidence
-	if err == nil && evidence == "" {
-		err = judged("%s was replaced by no evidence", r.out.Old)
-	}
 	if err != nil {
 		return err
 	}
+	if len(evidence) == 0 {
+		return judged("%s was replaced by no evidence", r.out.Old)
+	}
+	kinds := make([]string, 0, len(evidence))
+	for _, e := range evidence {
+		kinds = append(kinds, e.Kind)
+	}
+	r.out.Outcome = r.out.New + " replaced it by " + strings.Join(kinds, " and ")
 	r.state.goOn(ctx)
 	return Rest(ctx, time.Second)
+}
+
+// replaced tells whether another server is the open primary.
+func (r *blockedRun) replaced(c api.ClusterStatus) bool {
+	if c.Epoch == r.before.Epoch || c.Primary == r.out.Old || (c.State != "ok" && c.State != "degraded") {
+		return false
+	}
+	r.out.New = c.Primary
+	return true
 }
 
 // end does to the primary what the case says.

@@ -20,11 +20,16 @@ func (r *blockedRun) clear(ctx context.Context) error {
 		return nil
 	}
 	_, failed := r.w.Lab.Heal(ctx, lab.CutRequest{})
-	if r.c.Ending == Hung && !r.struck.IsZero() {
+	if r.c.Ending == Hung && !r.struck.IsZero() && !r.woken {
+		r.woken = true
 		failed = errors.Join(failed, r.w.Lab.Resume(ctx, r.out.Old))
 	}
-	failed = errors.Join(failed, r.state.lift(ctx), Rest(ctx, 2*time.Second), r.w.Lab.Start(ctx, r.out.Old), r.stop())
-	if failed != nil {
+	failed = errors.Join(failed, r.state.lift(ctx), Rest(ctx, 2*time.Second))
+	if r.c.Blockage == FullDisk {
+		// It ends itself when the commit that waits for room is ended, which may be now or in a minute.
+		failed = errors.Join(failed, r.w.Lab.Kill(ctx, r.out.Old))
+	}
+	if failed = errors.Join(failed, r.w.Lab.Start(ctx, r.out.Old), r.stop()); failed != nil {
 		return failed
 	}
 	_, err := r.w.Heal(ctx)
