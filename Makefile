@@ -100,7 +100,7 @@ series-split: ## RUNS forced splits, each judged against the ledger and settled
 RESULTS ?= $(CURDIR)/bin/results
 FAULT   ?= 15s
 GONE    ?= 2m
-SERIES_KEPT = go test -tags integration ./integration -count=1 -v -timeout 6h -results $(RESULTS) -stall 30s -fault $(FAULT) -nodeless $(GONE) -run
+SERIES_KEPT = go test -tags integration ./integration -count=1 -v -timeout 6h -results $(RESULTS) -stall 30s -fault $(FAULT) -gone $(GONE) -run
 
 .PHONY: series-steps series-stall series-blocked series-nodeless matrix
 series-steps: ## the leader dies before and after every step of a recovery; results in RESULTS

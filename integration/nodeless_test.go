@@ -32,7 +32,7 @@ func TestNodeless(t *testing.T) {
 			if c.ttl > 0 {
 				ctx = guardedWorld(t, c.fate)
 			}
-			out, err := world.Nodeless(ctx, c.ttl, *nodeless, *seed)
+			out, err := world.Nodeless(ctx, c.ttl, *goneFor, *seed)
 			if err != nil {
 				t.Fatalf("%v\nseen before: %s", err, &out)
 			}
