@@ -99,13 +99,18 @@ series-split: ## RUNS forced splits, each judged against the ledger and settled
 # These keep their results, and go on where they stopped: a case that has a result is not run again.
 RESULTS ?= $(CURDIR)/bin/results
 FAULT   ?= 15s
-SERIES_KEPT = go test -tags integration ./integration -count=1 -v -timeout 6h -results $(RESULTS) -stall 30s -fault $(FAULT) -run
+GONE    ?= 2m
+SERIES_KEPT = go test -tags integration ./integration -count=1 -v -timeout 6h -results $(RESULTS) -stall 30s -fault $(FAULT) -gone $(GONE) -run
 
-.PHONY: series-steps series-stall matrix
+.PHONY: series-steps series-stall series-blocked series-nodeless matrix
 series-steps: ## the leader dies before and after every step of a recovery; results in RESULTS
 	$(SERIES_KEPT) 'TestKillLeaderAtEveryStep$$'
 series-stall: ## the leader is stopped for 30 s before steps of a recovery; results in RESULTS
 	$(SERIES_KEPT) 'TestLeaderStalledMidRecovery$$'
+series-blocked: ## a primary with blocked commits, locks, a full disk or 2,000 connections, then ordered away, killed, hung or cut off
+	$(SERIES_KEPT) 'TestBlockedPrimary$$'
+series-nodeless: ## no node at all for GONE=2m, with the guard off and on; results in RESULTS
+	$(SERIES_KEPT) 'TestNodeless$$'
 matrix: ## every cell of the partition matrix, then docs/matrix.md; results in RESULTS
 	$(SERIES_KEPT) 'TestMatrix$$'
 

@@ -21,6 +21,12 @@ func (e *Executor) clone(a failover.Action, donor string, left func() time.Durat
 		if err != nil {
 			return nil, err
 		}
+		if !facts.ReadOnly() && facts.On("read_only") && facts.On("offline_mode") {
+			// A rebuild that ended in the middle has left it so.
+			if facts, err = s.Fence(ctx, time.Second); err != nil {
+				return facts, err
+			}
+		}
 		if !facts.ReadOnly() || !facts.BootsReadOnly() {
 			return facts, fmt.Errorf("%w: a server is rebuilt only while it is fenced and its configuration boots it read-only", ErrUnmet)
 		}

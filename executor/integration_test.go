@@ -146,6 +146,9 @@ func TestReturnedPrimaryIsQuarantinedAndCloned(t *testing.T) {
 	waitFor(t, "the commit waits", func() bool {
 		return w.look(t, "db1").Status["rpl_semi_sync_source_wait_sessions"] == "1"
 	})
+	if n := w.look(t, "db1").Commits.Waiting; n != 1 {
+		t.Errorf("%d commits are under way, want the one that waits", n)
+	}
 	if err := w.processes["db1"].Pause(); err != nil {
 		t.Fatal(err)
 	}

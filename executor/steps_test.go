@@ -195,6 +195,15 @@ func TestCloneTakesTheLockAgain(t *testing.T) {
 	if res := b.do(t, a); res.Err == "" {
 		t.Error("a writable server was wiped")
 	}
+	torn := replica(uuidA + ":1-9") // as a rebuild that ended in the middle leaves it
+	torn.Variables["super_read_only"], torn.Variables["offline_mode"] = "OFF", "ON"
+	half := newBench(t, torn)
+	if res := half.do(t, a); res.Err != "" {
+		t.Error(res.Err)
+	}
+	if diff := cmp.Diff([]string{"observe", "fence", "clone db2:3306"}, half.after()[:3]); diff != "" {
+		t.Error(diff)
+	}
 	f := replica(uuidA + ":1-9")
 	delete(f.Persisted, "super_read_only")
 	if res := newBench(t, f).do(t, a); res.Err == "" {

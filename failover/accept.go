@@ -150,6 +150,9 @@ func (d *decider) unreported(server string) string {
 	if fp != nil {
 		extra = extra.Union(d.extras(f, fp)) // somebody may have written on it since
 	}
+	if div == nil && m.Quarantine.Torn && fp != nil && extra.IsEmpty() {
+		return "" // it was clean before its rebuild failed
+	}
 	if div == nil || (div.State != DivergenceOpen && div.State != DivergenceSettled) || !div.Captured.Contains(extra) {
 		return server + "'s extra transactions are not captured and reported yet; `regent report list` shows how far that is"
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
+	"github.com/regentdb/regent/topology"
 )
 
 func (s *stage) subject() *server {
@@ -103,6 +104,20 @@ func (s *stage) set() {
 			t[name] = value
 		}
 	}
+}
+
+// stuck has commits wait on a server with none ending: "stuck SERVER FOR WAITING"; no span ends that.
+func (s *stage) stuck() {
+	s.subject().commits = topology.Commits{}
+	if s.arg(2) == "" {
+		return
+	}
+	span, err := time.ParseDuration(s.arg(2))
+	waiting, errWaiting := strconv.Atoi(s.arg(3))
+	if err != nil || errWaiting != nil {
+		s.fail("a span, and a number of commits")
+	}
+	s.subject().commits = topology.Commits{Waiting: waiting, StuckFor: span}
 }
 
 // stranger attaches a server that nobody declared to a source, as an acker, or takes it away.

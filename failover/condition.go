@@ -84,6 +84,8 @@ func problems(spec *policy.ClusterSpec, s *State, view *topology.View) []string 
 			out = append(out, srv.Name+" is quarantined: "+m.Quarantine.Reason)
 		case srv.Name == s.Primary && !f.Writable():
 			out = append(out, srv.Name+" is the primary and read-only")
+		case srv.Name == s.Primary && f.Commits.StuckFor >= stuckAfter:
+			out = append(out, stuckProblem(srv.Name, f))
 		case srv.Name != s.Primary:
 			out = append(out, replicaProblem(srv.Name, f, view.Find(s.Primary))...)
 		}
@@ -103,6 +105,19 @@ func problems(spec *policy.ClusterSpec, s *State, view *topology.View) []string 
 		}
 	}
 	return out
+}
+
+// stuckAfter is how long no transaction may end while commits wait before that is worth a word. Nobody is
+// promoted for it: a server that answers can be fenced, and whoever waits has been told nothing.
+const stuckAfter = 2 * time.Second
+
+// stuckProblem says what commits that do not end seem to wait for.
+func stuckProblem(primary string, f *topology.Facts) string {
+	why := "and not for an acknowledgement: its disk may be full or hang, its error log says more"
+	if n := f.Status["rpl_semi_sync_source_wait_sessions"]; n != "" && n != "0" {
+		why = "for acknowledgements that do not come"
+	}
+	return fmt.Sprintf("commits on %s have not ended for %s: %d wait, %s", primary, f.Commits.StuckFor.Truncate(time.Second), f.Commits.Waiting, why)
 }
 
 func replicaProblem(name string, f *topology.Facts, primary *topology.ServerView) []string {

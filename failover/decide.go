@@ -12,6 +12,7 @@ import (
 // Deadlines of actions, and how long a stage waits for what is not essential.
 const (
 	shortDeadline   = 5 * time.Second
+	revokePatience  = 2 * time.Second // for receivers to stop, before a hold says whose did not; one that is connecting takes up to 4 s
 	catchUpDeadline = 30 * time.Second
 	fenceDeadline   = 2 * time.Second
 	cloneDeadline   = 2 * time.Hour

@@ -124,6 +124,9 @@ func (s *stage) describe(st failover.State) string {
 		state := ""
 		if m.Quarantine != nil {
 			state += fmt.Sprintf(" quarantined (extra %s, fenced %t, report %s)", orNone(s.print(m.Quarantine.Extra)), m.Quarantine.Fenced, m.Quarantine.Divergence)
+			if m.Quarantine.Torn {
+				state += " torn"
+			}
 		}
 		if m.Clone != nil {
 			state += " clone from " + m.Clone.From

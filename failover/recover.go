@@ -65,11 +65,14 @@ func (d *decider) undone(s Step) bool {
 func (d *decider) revokeAll() {
 	r := d.s.Recovery
 	if r.By != "" && d.facts(r.Old) != nil && !d.named() {
-		// The primary is fenced before its ackers stop: a commit that waits for them would block it.
+		// The primary is fenced before its ackers stop: a commit that waits for them would block it. Where its
+		// commits are stuck already nothing is gained by waiting for the fence.
 		r.Fencing = true
 		d.intend(ActFence, r.Old)
-		d.emitPending()
-		return
+		if !d.semiSync() || d.facts(r.Old).Commits.StuckFor < stuckAfter {
+			d.emitPending()
+			return
+		}
 	}
 	d.revokeLatecomers()
 	d.emitPending()
@@ -182,12 +185,17 @@ func (d *decider) lacksEvidence(missing []string) {
 		d.say("%s", d.lapseReason())
 		return
 	}
-	switch late := d.in.Now.Sub(r.StageAt) > shortDeadline; {
-	case !late:
+	ordered := r.By != "" && !d.named() && d.facts(r.Old) != nil
+	patience := revokePatience
+	if ordered || r.Kind == KindOverride {
+		patience = shortDeadline
+	}
+	switch waited := d.in.Now.Sub(r.StageAt); {
+	case waited <= patience:
 	case r.Kind == KindOverride:
 		d.hold("hold", r.Verdicts, d.unaccepted(), "the override by %s is not about %s, whose opening was begun before it: that takes evidence, or the override ordered again, which then accepts that %s may write on",
 			r.By, strings.Join(d.suspects(), " and "), strings.Join(d.suspects(), " and "))
-	case r.By != "" && !d.named() && d.facts(r.Old) != nil:
+	case ordered:
 		d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
 	default:
 		d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))

@@ -92,6 +92,9 @@ type Quarantine struct {
 	Extra      gtid.Set  `json:"extra"` // as last seen; final once Fenced
 	Fenced     bool      `json:"fenced"`
 	Divergence string    `json:"divergence"`
+	// Torn tells that a rebuild of the server did not end well: it may have lost data, and only a rebuild that
+	// does lets it go.
+	Torn bool `json:"torn,omitempty"`
 }
 
 // CloneJob is an operator's order to rebuild a quarantined server.

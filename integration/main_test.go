@@ -24,6 +24,7 @@ var (
 	seed     = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the workloads")
 	stallFor = flag.Duration("stall", 5*time.Second, "how long a leader is stopped in the middle of a recovery")
 	faultFor = flag.Duration("fault", 4*time.Second, "how long the fault of a cell of the matrix lasts")
+	goneFor  = flag.Duration("gone", 8*time.Second, "how long every node is gone")
 	results  = flag.String("results", "", "directory of results: run everything that has none there yet, and not the few cases that CI draws")
 	labDir   = flag.String("lab", "", "use the lab that is up in this directory, and leave it up")
 )

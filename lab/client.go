@@ -100,6 +100,11 @@ func (c *Client) Clock(ctx context.Context, request ClockRequest) error {
 	return c.do(ctx, "/clock", request)
 }
 
+// Disk says where a server keeps its data and how much room it has there, as Lab.Disk does.
+func (c *Client) Disk(ctx context.Context, request DiskRequest) error {
+	return c.do(ctx, "/disk", request)
+}
+
 // Log is the path of the log of a server or node.
 func (c *Client) Log(name string) string { return c.layout.log(name) }
 

@@ -54,6 +54,7 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("POST /stop", serve(s, func(l *Lab, r *http.Request, t target) (any, error) { return nil, l.Stop(r.Context(), t.Name) }))
 	mux.HandleFunc("POST /trap", serve(s, func(l *Lab, r *http.Request, t TrapRequest) (any, error) { return nil, l.Trap(r.Context(), t) }))
 	mux.HandleFunc("POST /clock", serve(s, func(l *Lab, r *http.Request, c ClockRequest) (any, error) { return nil, l.Clock(r.Context(), c) }))
+	mux.HandleFunc("POST /disk", serve(s, func(l *Lab, r *http.Request, d DiskRequest) (any, error) { return nil, l.Disk(r.Context(), d) }))
 	mux.HandleFunc("POST /pause", serve(s, func(l *Lab, _ *http.Request, t target) (any, error) { return nil, l.Pause(t.Name) }))
 	mux.HandleFunc("POST /resume", serve(s, func(l *Lab, _ *http.Request, t target) (any, error) { return nil, l.Resume(t.Name) }))
 	mux.HandleFunc("POST /start", serve(s, func(l *Lab, r *http.Request, t target) (any, error) { return nil, l.Start(r.Context(), t.Name) }))

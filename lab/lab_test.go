@@ -1,7 +1,6 @@
 package lab_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -154,6 +152,7 @@ func TestLab(t *testing.T) {
 	t.Run("commands run inside regions", func(t *testing.T) { commandsRunInside(t, client) })
 	t.Run("members are killed, paused and started", func(t *testing.T) { membersObey(t, client) })
 	t.Run("a clone restarts its server", func(t *testing.T) { cloneRestarts(t, client) })
+	t.Run("a disk of its own is full and free", func(t *testing.T) { diskFillsUp(t, client) })
 	t.Run("a second lab is refused", func(t *testing.T) { secondIsRefused(t, client) })
 	t.Run("down works after a crash of the supervisor", func(t *testing.T) { downAfterCrash(t, client) })
 }
@@ -367,34 +366,5 @@ func secondIsRefused(t *testing.T, client *lab.Client) {
 	_, err = lab.Start(t.Context(), lab.Options{Dir: client.Dir(), NoNodes: true, Exe: exe})
 	if !errors.Is(err, lab.ErrRunning) {
 		t.Errorf("a second lab in the same directory gave %v", err)
-	}
-}
-
-func downAfterCrash(t *testing.T, client *lab.Client) {
-	s := status(t, client)
-	// A process that outlives the command that started it.
-	if _, code := run(t, client, "east", "sh", "-c", "setsid sleep 1000 </dev/null >/dev/null 2>&1 &"); code != 0 {
-		t.Fatalf("exit code %d", code)
-	}
-	if err := syscall.Kill(s.Supervisor, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := lab.Down(t.Context(), client.Dir()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	environments, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range environments {
-		if environment, err := os.ReadFile(path); err == nil && bytes.Contains(environment, []byte("REGENT_LAB_MEMBER="+client.Dir())) {
-			t.Errorf("a process is left: %s", path)
-		}
-	}
-	entries, err := os.ReadDir(client.Dir())
-	if err != nil || len(entries) != 1 || entries[0].Name() != "logs" {
-		t.Errorf("files are left: %v, %v", entries, err)
 	}
 }

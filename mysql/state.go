@@ -52,7 +52,8 @@ func movingBatch(o Options) *batch {
 		MAX(IF(v.variable_name IN ('rpl_semi_sync_replica', 'rpl_semi_sync_slave'), v.variable_value, 0)) AS acker
 		FROM performance_schema.threads t LEFT JOIN performance_schema.user_variables_by_thread v USING (thread_id)
 		WHERE t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID') GROUP BY t.processlist_id ORDER BY t.processlist_id`)
-	b.read("applications", `COUNT(*) AS n FROM performance_schema.threads t WHERE `+isApplication(o))
+	b.read("applications", `COUNT(*) AS n, COALESCE(SUM(t.processlist_state = 'waiting for handler commit'
+		OR t.processlist_state LIKE 'Waiting for semi-sync ACK%'), 0) AS committing FROM performance_schema.threads t WHERE `+isApplication(o))
 	return b.read("pending", `processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
 		AND (processlist_command IN ('Query', 'Execute') OR name = 'thread/sql/event_worker')
 		AND processlist_info REGEXP `+quote(fencePattern))
@@ -121,7 +122,8 @@ func readState(got answers) (state, error) {
 	n := numbers{}
 	f.ServerID = uint32(n.uint(variables["server_id"]))
 	f.Boot = topology.Boot{Started: n.int(server["started"]), Process: n.uint(server["process"])}
-	f.Applications = int(n.int(got["applications"].first()["n"]))
+	applications := got["applications"].first()
+	f.Applications, f.Commits.Waiting = int(n.int(applications["n"])), int(n.int(applications["committing"]))
 	f.Executed, f.Purged = n.set(server["executed"]), n.set(server["purged"])
 	for _, r := range got["replicas"].all() {
 		f.Replicas = append(f.Replicas, topology.Attached{UUID: r["uuid"], Host: r["host"], Acker: r["acker"] == "1"})

@@ -28,6 +28,7 @@ type record struct {
 	// answered any time after it: an answer from far away must not look newer than a refusal nearby.
 	answered time.Time
 	quiet    quiet
+	stuck    stuck
 }
 
 func newRecord(t Target, now time.Time) *record {
@@ -55,6 +56,7 @@ func (r *record) answer(a attempt, start time.Time) {
 	if up := a.facts.Source; up != nil {
 		up.SilentFor = r.quiet.heard(up, a.ended)
 	}
+	a.facts.Commits.StuckFor = r.stuck.saw(a.facts, a.ended)
 	r.turn(topology.ReachOK, a.ended)
 	r.answered = a.began
 	r.sight.ConnectionLost = false
@@ -128,8 +130,11 @@ func telling(old, now *topology.Sight) bool {
 	}
 	return a.UUID != b.UUID || !maps.Equal(a.Variables, b.Variables) || !maps.Equal(a.Persisted, b.Persisted) ||
 		!slices.Equal(a.Replicas, b.Replicas) || acknowledging(a) != acknowledging(b) || channelOf(a) != channelOf(b) ||
-		guardOf(a) != guardOf(b)
+		guardOf(a) != guardOf(b) || starved(a.Commits.StuckFor) != starved(b.Commits.StuckFor)
 }
+
+// starved is a span in which nothing came that was waited for: news at each second of it, up to a point.
+func starved(span time.Duration) time.Duration { return min(span.Truncate(time.Second), alertSpan) }
 
 // guard is the part of a guard that does not move with every renewal and tick.
 type guard struct {
@@ -181,7 +186,5 @@ func channelOf(f *topology.Facts) channel {
 	if u == nil {
 		return channel{}
 	}
-	// A receiver that starves is news at each second of it, up to a point.
-	silent := min(u.SilentFor.Truncate(time.Second), alertSpan)
-	return channel{u.UUID, u.Address(), u.ReceiverError, u.ApplierError, u.Receiver, u.Applier, silent}
+	return channel{u.UUID, u.Address(), u.ReceiverError, u.ApplierError, u.Receiver, u.Applier, starved(u.SilentFor)}
 }

@@ -1,6 +1,7 @@
 package observer
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -122,6 +123,37 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+func TestStuck(t *testing.T) {
+	set := func(last int64) gtid.Set {
+		return gtid.MustParse(fmt.Sprintf("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-%d", last))
+	}
+	start := time.Now()
+	var s stuck
+	for i, step := range []struct {
+		at       time.Duration
+		boot     int64
+		waiting  int
+		executed int64
+		want     time.Duration
+	}{
+		{0, 1, 0, 5, 0},
+		{1, 1, 3, 5, 0}, // the first answer with commits that wait
+		{2, 1, 3, 5, 1},
+		{3, 1, 7, 5, 2},
+		{4, 1, 7, 6, 0}, // one of them has ended: slow is not stuck
+		{6, 1, 7, 6, 2},
+		{7, 1, 0, 6, 0}, // all have ended
+		{8, 1, 1, 6, 0},
+		{9, 1, 1, 6, 1},
+		{10, 2, 1, 6, 0}, // another process
+	} {
+		f := &topology.Facts{Boot: topology.Boot{Started: step.boot, Process: 7}, Executed: set(step.executed), Commits: topology.Commits{Waiting: step.waiting}}
+		if got := s.saw(f, start.Add(step.at)); got != step.want {
+			t.Errorf("step %d: stuck for %d, want %d", i, got, step.want)
+		}
+	}
+}
+
 func TestTelling(t *testing.T) {
 	facts := func(change func(*topology.Facts)) *topology.Facts {
 		f := &topology.Facts{
@@ -153,7 +185,13 @@ func TestTelling(t *testing.T) {
 		"short silence": {func(s *topology.Sight) {
 			s.Facts = facts(func(f *topology.Facts) { f.Source.SilentFor = 900 * time.Millisecond })
 		}, false},
-		"silence":   {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Source.SilentFor = time.Second }) }, true},
+		"silence": {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Source.SilentFor = time.Second }) }, true},
+		"short wait": {func(s *topology.Sight) {
+			s.Facts = facts(func(f *topology.Facts) { f.Commits = topology.Commits{Waiting: 9, StuckFor: 900 * time.Millisecond} })
+		}, false},
+		"stuck commits": {func(s *topology.Sight) {
+			s.Facts = facts(func(f *topology.Facts) { f.Commits = topology.Commits{Waiting: 9, StuckFor: time.Second} })
+		}, true},
 		"positions": {func(s *topology.Sight) { s.Facts = facts(func(f *topology.Facts) { f.Source.Heartbeats++ }) }, false},
 		"attached": {func(s *topology.Sight) {
 			s.Facts = facts(func(f *topology.Facts) { f.Replicas = []topology.Attached{{UUID: "r"}} })

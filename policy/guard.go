@@ -18,7 +18,7 @@ const (
 	// GuardEvent is the period of the event in the server, the shortest that MySQL offers.
 	GuardEvent = time.Second
 	// GuardPatience is how long the event may take to end writes once it finds the lease expired: a
-	// statement in its way has a second, and what follows was measured to end within 1.2 s (docs/adr/0006).
+	// statement in its way has a second, and what follows was measured to end within 1.2 s (docs/adr/0009).
 	GuardPatience = 1500 * time.Millisecond
 	// MinGuardTTL is the shortest TTL that leaves room for one renewal that fails.
 	MinGuardTTL = 3 * time.Second

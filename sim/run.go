@@ -205,7 +205,8 @@ func (w *World) explained() bool {
 			return false
 		case q != nil:
 			apart++
-			if !w.reported(&s, q.Divergence) || !q.Fenced {
+			torn := q.Torn && q.Divergence == "" // nothing of it needs a report, and it waits to be rebuilt
+			if !torn && !w.reported(&s, q.Divergence) || !q.Fenced {
 				return false
 			}
 		case srv.name() == s.Primary || s.Hold != nil:

@@ -41,6 +41,8 @@ type Facts struct {
 	Replicas []Attached `json:"replicas,omitempty"`
 	// Applications counts connections that are neither regent's nor replication's.
 	Applications int `json:"applications"`
+	// Commits are those that have not ended.
+	Commits Commits `json:"commits"`
 	// Lease is the in-server guard, nil when the server has no guard row.
 	Lease *Lease `json:"lease,omitempty"`
 }
@@ -81,6 +83,15 @@ type Upstream struct {
 
 // Address is host:port of the source.
 func (u *Upstream) Address() string { return net.JoinHostPort(u.Host, strconv.Itoa(u.Port)) }
+
+// Commits are the commits under way on a server.
+type Commits struct {
+	// Waiting counts the sessions of applications that are in a commit.
+	Waiting int `json:"waiting,omitempty"`
+	// StuckFor is how long the observer has seen commits wait and no transaction being executed, measured
+	// between two answers on the observer's clock.
+	StuckFor time.Duration `json:"stuck_for,omitempty"`
+}
 
 // Attached is a replica connected to a source.
 type Attached struct {

@@ -56,7 +56,7 @@ the variables of "regent lab env" the other commands find them.`,
 	command.PersistentFlags().StringVar(&flags.dir, "dir", "", "directory of the lab (default: regent/lab below the user's cache directory)")
 	command.AddCommand(
 		newLabUp(flags), newLabDown(flags), newLabSupervise(flags), newLabEnv(flags), newLabStatus(flags),
-		newLabCut(flags), newLabHeal(flags), newLabDelay(flags), newLabLoss(flags), newLabClock(flags), newLabTrap(flags),
+		newLabCut(flags), newLabHeal(flags), newLabDelay(flags), newLabLoss(flags), newLabClock(flags), newLabDisk(flags), newLabTrap(flags),
 		newLabExec(flags), newLabWrite(flags), newLabVerify(flags),
 		newLabMember(flags, "kill", "End a server or node with SIGKILL", (*lab.Client).Kill),
 		newLabMember(flags, "stop", "End a server or node in order, with SIGTERM", (*lab.Client).Stop),

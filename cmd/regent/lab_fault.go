@@ -157,6 +157,22 @@ between it and the clock, so do that with 0s before it matters; after that the c
 	}
 }
 
+func newLabDisk(flags *labFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "disk SERVER own|full|shared", Short: "Give a server a disk of its own, and leave no room on it",
+		Long: `Give a server a disk of its own, in memory, for which it is started again. "full" leaves no room on it from
+that moment on, "own" makes room again, and "shared" starts the server with its data back on the lab's disk.`,
+		Args: takes(2, 2),
+		RunE: func(command *cobra.Command, arguments []string) error {
+			client, err := flags.open(command)
+			if err != nil {
+				return err
+			}
+			return labFailure(client.Disk(command.Context(), lab.DiskRequest{Server: arguments[0], Room: lab.Room(arguments[1])}))
+		},
+	}
+}
+
 func newLabTrap(flags *labFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "trap NODE VERB@POINT|note|none", Short: "Start a node again so that it kills or stops itself at a point of a recovery",

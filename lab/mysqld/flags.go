@@ -33,7 +33,7 @@ func smallFlags() []string {
 		"--performance-schema-max-digest-length=256",
 		"--performance-schema-max-table-instances=200",
 		"--performance-schema-max-table-handles=200",
-		"--performance-schema-max-thread-instances=300",
+		"--performance-schema-max-thread-instances=-1",
 		"--performance-schema-accounts-size=16",
 		"--performance-schema-hosts-size=16",
 		"--performance-schema-users-size=16",

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -47,8 +48,9 @@ type Server struct {
 	admin Account
 	extra []string
 
-	mu    sync.Mutex
-	clock fakeClock
+	mu      sync.Mutex
+	clock   fakeClock
+	ownDisk bool // its data is on a disk of its own.
 }
 
 // NewServer describes an instance that Spec.Create has made. Nothing runs yet.
@@ -94,10 +96,10 @@ func (s *Server) Start(ctx context.Context) error {
 // command makes one run of mysqld. The variable tells it that its parent will
 // start it again; without it RESTART is refused and CLONE leaves it down.
 func (s *Server) command() *exec.Cmd {
-	command := s.in.ServerCommand(s.spec.defaults(), append(s.spec.flags(), s.extra...)...)
-	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // the process outlives the request that starts it.
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	command := s.in.ServerCommand(s.spec.defaults(), slices.Concat(s.spec.flags(), s.dataFlags(), s.extra)...)
+	cmd := exec.Command(command[0], command[1:]...) //nolint:noctx // the process outlives the request that starts it.
 	cmd.Env = append(append(os.Environ(), "MYSQLD_PARENT_PID="+strconv.Itoa(os.Getpid())), s.clock.environment()...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd

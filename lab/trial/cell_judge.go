@@ -83,15 +83,15 @@ type promotion struct {
 	at     time.Time
 }
 
-// promotions lists those of the cell, by the history.
-func (r *cellRun) promotions(ctx context.Context) ([]promotion, error) {
-	history, err := r.w.API.History(ctx, r.w.Cluster, 50)
+// promotions lists those since a moment, by the history.
+func (w *World) promotions(ctx context.Context, since time.Time) ([]promotion, error) {
+	history, err := w.API.History(ctx, w.Cluster, 50)
 	if err != nil {
 		return nil, err
 	}
 	var all []promotion
 	for _, e := range history {
-		if server, _, replaced := strings.Cut(e.Decision, " replaced "); replaced && e.At.After(r.began) && !e.Failed {
+		if server, _, replaced := strings.Cut(e.Decision, " replaced "); replaced && e.At.After(since) && !e.Failed {
 			all = append(all, promotion{server, e.At})
 		}
 	}
@@ -123,7 +123,7 @@ func twoWriters(attempts []workload.Attempt, promotions []promotion) string {
 
 // judgeWriters checks that at any time one server acknowledged, and always one of the home region.
 func (r *cellRun) judgeWriters(ctx context.Context, attempts []workload.Attempt) error {
-	promotions, err := r.promotions(ctx)
+	promotions, err := r.w.promotions(ctx, r.began)
 	if err != nil {
 		return err
 	}

@@ -85,9 +85,15 @@ func (w *World) SeverAsync(ctx context.Context, ttl time.Duration, seed uint64) 
 	if err != nil {
 		return out, err
 	}
-	if out.Evidence, err = w.evidenceFor(ctx, out.Old); err != nil {
+	evidence, err := w.evidenceFor(ctx, out.Old, out.began)
+	if err != nil {
 		return out, err
 	}
+	parts := make([]string, 0, len(evidence))
+	for _, e := range evidence {
+		parts = append(parts, e.Kind+": "+e.Detail)
+	}
+	out.Evidence = strings.Join(parts, "; ")
 	if !strings.HasPrefix(out.Evidence, string(failover.EvidenceLeaseLapsed)) {
 		return out, judged("%s was replaced by the evidence %q", out.Old, out.Evidence)
 	}
@@ -101,21 +107,21 @@ func (w *World) SeverAsync(ctx context.Context, ttl time.Duration, seed uint64) 
 	})
 }
 
-// evidenceFor is the evidence by which a server was replaced last.
-func (w *World) evidenceFor(ctx context.Context, old string) (string, error) {
+// evidenceFor is the evidence by which a server was replaced since a moment.
+func (w *World) evidenceFor(ctx context.Context, old string, since time.Time) ([]api.Evidence, error) {
 	history, err := w.API.History(ctx, w.Cluster, 50)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var found []string
+	var found []api.Evidence
 	for _, e := range history {
 		for _, v := range e.Evidence {
-			if e.Kind == string(failover.KindFailover) && !e.Failed && v.Server == old {
-				found = append(found, v.Kind+": "+v.Detail)
+			if e.Kind == string(failover.KindFailover) && !e.Failed && v.Server == old && e.At.After(since) {
+				found = append(found, v)
 			}
 		}
 	}
-	return strings.Join(found, "; "), nil
+	return found, nil
 }
 
 func (w *World) severed(ctx context.Context, ttl time.Duration, seed uint64) (Severed, []workload.Attempt, error) {

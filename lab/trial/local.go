@@ -36,7 +36,7 @@ func (w *World) writeLocally(ctx context.Context, server string) (*local, error)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &local{stop: stop, done: make(chan struct{})}
-	run := "local-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	run := runName("local")
 	go func() {
 		defer close(l.done)
 		defer func() { _ = db.Close() }()
@@ -54,9 +54,17 @@ func (w *World) writeLocally(ctx context.Context, server string) (*local, error)
 	return l, nil
 }
 
+// runName names a run of attempts apart from every other.
+func runName(what string) string { return what + "-" + strconv.FormatInt(time.Now().UnixMilli(), 36) }
+
+// executor is a pool of connections, or one of them.
+type executor interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // attemptLocally inserts one row. Every failure leaves the outcome open: what the server had answered
 // instead of committing is not told apart here.
-func attemptLocally(ctx context.Context, db *sql.DB, server, run string, serial int) workload.Attempt {
+func attemptLocally(ctx context.Context, db executor, server, run string, serial int) workload.Attempt {
 	a := workload.Attempt{
 		ID: fmt.Sprintf("%s-%d", run, serial), Run: run, Region: "local", Server: server, Table: workload.Table,
 		Op: string(workload.Insert), Outcome: workload.Unknown, StartedAt: time.Now().UTC(),
