@@ -21,6 +21,9 @@ type Shortage struct {
 	// Degraded tells that the primary waits for nobody, so that acknowledged writes may be lost with it (I4
 	// is suspended).
 	Degraded bool `json:"degraded,omitempty"`
+	// Return is what a degraded primary had when enough ackers were back, empty before: once they hold it
+	// they keep up with it.
+	Return gtid.Set `json:"return,omitzero"`
 }
 
 // present counts the ackers that a primary has: those that answer and acknowledge, and those that it alone
@@ -42,12 +45,12 @@ func (d *decider) degrades(fp *topology.Facts, p present, wait int) bool {
 	if d.degraded() {
 		// That it waits no more is seen first: what has been asked for, and not been answered, would take the
 		// waiting away from under a promise that is made again.
-		if p.sure < wait || d.holding(d.ackersWanted(d.s.Primary), fp.Executed) < wait || fp.On("rpl_semi_sync_source_enabled") {
+		if back := d.backAgain(fp, p, wait); !back || fp.On("rpl_semi_sync_source_enabled") {
 			d.stopWaiting(fp, wait)
 			return true
 		}
 		d.s.Shortage = nil
-		d.event(Event{Kind: "degraded", Decision: d.s.Primary + " waits for acknowledgements again", Reason: "enough ackers are back and hold what it has"})
+		d.event(Event{Kind: "degraded", Decision: d.s.Primary + " waits for acknowledgements again", Reason: "enough ackers are back and hold what it had when they came"})
 		return false
 	}
 	if !d.s.Armed || p.sure >= wait {
@@ -60,6 +63,20 @@ func (d *decider) degrades(fp *topology.Facts, p present, wait int) bool {
 	d.degrade(p, wait)
 	d.stopWaiting(fp, wait)
 	return true
+}
+
+// backAgain tells whether enough ackers are there to wait for again. A primary that goes on writing is ahead of
+// every answer of theirs, so that they need not be seen to hold all that it has now.
+func (d *decider) backAgain(fp *topology.Facts, p present, wait int) bool {
+	s := *d.s.Shortage
+	switch {
+	case p.sure < wait:
+		s.Return = gtid.Set{}
+	case s.Return.IsEmpty():
+		s.Return = fp.Executed.Union(d.s.Baseline)
+	}
+	d.s.Shortage = &s
+	return p.sure >= wait && d.holding(d.ackersWanted(d.s.Primary), s.Return) >= wait
 }
 
 // shortForLong tells whether the shortage has lasted for the bound of the policy. Where the primary may have

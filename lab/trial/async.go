@@ -52,8 +52,12 @@ func (w *World) StatePoweredOff(ctx context.Context) (AsyncLoss, error) {
 		return AsyncLoss{}, err
 	}
 	out := AsyncLoss{Old: before.Primary}
-	if why, err := w.bootProof(ctx, out.Old); err != nil || why == "" {
-		return out, judged("%s is said to boot read-only, and nobody has seen it boot (%v)", out.Old, err)
+	err = Await(ctx, 20*time.Second, "settings of "+out.Old+" that have it boot read-only", func(ctx context.Context) (bool, string) {
+		why, err := w.bootProof(ctx, out.Old)
+		return strings.HasPrefix(why, "no boot of it was seen"), fmt.Sprintf("%q, %v", why, err)
+	})
+	if err != nil {
+		return out, err
 	}
 	word := api.Failover{PoweredOff: true, Reason: "the trial pulled the plug"}
 	if err := w.refusesWith(ctx, word, "it answers"); err != nil {
