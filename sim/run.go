@@ -186,7 +186,7 @@ func (w *World) unless(what, format string, args ...any) {
 }
 
 // explained tells whether the cluster rests: it is ok, or all that it lacks is what people are asked for,
-// which is to rebuild reported servers and to order an expired override again.
+// which is to rebuild reported servers, and those whose rebuild failed, and to order an expired override again.
 func (w *World) explained() bool {
 	word, _ := w.condition()
 	s := w.state()
@@ -206,7 +206,7 @@ func (w *World) explained() bool {
 			return false
 		case q != nil:
 			apart++
-			if !w.reported(&s, q.Divergence) || !q.Fenced {
+			if (!w.reported(&s, q.Divergence) && (!q.Torn || q.Divergence != "")) || !q.Fenced {
 				return false
 			}
 		case srv.name() == s.Primary || s.Hold != nil:
