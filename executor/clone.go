@@ -36,10 +36,23 @@ func (e *Executor) clone(a failover.Action, donor string, left func() time.Durat
 			}
 		}
 		if err := s.Clone(ctx, donor); err != nil {
-			return facts, err
+			return remains(ctx, s, err)
 		}
 		return e.cloned(ctx, a, left)
 	}
+}
+
+// remains reads what a server holds after a rebuild that failed: it may have lost its data. Without an answer
+// there are no facts.
+func remains(ctx context.Context, s Session, cause error) (*topology.Facts, error) {
+	if !s.Alive() {
+		return nil, cause
+	}
+	facts, err := s.Observe(ctx)
+	if err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	return facts, cause
 }
 
 // cloned waits for the restarted server and checks what it holds.

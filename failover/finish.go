@@ -199,23 +199,26 @@ func (d *decider) absorbClone(res Result) {
 	if res.Err != "" {
 		e.Decision, e.Reason, e.Failed = "clone of "+res.Action.Server+" failed", res.Err, true
 	}
-	m.Quarantine = d.afterRebuild(m, res.Err == "")
+	m.Quarantine = d.afterRebuild(m, &res)
 	m.Clone = nil
 	d.s.Servers[res.Action.Server] = m
 	d.event(e)
 }
 
 // afterRebuild is the quarantine of a server once its rebuild has ended. CLONE begins by dropping what the server
-// has: after one that failed it may hold nothing, which is no reason to take it for a clean server.
-func (d *decider) afterRebuild(m Member, done bool) *Quarantine {
+// has: one that failed may have left nothing, which is no reason to take the server for a clean one. It is told by
+// what the server still holds of what every server held when the primary was opened.
+func (d *decider) afterRebuild(m Member, res *Result) *Quarantine {
+	torn := res.Err != "" && (res.Facts == nil || !res.Facts.Executed.Contains(d.s.Baseline))
 	q := Quarantine{Since: d.in.Now}
 	switch {
 	case m.Quarantine != nil:
 		q = *m.Quarantine
-	case done:
+	case !torn:
 		return nil
 	}
-	if q.Torn = !done; q.Torn {
+	q.Torn = torn || (q.Torn && res.Err != "")
+	if torn {
 		q.Reason = "its rebuild from " + m.Clone.From + " failed, so that it may have lost data; rebuild it again"
 	}
 	return &q
