@@ -26,8 +26,7 @@ type group struct {
 	machine *fsm.Machine
 	states  []fsm.State // after so many committed commands
 	term    uint64
-	leader  *Node // elected in term; it may have died or stepped down since
-	// electedAt is when that was.
+	leader  *Node // elected in term, at electedAt; it may have died or stepped down since
 	electedAt time.Duration
 	// replacedAt is when a later term than this one began.
 	replacedAt map[uint64]time.Duration
