@@ -5,8 +5,8 @@ func ofTheRule() []mutant {
 	return []mutant{
 		{"no-claim", "a server is promoted though acknowledgements were not revoked", []edit{{
 			"failover/recover.go",
-			"missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.unprovenWriters()...)",
-			"missing := d.unprovenWriters()",
+			"if missing := append(shortfall(d.disputed(), d.counted, d.writerFenced), d.unprovenWriters()...); len(missing) > 0 {",
+			"if missing := d.unprovenWriters(); len(missing) > 0 {",
 		}}},
 		{"timeout-as-evidence", "an acker that could not be stopped in time counts as stopped", []edit{{
 			"failover/recover.go",
@@ -103,6 +103,10 @@ func ofTheAckers() []mutant {
 			"failover/finish.go",
 			"return writer && durable && f.ReadOnly() && !commitsWait(f)",
 			"return writer && durable",
+		}, {
+			"failover/recover.go",
+			"if f := d.facts(s.Name); !f.ReadOnly() || f.On(\"offline_mode\") {",
+			"if f := d.facts(s.Name); f.On(\"offline_mode\") {",
 		}}},
 	}
 }
