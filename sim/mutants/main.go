@@ -81,7 +81,7 @@ func run(ctx context.Context, out io.Writer, o options) (survived int, err error
 		}
 		_, _ = fmt.Fprintf(out, "%-28s %-18s %-12s %s\n", m.name, r, r.By, m.breaks)
 	}
-	return survived, kept.page(mutants())
+	return survived, kept.publish(mutants())
 }
 
 // choose picks the mutants to run.

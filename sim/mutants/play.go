@@ -78,9 +78,6 @@ type player struct {
 	dir string // of what it builds
 }
 
-// whole is the program without any mutant.
-var whole = mutant{name: "whole"}
-
 // play runs worlds until one fails. One that fails with the whole code as well says nothing about a mutant.
 func (p *player) play(ctx context.Context, m *mutant) (result, error) {
 	program, err := p.build(ctx, m)
@@ -92,6 +89,7 @@ func (p *player) play(ctx context.Context, m *mutant) (result, error) {
 	if err != nil || !r.Caught {
 		return r, err
 	}
+	whole := mutant{name: "without"}
 	sound := filepath.Join(p.dir, whole.name+".test")
 	if _, err := os.Stat(sound); err != nil {
 		if sound, err = p.build(ctx, &whole); err != nil {

@@ -27,6 +27,12 @@ func ofThePromise() []mutant {
 			"	if !d.shortForLong(fp, p, wait) {\n",
 			"	if d.shortForLong(fp, p, wait); true {\n",
 		}}},
+	}
+}
+
+// ofTheReturn break what is done with a primary that is closed, or comes back.
+func ofTheReturn() []mutant {
+	return []mutant{
 		{"reopened-unarmed", "a primary that booted is opened without having to wait for acknowledgements", []edit{{
 			"failover/watch.go",
 			"	if d.degraded() {\n		// What it has",

@@ -108,9 +108,9 @@ func (l *ledger) add(m *mutant, r result) error {
 	return errors.Join(err, file.Close())
 }
 
-// page writes the table once every mutant has a result.
-func (l *ledger) page(all []mutant) error {
-	if l.options.page == "" {
+// publish writes the table once every mutant has a result.
+func (l *ledger) publish(all []mutant) error {
+	if l.page == "" {
 		return nil
 	}
 	for i := range all {
@@ -118,7 +118,7 @@ func (l *ledger) page(all []mutant) error {
 			return nil
 		}
 	}
-	if err := os.WriteFile(l.options.page, []byte(l.table(all)), 0o644); err != nil { //nolint:gosec // a page of the documentation
+	if err := os.WriteFile(l.page, []byte(l.table(all)), 0o644); err != nil { //nolint:gosec // a page of the documentation
 		return fmt.Errorf("the page: %w", err)
 	}
 	return nil
