@@ -62,13 +62,15 @@ race: ## the race detector on the packages that have goroutines
 sim: ## seeded runs of the simulator; SEEDS=500 FIRST=1
 	GOGC=400 go test ./sim -run 'Seeds$$' -count=1 -timeout 3h -seeds=$(SEEDS) -first=$(FIRST)
 
-# Each variant is broken in one place (sim/mutants). All of them take long: FROM goes on with the one of that name.
+# Each variant is broken in one place (sim/mutants). All of them take long: the list keeps its results in RESULTS, goes on where
+# it stopped, and writes docs/mutants.md in the end. FROM plays the one of that name and those after it.
+RESULTS ?= $(CURDIR)/bin/results
 MUTANTS ?= 0
 MUTANT  ?=
 FROM    ?=
 .PHONY: mutants
 mutants: ## broken variants that a world of the simulator must catch; MUTANTS=3 runs three, MUTANT=name one, FROM=name the rest
-	@GOGC=400 go run ./sim/mutants -mutants '$(MUTANTS)' -only '$(MUTANT)' -from '$(FROM)'
+	@GOGC=400 go run ./sim/mutants -mutants '$(MUTANTS)' -only '$(MUTANT)' -from '$(FROM)' -results '$(RESULTS)' -page docs/mutants.md
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
@@ -97,7 +99,6 @@ series-split: ## RUNS forced splits, each judged against the ledger and settled
 	$(SERIES) 'TestSplit$$'
 
 # These keep their results, and go on where they stopped: a case that has a result is not run again.
-RESULTS ?= $(CURDIR)/bin/results
 FAULT   ?= 15s
 GONE    ?= 2m
 SERIES_KEPT = go test -tags integration ./integration -count=1 -v -timeout 6h -results $(RESULTS) -stall 30s -fault $(FAULT) -gone $(GONE) -run

@@ -69,6 +69,9 @@ func (d *decider) openRecovery(r *Recovery) {
 	r.Old, r.Term, r.StartedAt, r.StageAt = d.replaced(), d.in.Term, d.in.Now, d.in.Now
 	if before := d.s.Recovery; before != nil {
 		r.Prepared, r.Proven, r.Fencing = before.Prepared, before.Proven, before.Fencing
+		// Whoever gives this one up has to know whose receivers were stopped before.
+		r.Attempt = before.Attempt + 1
+		r.Steps = slices.DeleteFunc(slices.Clone(before.Steps), func(s Step) bool { return !before.newestClaim(s) })
 	}
 	d.s.Recovery, d.s.Hold, d.s.Isolated = r, nil, ""
 	r.Stage = StageRevoke

@@ -74,6 +74,12 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 		// that lacks more: the report is not complete any more.
 		d.quarantine(server, extra)
 	case !q.Fenced || f.Writable():
+		// One that takes writes again, after a boot that nobody could keep from that, has more to report.
+		d.member(server, func(m *Member) {
+			open := *m.Quarantine
+			open.Fenced = false
+			m.Quarantine = &open
+		})
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
 	case len(boot) > 0:
 		// Its next boot would take writes or receive, and nothing may be destroyed on it before it is fenced for good.

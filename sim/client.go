@@ -74,7 +74,7 @@ func (c *client) attempt() {
 func (c *client) connect() {
 	c.server = nil
 	for _, s := range c.w.servers {
-		if s.answers() && s.writable() && c.w.net.joined(c.at, s.at) {
+		if s.answers() && !s.closing && s.writable() && c.w.net.joined(c.at, s.at) {
 			c.server, c.process = s, s.process
 			return
 		}

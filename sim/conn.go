@@ -128,7 +128,7 @@ func (x *conn) dial(st *statement) {
 	x.w.after(3*there, func() {
 		switch {
 		case x.gone || x.s.off || !x.w.net.joined(x.d.n.at, x.s.at):
-		case !x.s.up:
+		case !x.s.up || x.s.closing:
 			x.w.after(there, func() { x.refuse(st) })
 		default:
 			x.life = x.s.process
@@ -158,6 +158,7 @@ func (x *conn) takeLock(st *statement) {
 		return
 	}
 	if held := x.s.lock; held != nil {
+		x.w.displaced(held, x)
 		held.kill()
 	}
 	x.await(st, lockWait, func() bool { return x.s.lock == nil }, func(free bool) {
@@ -291,6 +292,7 @@ func (x *conn) perform(ctx context.Context, name string, exec func(*statement)) 
 // transmit takes a statement to the server.
 func (x *conn) transmit(st *statement, exec func(*statement)) {
 	x.flight = st.r
+	x.w.ofThisTerm(x)
 	switch x.w.mishap(x) {
 	case lostThere:
 		x.w.after(50*time.Millisecond, x.giveUp)

@@ -25,14 +25,24 @@ func (w *World) promised(s *Server, c *commit) {
 	wait := 0
 	switch {
 	case st.Primary != s.name():
-	case st.Recovery != nil && st.Recovery.Candidate == s.name():
-		wait = st.Recovery.WaitCount
+	case st.Recovery != nil && st.Recovery.Old != st.Primary:
+		wait = waitOf(st.Recovery, s.name())
 	case st.Armed && st.Unproven == "":
 		wait = st.WaitCount
 	}
 	if have := s.acknowledgements(c.upTo); have < wait {
 		w.violate("I4", "%s acknowledges %v with %d of the %d ackers that are agreed, and nobody is told", s.name(), c.gtid, have, wait)
 	}
+}
+
+// waitOf is for how many acknowledgements a server waits that a recovery opens.
+func waitOf(r *failover.Recovery, writer string) int {
+	for _, g := range slices.Backward(r.Groups) {
+		if g.Writer == writer && !g.Free {
+			return g.Wait
+		}
+	}
+	return 0
 }
 
 // degrades checks that a promise that is suspended is said to be, in the record, the history and the word of

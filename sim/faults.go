@@ -37,6 +37,8 @@ func faults() []fault {
 		{"an operator gives an order", 4, func(w *World, r *rand.Rand) { w.orderSomething(r) }},
 		{"a person overrides, and the new primary is lost", 1, func(w *World, r *rand.Rand) { w.overrideAndLose(r) }},
 		{"the primaries of several clusters are lost", 1, func(w *World, r *rand.Rand) { w.losePrimaries(r) }},
+		{"a server shuts down", 2, func(w *World, r *rand.Rand) { w.shutDownFor(w.victim(r), r) }},
+		{"an override expires while its servers hang", 1, func(w *World, r *rand.Rand) { w.overrideThatExpires(r) }},
 		{"the ackers go away", 1, func(w *World, r *rand.Rand) { w.loseAckers(r) }},
 		{"somebody meddles with a server", 2, func(w *World, r *rand.Rand) { w.meddle(w.victim(r), r) }},
 	}

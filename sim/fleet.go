@@ -134,7 +134,7 @@ func (w *World) fleetBraked(cluster string, was, is *failover.State) {
 			open++
 		}
 		noted := s.Lost != nil && s.Lost.Term == r.Term && r.StartedAt.Sub(s.Lost.At) < time.Duration(agreed.Fleet.BrakeWindow)
-		if noted || w.trulyLost(w.server(s.Primary)) {
+		if noted || (s.Recovery == nil && w.trulyLost(w.server(s.Primary))) {
 			lost++
 		}
 	}

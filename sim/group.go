@@ -22,12 +22,11 @@ const (
 // group is a model of the Raft group: one committed log, and for each node what it holds of it, which
 // term it knows, and whether it believes to lead. See doc.go for why it is a model.
 type group struct {
-	w       *World
-	machine *fsm.Machine
-	states  []fsm.State // after so many committed commands
-	term    uint64
-	leader  *Node // elected in term; it may have died or stepped down since
-	// electedAt is when that was.
+	w         *World
+	machine   *fsm.Machine
+	states    []fsm.State // after so many committed commands
+	term      uint64
+	leader    *Node // elected in term, at electedAt; it may have died or stepped down since
 	electedAt time.Duration
 	// replacedAt is when a later term than this one began.
 	replacedAt map[uint64]time.Duration

@@ -114,7 +114,7 @@ func (w *World) repointed(x *conn, source *Server, acker bool) {
 	if w.neighbourOf(x.s) != nil {
 		return
 	}
-	if st := w.state(); acker && w.semiSync() && !slices.Contains(ackersOf(&st, source.name()), x.s.name()) {
+	if st := w.state(); acker && w.semiSync() && w.named[source.name()] && !w.forked[source.name()] && !slices.Contains(ackersOf(&st, source.name()), x.s.name()) {
 		w.violate("I4", "%s is to acknowledge to %s, and the group has not agreed on that", x.s.name(), source.name())
 	}
 	if extra := w.extras(x.s, source); !extra.IsEmpty() {
@@ -129,7 +129,7 @@ func ackersOf(st *failover.State, writer string) []string {
 		return st.Ackers
 	}
 	var out []string
-	if r.Candidate == writer && r.Stage == failover.StageAttach {
+	if r.Candidate == writer && (r.Stage == failover.StageAttach || r.Stage == failover.StageAbort) {
 		out = r.Ackers
 	}
 	if st.Primary == writer && r.Stage == failover.StageAbort {

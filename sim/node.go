@@ -131,7 +131,7 @@ func (n *Node) probe(r *record) {
 		if !n.w.net.delivers(n.at, s.at) || s.off {
 			return
 		}
-		if !s.up {
+		if !s.up || s.closing {
 			n.later(n.w.net.delay(s.at, n.at), func() { n.heardOf(r, mine, &answered, topology.ReachRefused, nil) })
 			return
 		}

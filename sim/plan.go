@@ -134,8 +134,9 @@ func variations() []variation {
 		{"one acker receives late", 3, func(w *World, r *rand.Rand) {
 			w.servers[1+r.IntN(2)].late = time.Duration(r.IntN(600)) * time.Millisecond
 		}},
-		{"what is acknowledged hangs on one acker that loses its relay log", 5, func(w *World, _ *rand.Rand) {
+		{"what is acknowledged hangs on one acker that loses its relay log", 5, func(w *World, r *rand.Rand) {
 			w.servers[1].slow, w.servers[2].late = 20*time.Millisecond, time.Second
+			w.servers[1].late = time.Duration(r.IntN(2)*r.IntN(500)) * time.Millisecond
 			w.relayRecovery()
 		}},
 		{"relay logs are not synced", 4, func(w *World, _ *rand.Rand) {

@@ -101,7 +101,7 @@ func (c *channel) connect() {
 	if !c.receiver || c.stream != nil || c.s.channel != c {
 		return
 	}
-	if !src.answers() || !c.s.w.net.joined(c.s.at, src.at) || src.on("offline_mode") {
+	if !src.answers() || src.closing || !c.s.w.net.joined(c.s.at, src.at) || src.on("offline_mode") {
 		c.retry(time.Second)
 		return
 	}

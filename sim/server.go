@@ -20,6 +20,7 @@ type Server struct {
 
 	up, paused bool
 	off        bool // its host has no power: nobody is told anything
+	closing    bool // it shuts down: it refuses new connections
 	process    int  // counts starts, so that events of an earlier process do nothing
 	bootedAt   int64
 	// variables and persisted are replaced, never changed, so that facts may share them.
@@ -158,7 +159,7 @@ func (s *Server) kill() {
 	s.w.logf("%s is killed (%d commits wait)", s.name(), len(s.waiting))
 	s.touched++
 	s.diedAt = s.w.now
-	s.up, s.paused, s.pending, s.backlog, s.queued, s.lock = false, false, nil, nil, nil, nil
+	s.up, s.paused, s.closing, s.pending, s.backlog, s.queued, s.lock = false, false, false, nil, nil, nil, nil
 	s.process++
 	for _, c := range s.waiting {
 		c.client.broken(c)

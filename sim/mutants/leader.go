@@ -15,7 +15,7 @@ func ofTheLeader() []mutant {
 		}}},
 		{"lock-not-taken-over", "the lock is given to a new leader while the statement of the old one runs", []edit{{
 			"sim/conn.go",
-			"	if held := x.s.lock; held != nil {\n		held.kill()\n	}\n	x.await(st, lockWait, func() bool { return x.s.lock == nil }, func(free bool) {",
+			"	x.await(st, lockWait, func() bool { return x.s.lock == nil }, func(free bool) {",
 			"	x.await(st, lockWait, func() bool { return true }, func(free bool) {",
 		}}},
 		{"stale-term-locks", "a leader of an earlier term takes the lock from one of a later term", []edit{{
@@ -27,10 +27,14 @@ func ofTheLeader() []mutant {
 			"	return fmt.Errorf(\"%w by %s, in this very term\", errLocked, held.d.n.name)\n",
 			"	return nil\n",
 		}}},
-		{"no-lock", "sessions act without any lock", []edit{{
+		{"holder-not-ended", "the session of an earlier leader goes on when its lock is taken", []edit{{
 			"sim/conn.go",
-			"	if err := x.s.yields(x); err != nil {\n		st.finish(err)\n		return\n	}\n",
-			"	if x.lockedAt = x.w.now; x.s.yields(x) != nil {\n		st.finish(nil)\n		return\n	}\n",
+			"		x.w.displaced(held, x)\n		held.kill()\n",
+			"		held.term = min(held.term, x.term)\n",
+		}, {
+			"sim/conn.go",
+			"	x.await(st, lockWait, func() bool { return x.s.lock == nil }, func(free bool) {",
+			"	x.await(st, lockWait, func() bool { return true }, func(free bool) {",
 		}}},
 		{"released-never", "a node that leads no more keeps its sessions and their locks for the next term", []edit{{
 			"executor/executor.go",

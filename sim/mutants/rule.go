@@ -5,8 +5,8 @@ func ofTheRule() []mutant {
 	return []mutant{
 		{"no-claim", "a server is promoted though acknowledgements were not revoked", []edit{{
 			"failover/recover.go",
-			"missing := append(shortfall(r.Groups, d.counted, d.writerFenced), d.unprovenWriters()...)",
-			"missing := d.unprovenWriters()",
+			"if missing := append(shortfall(d.disputed(), d.counted, d.writerFenced), d.unprovenWriters()...); len(missing) > 0 {",
+			"if missing := d.unprovenWriters(); len(missing) > 0 {",
 		}}},
 		{"timeout-as-evidence", "an acker that could not be stopped in time counts as stopped", []edit{{
 			"failover/recover.go",
@@ -66,8 +66,8 @@ func ofTheAckers() []mutant {
 		}}},
 		{"acker-shrinks-unheld", "an acker leaves the set though only it may hold what was acknowledged", []edit{{
 			"failover/ackers.go",
-			"	case d.holding(others, fp.Executed) < max(d.waitWanted(), 1):\n		return false\n",
-			"",
+			"	case d.holding(others, fp.Executed) < max(d.waitWanted(), 1):\n",
+			"	case len(others) > 1<<20:\n",
 		}}},
 		{"acker-not-committed", "a server is made an acker and the acker set is not told", []edit{{
 			"failover/watch.go",
@@ -77,7 +77,7 @@ func ofTheAckers() []mutant {
 		{"latecomer-not-committed", "a latecomer acknowledges to a candidate and its acker set is not told", []edit{{
 			"failover/attach.go",
 			"		last.Ackers = r.Ackers\n",
-			"",
+			"		last.Wait = max(last.Wait, 1)\n",
 		}}},
 		{"union-dropped", "the new primary opens with what it holds itself, not with all that was acknowledged", []edit{{
 			"failover/plan.go",
@@ -103,6 +103,10 @@ func ofTheAckers() []mutant {
 			"failover/finish.go",
 			"return writer && durable && f.ReadOnly() && !commitsWait(f)",
 			"return writer && durable",
+		}, {
+			"failover/recover.go",
+			"if f := d.facts(s.Name); !f.ReadOnly() || f.On(\"offline_mode\") {",
+			"if f := d.facts(s.Name); f.On(\"offline_mode\") {",
 		}}},
 	}
 }

@@ -56,10 +56,10 @@ func ofQuarantine() []mutant {
 			"		Target: fp.Executed.Union(d.s.Baseline).Union(fp.Received()),\n",
 			"",
 		}}},
-		{"baseline-ignored", "what the primary had when it opened counts as extra on others", []edit{{
+		{"own-writes-extra", "what the primary has written since it last answered counts as extra on others", []edit{{
 			"failover/quarantine.go",
 			".Subtract(fp.Received()).Subtract(d.s.Baseline).Without(fp.UUID)",
-			".Subtract(fp.Received()).Without(fp.UUID)",
+			".Subtract(fp.Received()).Subtract(d.s.Baseline)",
 		}}},
 		{"clone-uncaptured", "a server is rebuilt before its extra transactions are captured", []edit{{
 			"failover/accept.go",

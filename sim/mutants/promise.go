@@ -1,0 +1,84 @@
+package main
+
+// ofThePromise break what a client may rely on once its commit was acknowledged.
+func ofThePromise() []mutant {
+	return []mutant{
+		{"degrade-silent", "a primary waits for no acknowledgement, and nobody is told", []edit{{
+			"failover/degrade.go",
+			"	d.s.Unproven = fmt.Sprintf(\"%s waits for no acknowledgement since",
+			"	_ = fmt.Sprintf(\"%s waits for no acknowledgement since",
+		}, {
+			"failover/degrade.go",
+			"	d.event(Event{Kind: \"degraded\", Decision: \"acknowledged writes are not proven\", Reason: d.s.Unproven})\n}\n\n// stopWaiting",
+			"}\n\n// stopWaiting",
+		}}},
+		{"degrade-in-flight", "a primary counts as waiting again before it was seen to have stopped", []edit{{
+			"failover/degrade.go",
+			" || fp.On(\"rpl_semi_sync_source_enabled\") {",
+			" {",
+		}}},
+		{"degrade-against-policy", "a primary without ackers stops waiting whatever its policy says", []edit{{
+			"failover/degrade.go",
+			"if wait == 0 || d.in.Spec.Policy.SemiSync.WhenMissing != policy.MissingDegrade {",
+			"if wait == 0 || d.in.Spec.Policy.SemiSync.WhenMissing == \"\" {",
+		}}},
+		{"degrade-never", "a primary without ackers waits for ever whatever its policy says", []edit{{
+			"failover/degrade.go",
+			"	if !d.shortForLong(fp, p, wait) {\n",
+			"	if d.shortForLong(fp, p, wait); true {\n",
+		}}},
+	}
+}
+
+// ofTheReturn break what is done with a primary that is closed, or comes back.
+func ofTheReturn() []mutant {
+	return []mutant{
+		{"reopened-unarmed", "a primary that booted is opened without having to wait for acknowledgements", []edit{{
+			"failover/watch.go",
+			"	if d.degraded() {\n		// What it has",
+			"	if d.semiSync() {\n		// What it has",
+		}, {
+			"failover/watch.go",
+			"Armed: d.semiSync() && !d.degraded(), WaitCount: wait})...)",
+			"Armed: false, WaitCount: wait})...)",
+		}}},
+		{"reopened-with-tail", "a primary that booted is opened though nobody else has what it committed in that", []edit{{
+			"failover/watch.go",
+			"	if len(holders) < wait {\n",
+			"	if len(holders) < wait-1<<20 {\n",
+		}}},
+		{"refusal-is-death", "a server that refuses connections counts as dead though its replicas still receive from it", []edit{{
+			"topology/diagnosis.go",
+			"	case len(held) > 0:\n",
+			"	case len(held) > 1<<20:\n",
+		}, {
+			"topology/diagnosis.go",
+			"	case len(lost) == 0:\n",
+			"	case len(lost)+len(held) == 0:\n",
+		}, {
+			"failover/evidence.go",
+			"	if held != \"\" {\n",
+			"	if len(held) > 1<<20 {\n",
+		}}},
+		{"offline-before-drain", "an old primary goes offline before its replicas have its last transactions", []edit{{
+			"executor/fence.go",
+			"		facts, err = s.Fence(ctx, patienceFor(a.Deadline))\n",
+			"		if facts, err = s.GoOffline(ctx); err != nil {\n			return facts, err\n		}\n		facts, err = s.Fence(ctx, patienceFor(a.Deadline))\n",
+		}}},
+		{"fence-waited-for", "an ordered failover waits for a fence that commits without acknowledgements block", []edit{{
+			"failover/recover.go",
+			"		if fence.State == StepPending {\n			return\n",
+			"		if fence.State != StepDone {\n			return\n",
+		}}},
+		{"pending-fence-survives", "a server is opened while a statement that makes it read-only waits in it", []edit{{
+			"sim/session.go",
+			"		s := x.s\n		s.endPending()\n		if missing := s.unopenable",
+			"		s := x.s\n		if missing := s.unopenable",
+		}}},
+		{"reopened-quarantine-final", "a fenced server that takes writes again counts as one whose log is final", []edit{{
+			"failover/quarantine.go",
+			"			open.Fenced = false\n",
+			"",
+		}}},
+	}
+}
