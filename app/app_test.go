@@ -213,7 +213,7 @@ func TestGroupOfNodesWithoutServers(t *testing.T) {
 				t.Errorf("n%d asked itself: %v", i+1, err)
 			}
 			errDeposed := errors.New("another node leads")
-			p.quorum = newQuorum(func(context.Context) error { return errDeposed })
+			p.granter = guard.NewGranter(leading{a.log}.Term, func(context.Context) error { return errDeposed })
 			if err := p.grant(t.Context(), permission{Cluster: "orders"}); errors.Is(err, guard.ErrRefused) || errors.Is(err, errDeposed) != (i == leader) {
 				t.Errorf("n%d without a quorum: %v", i+1, err)
 			}

@@ -22,18 +22,15 @@ type permission struct {
 
 // permits are the permissions to renew leases: asked for here, or given where this node leads.
 type permits struct {
-	log    *agreement
-	peers  *peers
-	quorum *quorum
-	self   string
+	log     *agreement
+	peers   *peers
+	granter *guard.Granter
+	self    string
 }
 
 func newPermits(log *agreement, peers *peers, self string) *permits {
-	return &permits{log: log, peers: peers, quorum: newQuorum(log.VerifyLeader), self: self}
+	return &permits{log: log, peers: peers, granter: guard.NewGranter(leading{log}.Term, log.VerifyLeader), self: self}
 }
-
-// errNoLeader means that this node knows of no leader that it could ask.
-var errNoLeader = errors.New("app: no leader is known")
 
 // ask gets a permission from the leader, see guard.Permit.
 func (p *permits) ask(ctx context.Context, cluster string, row topology.Lease) error {
@@ -41,7 +38,7 @@ func (p *permits) ask(ctx context.Context, cluster string, row topology.Lease) e
 	leader, known := p.log.node.Leader()
 	switch {
 	case !known:
-		return errNoLeader
+		return guard.ErrNoLeader
 	case leader == p.self:
 		return p.grant(ctx, request)
 	}
@@ -52,28 +49,15 @@ func (p *permits) ask(ctx context.Context, cluster string, row topology.Lease) e
 	return err
 }
 
-// grant permits a renewal, where this node leads. The order matters: it verifies with the quorum after
-// the request has come, and looks for claims after that, so that a claim which it does not see was
-// committed after the renewer had read the server's clock.
+// grant permits a renewal, where this node leads.
 func (p *permits) grant(ctx context.Context, r permission) error {
-	before := p.log.Leadership()
-	if !before.Leads {
-		return errNoLeader
-	}
-	if err := p.quorum.verify(ctx); err != nil {
-		return err
-	}
-	cluster, declared := p.log.State().Clusters[r.Cluster]
-	if now := p.log.Leadership(); now != before {
-		return errNoLeader
-	}
-	if !declared {
-		return fmt.Errorf("%w: cluster %s is not declared", guard.ErrRefused, r.Cluster)
-	}
-	if may, reason := failover.MayRenew(&cluster.State, r.Row); !may {
-		return fmt.Errorf("%w: %s", guard.ErrRefused, reason)
-	}
-	return nil
+	return p.granter.Grant(ctx, func() (ok bool, reason string) {
+		cluster, declared := p.log.State().Clusters[r.Cluster]
+		if !declared {
+			return false, "cluster " + r.Cluster + " is not declared"
+		}
+		return failover.MayRenew(&cluster.State, r.Row)
+	})
 }
 
 // leases are the clusters whose primaries may have a guard.

@@ -30,7 +30,7 @@ type Guard struct {
 	Opening bool `json:"opening,omitempty"`
 	// Disarmed says why nobody may cite the lease, empty while Armed.
 	Disarmed string `json:"disarmed,omitempty"`
-	// Since is when Armed last changed, on the clock of the leader then.
+	// Since is when Armed last changed, or when an attempt to arm it again began, on the clock of the leader then.
 	Since time.Time `json:"since,omitzero"`
 	// Cut is set while the primary's region is isolated and every renewal is refused.
 	Cut *CutOff `json:"cut,omitempty"`
@@ -78,6 +78,7 @@ func (d *decider) keepGuard(fp *topology.Facts) {
 	switch {
 	case g.Written && !g.Armed && (expired || d.since(g.Since) >= rearmAfter):
 		d.orderLease(true)
+		g.Since = d.in.Now // a row that is seen before its event has run is not ordered once more
 	case d.leaseRevised():
 		d.orderLease(false)
 	}
@@ -267,11 +268,14 @@ func (d *decider) leaseToOpen() *LeaseOrder {
 	return &order
 }
 
-// guardFenced tells whether it was its guard that made the primary read-only: its lease of this epoch has
-// run out.
+// guardFenced tells whether it is its guard that keeps the primary read-only: its lease of this epoch has run out, or
+// it is being opened with a new one. An opening that ended between the two leaves a lease that is renewed.
 func (d *decider) guardFenced(fp *topology.Facts) bool {
-	l := fp.Lease
-	return d.guard() != nil && l != nil && strings.EqualFold(l.UUID, fp.UUID) && l.Epoch == d.s.Epoch && l.Remaining <= 0
+	g, l := d.guard(), fp.Lease
+	if g == nil || l == nil || !strings.EqualFold(l.UUID, fp.UUID) || l.Epoch != d.s.Epoch {
+		return false
+	}
+	return l.Remaining <= 0 || g.Opening
 }
 
 // absorbArm takes in the outcome of arming.

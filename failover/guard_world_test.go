@@ -176,6 +176,10 @@ func (s *stage) guardCommand() {
 			srv.row.uuid = value
 		case "row":
 			srv.row = nil
+			if value == "written" { // what is agreed, by an action that has not ended
+				srv.row = &guardRow{uuid: srv.uuid, order: s.state.Guard.Order, expiry: srv.time(s.world).Add(s.state.Guard.Order.TTL)}
+				srv.scheduler = true
+			}
 		default:
 			s.fail("unknown key %s", key)
 		}

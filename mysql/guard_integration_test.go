@@ -200,6 +200,32 @@ func TestGuardEndsWhatIsInItsWay(t *testing.T) {
 	}
 }
 
+func TestArmingAnewHealsAnEventThatFails(t *testing.T) {
+	db := start(t, 1)[0]
+	s := lock(t, db, 1)
+	f := arm(t, s, leaseOf(3, 1), time.Hour)
+	db.do(t, "ALTER DEFINER = 'gone'@'localhost' EVENT regent_guard.fence ENABLE")
+	until(t, "the tick is old", func() bool {
+		var err error
+		if f, err = s.Observe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return f.Lease.TickAge > topology.TickLimit
+	})
+	if !f.Lease.Enabled || !f.Lease.Scheduler || f.Lease.Fault != "" {
+		t.Errorf("nothing but the tick shows it: %+v", f.Lease)
+	}
+	if _, err := s.Arm(t.Context(), leaseOf(3, 2), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Observe(t.Context()); err != nil || f.Lease.TickAge <= topology.TickLimit {
+		t.Errorf("a lease that goes on has another event: %v, %+v", err, f.Lease)
+	}
+	if f = arm(t, s, leaseOf(3, 3), time.Hour); f.Lease.SetVersion != 3 {
+		t.Errorf("%+v", f.Lease)
+	}
+}
+
 func TestGuardThatDoesNotRunShowsIt(t *testing.T) {
 	db := start(t, 1)[0]
 	s := lock(t, db, 1)

@@ -23,8 +23,9 @@ func (s *Session) Clock(ctx context.Context) (time.Time, error) {
 
 // Arm makes an open server carry a guard: the row with the UUID of the server, the epoch, set version,
 // candidates, policy and TTL of want, and the event, enabled and scheduled. A lease that lasts until
-// the given time of the server's clock begins, and a fault is forgotten; with a zero time the lease and
-// what is known of it go on, and the error wraps ErrCondition if the server has none of that epoch. A
+// the given time of the server's clock begins, and a fault is forgotten, with a new event, since the one that is
+// there may be what fails: its definer is gone, or the clock was set back and it is not due for hours; with a zero
+// time the lease and what is known of it go on, and the error wraps ErrCondition if the server has none of that epoch. A
 // row that is newer by epoch or set version is left alone, and the error wraps ErrCondition.
 func (s *Session) Arm(ctx context.Context, want topology.Lease, until time.Time) (*topology.Facts, error) {
 	b := &batch{}
@@ -32,7 +33,7 @@ func (s *Session) Arm(ctx context.Context, want topology.Lease, until time.Time)
 	requireSettled(b)
 	now := s.last.facts.Lease
 	there := now != nil && now.Enabled && now.Epoch == want.Epoch && now.UUID == s.last.facts.UUID
-	return s.unlogged(ctx, s.writeGuard(b, want, until, !there))
+	return s.unlogged(ctx, s.writeGuard(b, want, until, !there || !until.IsZero()))
 }
 
 // ArmClosed arms a server that applications cannot write to yet, and that may open by what Open asks

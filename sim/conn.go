@@ -201,6 +201,16 @@ func (x *conn) letGo() {
 	if x.busy == nil && x.s.lock == x {
 		x.s.lock = nil
 	}
+	if x.busy == nil {
+		x.unclaim()
+	}
+}
+
+// unclaim takes back the sign that the server is claimed.
+func (x *conn) unclaim() {
+	if x.s.claim == x {
+		x.s.claim = nil
+	}
 }
 
 // hangUp tells the client that the server has closed the connection, if that gets through.

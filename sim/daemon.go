@@ -7,23 +7,31 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/regentdb/regent/controller"
 	"github.com/regentdb/regent/executor"
 	"github.com/regentdb/regent/failover"
+	"github.com/regentdb/regent/guard"
+	"github.com/regentdb/regent/raftnode/fsm"
 	"github.com/regentdb/regent/topology"
 )
 
-// daemon is one life of a node's process: the daemon's own controller and executor, on goroutines of
-// their own, wired to the world. Package guard, once it exists, has its renewals run beside the
-// controller in run, on sessions like those of the executor.
+// daemon is one life of a node's process: the daemon's own controller, executor and renewer of leases, on
+// goroutines of their own, wired to the world.
 type daemon struct {
 	n          *Node
 	w          *World
 	life       int
 	controller *controller.Controller
 	executor   *executor.Executor
+	guard      *guard.Renewer
+	granter    *guard.Granter
+	wardens    atomic.Int64  // counts connections of the renewer
+	agreed     chan struct{} // what is agreed may have changed, for the renewer
 	cancel     context.CancelFunc
 	ctx        context.Context
 	log        *agreement
@@ -55,6 +63,7 @@ const (
 	laneReport
 	laneOrder
 	laneStart
+	laneGuard
 	lanesPerNode
 )
 
@@ -63,7 +72,7 @@ func (n *Node) launch() {
 	w := n.w
 	d := &daemon{
 		n: n, w: w, life: n.process, open: map[*request]bool{}, reasons: map[string]string{},
-		logMoved: make(chan struct{}, 1), seen: make(chan struct{}, 1),
+		logMoved: make(chan struct{}, 1), seen: make(chan struct{}, 1), agreed: make(chan struct{}, 1),
 	}
 	n.daemon = d
 	w.daemons = append(w.daemons, d)
@@ -77,13 +86,17 @@ func (n *Node) launch() {
 			Node: n.name, Log: d.log, Observer: sight{d}, Servers: hands{d}, Reports: reports{d}, Notifier: silent{},
 			Rules: controller.Rules{Decide: d.decide, Accept: d.accept, Preview: failover.PreviewOrder},
 		})
+		d.guard = d.renewer()
 		go d.run()
 	})
 }
 
 // run is the process, until it ends.
 func (d *daemon) run() {
-	err := d.controller.Run(d.ctx)
+	var g errgroup.Group // each of them ends with the context
+	g.Go(func() error { return d.controller.Run(d.ctx) })
+	g.Go(func() error { return d.guard.Run(d.ctx) })
+	err := g.Wait()
 	d.w.post(&request{d: d, key: d.key("over"), do: func(*request) {
 		d.over = true
 		d.w.must(err)
@@ -259,6 +272,16 @@ func (d *daemon) submit(o failover.Order, told func(error)) {
 		go func() {
 			_, err := d.controller.Submit(d.ctx, o)
 			d.notice(what, func() { told(err) })
+		}()
+	})
+}
+
+// propose has this node commit a command on behalf of a person.
+func (d *daemon) propose(c fsm.Command) {
+	d.wake(d.lane(laneOrder), func() {
+		go func() {
+			err := d.log.Propose(d.ctx, c)
+			d.notice("proposal", func() { d.w.logf("the proposal is answered: %v", err) })
 		}()
 	})
 }

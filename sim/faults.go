@@ -258,6 +258,7 @@ func (w *World) restartAllNodes(d time.Duration) {
 		w.restartNode(n, d)
 	}
 	w.watchAlone(d)
+	w.watchGuard(d)
 }
 
 func (w *World) pauseNode(n *Node, d time.Duration) {

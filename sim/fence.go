@@ -84,6 +84,11 @@ func (s *Server) replaceBy(donor *Server) {
 		}
 	}
 	s.logged = pileOf(donor.executed.set())
+	s.guard = guardian{row: donor.guard.row, turns: s.guard.turns}
+	if e := donor.guard.event; e != nil {
+		copied := *e
+		s.guard.event = &copied
+	}
 	s.next = 1
 	for s.logged.has(gtid.GTID{UUID: s.uuid, Seq: s.next}) {
 		s.next++

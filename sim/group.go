@@ -42,6 +42,7 @@ type standing struct {
 	stored  int           // how many committed commands its log has
 	alone   time.Duration // since when no majority answers it, -1: one does
 	heard   time.Duration // when it last heard of a leader
+	follows *Node         // that leader
 	tried   time.Duration // when it last tried to become one
 }
 
@@ -114,7 +115,7 @@ func (g *group) tend(l *Node) {
 			}
 			continue
 		}
-		o.raft.term, o.raft.heard = l.raft.term, g.w.now
+		o.raft.term, o.raft.heard, o.raft.follows = l.raft.term, g.w.now, l
 		if o.raft.leads {
 			g.stepDown(o, l.raft.term, "it hears of a later term")
 		}
@@ -140,6 +141,7 @@ func (g *group) follow(o, l *Node) {
 		return
 	}
 	o.raft.stored, o.raft.applied = l.raft.applied, l.raft.applied
+	o.moved()
 }
 
 // stepDown ends what a node believes. Whoever waits for a commit there learns that nothing is known.
@@ -205,7 +207,7 @@ func (g *group) elect(n *Node, voters []*Node) {
 		if v != n && v.raft.leads {
 			g.stepDown(v, g.term, "it votes for another")
 		}
-		v.raft.term, v.raft.heard = g.term, g.w.now
+		v.raft.term, v.raft.heard, v.raft.follows = g.term, g.w.now, n
 	}
 	inherited := g.pending
 	g.leader, g.pending, g.electedAt = n, nil, g.w.now
@@ -319,6 +321,7 @@ func (g *group) spread(l *Node) {
 		g.w.after(g.w.net.delay(l.at, o.at)+appendTakes, func() {
 			if o.hears(l) && o.raft.term <= g.term && o.raft.applied < index {
 				o.raft.applied, o.raft.stored = index, max(o.raft.stored, index)
+				o.moved()
 			}
 		})
 	}

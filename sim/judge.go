@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
@@ -26,6 +27,9 @@ type judge struct {
 	named     map[string]bool     // servers that were primary of any epoch
 	permitted map[string]bool     // those that an override made primary
 	writers   []string            // those that were since the last recovery that succeeded
+	// lapseSince is when the leader began to wait for a lease to lapse; lapses counts those that were cited.
+	lapseSince time.Duration
+	lapses     int
 }
 
 func (j *judge) begin(first *Server) {
@@ -40,7 +44,7 @@ func (w *World) semiSync() bool { return w.spec.Policy.Durability == policy.Dura
 // acknowledgement that was on its way before the receivers stopped may end an old wait.
 func (w *World) acknowledged(s *Server, c *commit) {
 	if s != w.writer && !w.writer.logged.has(c.gtid) {
-		if !w.forked[s.name()] {
+		if !w.forked[s.name()] && !s.riskOfPause() && (!s.watched.lapsed || !s.watched.doubtful) {
 			w.violate("I1", "%s acknowledges %s after %s was opened", s.name(), w.shown(gtid.Of(c.gtid)), w.writer.name())
 		}
 		w.forgiven = w.forgiven.Add(c.gtid)
@@ -71,6 +75,7 @@ func (w *World) opened(x *conn) {
 		w.violate("I4", "%s is opened with %d of %d ackers attached", s.name(), s.ackers(), r.WaitCount)
 	}
 	delete(w.forked, s.name())
+	s.watched.lapsed = false
 	if override {
 		w.accept(&st, s)
 	}

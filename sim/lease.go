@@ -21,33 +21,139 @@ func (x *conn) Claim(ctx context.Context) (*topology.Facts, error) {
 	})
 }
 
-// Clock reads the server's own clock.
-func (x *conn) Clock(context.Context) (time.Time, error) { return time.Time{}, x.unguarded() }
-
-// Arm, ArmClosed, OpenGuarded and Disarm are about the guard, which no policy of these worlds wants: that the
-// daemon touches one is a violation.
-func (x *conn) Arm(context.Context, topology.Lease, time.Time) (*topology.Facts, error) {
-	return x.facts, x.unguarded()
-}
-
-// ArmClosed is a violation.
-func (x *conn) ArmClosed(context.Context, topology.Lease, time.Time, gtid.Set, int) (*topology.Facts, error) {
-	return x.facts, x.unguarded()
-}
-
-// OpenGuarded is a violation.
-func (x *conn) OpenGuarded(context.Context, topology.Lease, gtid.Set, int) (*topology.Facts, error) {
-	return x.facts, x.unguarded()
-}
-
-// Disarm is a violation.
-func (x *conn) Disarm(context.Context) (*topology.Facts, error) { return x.facts, x.unguarded() }
-
-var errUnguarded = errors.New("sim: the policy wants no guard, and one was touched")
-
-func (x *conn) unguarded() error {
-	x.d.notice(fmt.Sprintf("%s/%d/guard", x.s.name(), x.number), func() {
-		x.w.violate("guard", "%s touches a guard on %s", x.d.n.name, x.s.name())
+// Clock reads the server's own clock, and nothing of its state.
+func (x *conn) Clock(ctx context.Context) (time.Time, error) {
+	before := x.facts
+	var now time.Time
+	_, err := x.perform(ctx, "clock", func(st *statement) {
+		now = x.s.clock()
+		st.finish(nil)
 	})
-	return errUnguarded
+	x.facts = before
+	if err != nil {
+		return time.Time{}, err
+	}
+	return now, nil
+}
+
+// Arm gives an open server the row and its event. An event that is there goes on where the lease does.
+func (x *conn) Arm(ctx context.Context, want topology.Lease, until time.Time) (*topology.Facts, error) {
+	now, uuid := x.facts.Lease, x.facts.UUID
+	there := now != nil && now.Enabled && now.Epoch == want.Epoch && now.UUID == uuid && until.IsZero()
+	return x.perform(ctx, "arm", func(st *statement) {
+		x.unlocked(st, func() {
+			s := x.s
+			if s.on("super_read_only") {
+				st.finish(fmt.Errorf("%w: super_read_only is off", errCondition))
+				return
+			}
+			x.touchesGuard("arm")
+			st.finish(unmet(s.arm(want, until, !there)))
+			x.w.armed(s)
+		})
+	})
+}
+
+// ArmClosed arms a server that may open by the rules of Open, and leaves it without super_read_only.
+func (x *conn) ArmClosed(ctx context.Context, want topology.Lease, until time.Time, target gtid.Set, waitCount int) (*topology.Facts, error) {
+	return x.perform(ctx, "arm closed", func(st *statement) {
+		x.unlocked(st, func() {
+			s := x.s
+			s.endPending()
+			if missing := s.unopenable(target, waitCount); missing != "" || !s.on("read_only") {
+				st.finish(fmt.Errorf("%w: it may open, or is read-only: %s", errCondition, missing))
+				return
+			}
+			x.touchesGuard("arm closed")
+			s.set("super_read_only", "OFF", false)
+			missing := s.arm(want, until, true)
+			if missing != "" {
+				s.set("super_read_only", "ON", false)
+			}
+			st.finish(unmet(missing))
+			x.w.armed(s)
+		})
+	})
+}
+
+// OpenGuarded is Open with the guard in force.
+func (x *conn) OpenGuarded(ctx context.Context, want topology.Lease, target gtid.Set, waitCount int) (*topology.Facts, error) {
+	return x.perform(ctx, "open", func(st *statement) {
+		s := x.s
+		missing := s.unopenable(target, waitCount)
+		if missing == "" {
+			missing = s.unguarded(want)
+		}
+		if missing != "" {
+			st.finish(unmet(missing))
+			return
+		}
+		x.touchesGuard("open")
+		x.opens(st)
+	})
+}
+
+// unguarded says why the guard of a server is not in force with that row, or "".
+func (s *Server) unguarded(want topology.Lease) string {
+	l := s.lease()
+	switch {
+	case s.pending != nil:
+		return "no earlier change of read_only is pending"
+	case l == nil || l.UUID != s.uuid || l.Epoch != want.Epoch || l.SetVersion != want.SetVersion || l.Remaining <= 0:
+		return "its lease has not expired"
+	case l.TickAge == topology.Never || l.TickAge < 0 || l.TickAge > topology.TickLimit:
+		return "its guard ticks"
+	case !l.Scheduler:
+		return "the event scheduler runs"
+	case s.on("super_read_only"):
+		return "super_read_only is off"
+	}
+	return ""
+}
+
+// Disarm takes the guard off an open server.
+func (x *conn) Disarm(ctx context.Context) (*topology.Facts, error) {
+	return x.perform(ctx, "disarm", func(st *statement) {
+		x.unlocked(st, func() {
+			if x.s.on("super_read_only") {
+				st.finish(fmt.Errorf("%w: super_read_only is off", errCondition))
+				return
+			}
+			x.effect("disarm")
+			x.s.disarm()
+			st.finish(nil)
+		})
+	})
+}
+
+// unlocked does something with the guard's table once nobody else has it.
+func (x *conn) unlocked(st *statement, do func()) {
+	g := &x.s.guard
+	free := func() bool { return x.w.now >= max(g.rowLocked, g.tableLocked) }
+	x.await(st, time.Second, free, func(ok bool) {
+		if !ok {
+			st.finish(errLockWait)
+			return
+		}
+		do()
+	})
+}
+
+var errLockWait = errors.New("lock wait timeout exceeded")
+
+// unmet is a condition that does not hold as an error.
+func unmet(condition string) error {
+	if condition == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", errCondition, condition)
+}
+
+// touchesGuard is called with everything that gives a server a guard, or opens it with one: where no policy
+// ever wanted one that is a violation.
+func (x *conn) touchesGuard(what string) {
+	x.effect(what)
+	if !x.w.guarded {
+		x.w.violate("guard", "%s touches a guard on %s, and the policy wants none", x.d.n.name, x.s.name())
+	}
 }

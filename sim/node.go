@@ -211,6 +211,7 @@ func (n *Node) logMoved() {
 	if n.up {
 		d := n.daemon
 		d.wake(d.lane(laneMoved), func() { notify(d.logMoved) })
+		n.moved()
 	}
 }
 

@@ -14,7 +14,7 @@ type decision struct {
 	what   string
 	when   timing
 	at     time.Duration // since the chaos began, for timedChaos
-	nth    int           // for atStage: the so-and-so-manieth stage that a recovery enters
+	nth    int           // the so-and-so-manieth stage that a recovery enters, or moment of another kind
 	seed   uint64
 	do     func(*World, *rand.Rand)
 }
@@ -26,6 +26,8 @@ const (
 	atBuild timing = iota // before anything happens
 	inChaos
 	atStage
+	atRenewal // when a node beside the primary gets a permission to renew
+	atArming  // when a guard row was written
 )
 
 func (d *decision) String() string {
@@ -36,6 +38,10 @@ func (d *decision) String() string {
 		return fmt.Sprintf("%3d after %.3f s of chaos: %s", d.number, d.at.Seconds(), d.what)
 	case atStage:
 		return fmt.Sprintf("%3d when a recovery enters its stage number %d: %s", d.number, d.nth, d.what)
+	case atRenewal:
+		return fmt.Sprintf("%3d at renewal number %d: %s", d.number, d.nth, d.what)
+	case atArming:
+		return fmt.Sprintf("%3d when a guard row is written for the time number %d: %s", d.number, d.nth, d.what)
 	}
 	return d.what
 }
@@ -77,7 +83,8 @@ func planOf(seed uint64) []decision {
 		f := pick(r, all)
 		add(decision{what: f.what, when: inChaos, at: at, do: f.do})
 	}
-	return plan
+	more, alone := guardPlan(seed)
+	return joinPlans(plan, more, alone)
 }
 
 // pause is the time between two faults: often hardly any.

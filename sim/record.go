@@ -25,6 +25,7 @@ func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
 		return
 	}
 	w.oneRecord(was, is)
+	w.notesLapse(was, is)
 	w.recordedOnce(was.Recovery, is.Recovery)
 	w.epochs(was, is)
 	w.region(is)
@@ -72,17 +73,23 @@ func (w *World) recordedOnce(was, is *failover.Recovery) {
 	if is.Attempt != was.Attempt {
 		return
 	}
-	if len(is.Steps) < len(was.Steps) {
+	before, after := lasting(was.Steps), lasting(is.Steps)
+	if len(after) < len(before) {
 		w.violate("I6", "recovery %s forgets steps", is.ID)
 		return
 	}
-	for i, old := range was.Steps {
-		now := is.Steps[i]
+	for i, old := range before {
+		now := after[i]
 		again := now.Tries > old.Tries || old.State != failover.StepDone
 		if now.Name != old.Name || now.Server != old.Server || now.Attempt != old.Attempt || (!again && !reflect.DeepEqual(now, old)) {
 			w.violate("I6", "recovery %s: the outcome of %s on %s is recorded twice", is.ID, old.Name, old.Server)
 		}
 	}
+}
+
+// lasting are the steps that are more than a look at what was done: each leader looks anew.
+func lasting(steps []failover.Step) []failover.Step {
+	return slices.DeleteFunc(slices.Clone(steps), func(s failover.Step) bool { return s.Name == failover.ActClaim })
 }
 
 // epochs checks that every change of primary, and nothing else, raises the epoch by one, and that there
@@ -135,7 +142,7 @@ func (w *World) evidence(r *failover.Recovery, writer string) {
 	if !some {
 		w.violate("I1", "%s is named primary without evidence that %s writes no more", r.Candidate, writer)
 	}
-	if accepted || !s.writable() || s.name() == r.Candidate {
+	if w.lapseCited(r, s) || accepted || !s.writable() || s.name() == r.Candidate {
 		return
 	}
 	wait, armed := 0, 0
@@ -230,6 +237,20 @@ func (w *World) bounded(e *failover.Event) {
 // noticed is within what time regent sees that somebody wrote on a quarantined server.
 const noticed = 5 * time.Second
 
+// unnoticed puts that off for as long as no leader sees both that server and the primary.
+func (w *World) unnoticed() {
+	leader, primary := w.leader(), w.server(w.state().Primary)
+	for _, s := range w.servers {
+		if s.meddled == 0 || w.now > s.meddled+noticed {
+			continue
+		}
+		seen := func(o *Server) bool { return o != nil && o.answers() && w.net.joined(leader.at, o.at) }
+		if leader == nil || !seen(s) || !seen(primary) || w.state().Hold != nil {
+			s.meddled = w.now
+		}
+	}
+}
+
 // reports checks that what was captured is listed or undecodable, and that a complete report has all
 // that the servers hold which it names (I7).
 func (w *World) reports(is *failover.State) {
@@ -285,7 +306,7 @@ func (w *World) watchAlone(d time.Duration) {
 	}
 	w.after(settled, func() {
 		s := w.writer
-		if w.anyNodeUp() || !w.takesWrites(s) {
+		if w.anyNodeUp() || !w.takesWrites(s) || w.guarded {
 			return
 		}
 		touched, acked := w.touched(), len(w.ledger)

@@ -67,6 +67,7 @@ func (w *World) live() {
 		w.bootAll()
 	}
 	began := w.now
+	w.raging = true
 	for i := range w.plan {
 		d := &w.plan[i]
 		if d.when != inChaos {
@@ -131,6 +132,7 @@ func (w *World) heal() {
 	}
 	for _, s := range w.all {
 		s.hang = 0
+		s.setClock(-s.stepped)
 		s.set("persisted_globals_load", "ON", false)
 		s.resume()
 		s.start()
@@ -172,7 +174,7 @@ func (w *World) converge() {
 		c.stopped = true
 	}
 	w.run(clientTimeout)
-	w.runUntil(time.Minute, func() bool { return len(w.behind()) == 0 })
+	w.runUntil(5*time.Minute, func() bool { return len(w.behind()) == 0 })
 	w.kept("in the end")
 	w.equal()
 }

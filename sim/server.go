@@ -37,13 +37,20 @@ type Server struct {
 	pending *pending
 	dumps   []*stream // replicas attached, in order of attachment
 
-	channel *channel
-	backlog []func()      // what arrived while the process was paused
-	conns   []*conn       // of the nodes' executors
-	lock    *conn         // who holds the advisory lock
-	hang    time.Duration // until when statements of sessions get nowhere
-	slow    time.Duration // what applying one transaction takes more than usual
-	late    time.Duration // what receiving takes more than usual
+	channel   *channel
+	backlog   []func() // what arrived while the process was paused
+	conns     []*conn  // of the nodes' executors
+	lock      *conn    // who holds the advisory lock
+	claim     *conn    // who holds the claim on it
+	claimedAt time.Duration
+	guard     guardian
+	watched   watched
+	offset    time.Duration // of its clock from a right one, besides what drift makes of the time
+	stepped   time.Duration // by people
+	drift     float64
+	hang      time.Duration // until when statements of sessions get nowhere
+	slow      time.Duration // what applying one transaction takes more than usual
+	late      time.Duration // what receiving takes more than usual
 	// touched counts what others than regent did to it: boots, kills, people.
 	touched int
 	diedAt  time.Duration
@@ -57,7 +64,7 @@ type pending struct{ by *conn }
 func defaults(id int) map[string]string {
 	return map[string]string{
 		"read_only": "ON", "super_read_only": "ON", "offline_mode": "OFF", "persisted_globals_load": "ON", "init_file": "",
-		"log_bin": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
+		"log_bin": "ON", "event_scheduler": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
 		"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1", "skip_replica_start": "OFF", "server_id": strconv.Itoa(id),
 		"replica_net_timeout": "60", "binlog_row_metadata": "MINIMAL", "clone_valid_donor_list": "",
 		"rpl_semi_sync_replica_enabled": "OFF", "rpl_semi_sync_source_enabled": "OFF", "rpl_semi_sync_source_timeout": "10000",
@@ -159,7 +166,8 @@ func (s *Server) kill() {
 	s.w.logf("%s is killed (%d commits wait)", s.name(), len(s.waiting))
 	s.touched++
 	s.diedAt = s.w.now
-	s.up, s.paused, s.closing, s.pending, s.backlog, s.queued, s.lock = false, false, false, nil, nil, nil, nil
+	s.up, s.paused, s.closing, s.pending, s.backlog, s.queued, s.lock, s.claim = false, false, false, nil, nil, nil, nil, nil
+	s.guard.rowLocked, s.guard.tableLocked = 0, 0
 	s.process++
 	for _, c := range s.waiting {
 		c.client.broken(c)
@@ -240,6 +248,7 @@ func (s *Server) start() {
 	if c := s.channel; c != nil {
 		c.boot(s.on("relay_log_recovery"), !s.on("skip_replica_start"))
 	}
+	s.planEvent()
 	s.w.logf("%s boots, read_only %s, executed %s", s.name(), s.variables["super_read_only"], s.w.shown(s.executed.set()))
 }
 
@@ -261,7 +270,7 @@ func (s *Server) resume() {
 		return
 	}
 	s.w.logf("%s is resumed", s.name())
-	s.paused = false
+	s.paused, s.watched.resumed = false, s.w.now
 	backlog := s.backlog
 	s.backlog = nil
 	for _, do := range backlog {

@@ -153,6 +153,9 @@ const drainTakes = 100 * time.Millisecond
 func (x *conn) StopReceiver(ctx context.Context) (*topology.Facts, error) {
 	return x.perform(ctx, "stop receiver", func(st *statement) {
 		x.effect("stop receiver")
+		if x.s.claim == nil {
+			x.s.claim, x.s.claimedAt = x, x.w.now
+		}
 		x.s.stopReceiver()
 		st.finish(nil)
 	})
@@ -208,6 +211,7 @@ func (x *conn) Follow(ctx context.Context, address, sourceUUID string, acker boo
 		s.channel.applier = true
 		s.channel.startReceiver()
 		s.channel.apply()
+		x.unclaim()
 		st.finish(nil)
 	})
 }
@@ -247,15 +251,22 @@ func (x *conn) Open(ctx context.Context, target gtid.Set, waitCount int) (*topol
 			return
 		}
 		x.effect("open")
-		before := s.writable()
-		s.set("offline_mode", "OFF", false)
-		s.set("super_read_only", "OFF", false)
-		s.set("read_only", "OFF", false)
-		if !before {
-			x.w.opened(x)
-		}
-		st.finish(nil)
+		s.disarm() // a guard of before would close it again
+		x.opens(st)
 	})
+}
+
+// opens lets applications write, and ends the statement.
+func (x *conn) opens(st *statement) {
+	s := x.s
+	before := s.writable()
+	s.set("offline_mode", "OFF", false)
+	s.set("super_read_only", "OFF", false)
+	s.set("read_only", "OFF", false)
+	if !before {
+		x.w.opened(x)
+	}
+	st.finish(nil)
 }
 
 // unopenable says which condition of opening does not hold, or "".

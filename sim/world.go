@@ -46,6 +46,12 @@ type World struct {
 	// chaos is over: nothing is broken any more.
 	calm bool
 
+	// guarded tells that the policy wants a guard, or did. raging tells that the chaos has begun. renewals and armings
+	// count their moments since, and keeper is the node of the last renewal.
+	guarded, raging   bool
+	renewals, armings int
+	keeper            *Node
+
 	judge
 	lines      []line
 	violations []string
@@ -135,6 +141,8 @@ func (w *World) eachSecond() {
 	for _, n := range w.nodes {
 		n.keepAlive()
 	}
+	w.noticeGuards()
+	w.unnoticed()
 	w.after(time.Second, w.eachSecond)
 }
 
