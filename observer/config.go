@@ -73,6 +73,8 @@ const (
 	refusalPause = 5 * time.Millisecond
 	// coalesce is how long a push waits for further news.
 	coalesce = 5 * time.Millisecond
+	// inFlight is how many reports to one peer may be on their way at once.
+	inFlight = 4
 	// alertPace is the probe interval of a cluster in alert.
 	alertPace = 50 * time.Millisecond
 	// alertTail is how long an alert lasts at least, so that what a loss causes is seen too.

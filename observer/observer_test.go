@@ -176,6 +176,24 @@ func TestPeerIsToldEveryIntervalThoughAnotherIsDead(t *testing.T) {
 	}, "db1")
 }
 
+func TestWhatIsSeenNextDoesNotWaitForAnAnswer(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		advance(2*time.Second + 100*time.Millisecond) // two reports to n3 have not been answered yet
+		before := w.unheard.Load()
+		w.servers["db1"].kill()
+		advance(50 * time.Millisecond)
+		if n := w.unheard.Load() - before; n < 1 || n > inFlight {
+			t.Errorf("within 50 ms of a loss a peer that does not answer was sent %d reports", n)
+		}
+		advance(10 * time.Second)
+		before = w.unheard.Load()
+		advance(10 * time.Second)
+		if n := w.unheard.Load() - before; n > 10*inFlight {
+			t.Errorf("in 10 s a peer that does not answer was sent %d reports", n)
+		}
+	}, "db1")
+}
+
 func TestServersComeAndGo(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
 		moved := Target{Server: topology.Server{Name: "db2", Address: "elsewhere:3306"}, Cluster: "orders"}

@@ -3,6 +3,7 @@ package observer
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/regentdb/regent/topology"
@@ -13,13 +14,33 @@ type peer struct {
 	id     string
 	urgent chan struct{} // something meaningful changed
 	soon   chan struct{} // positions moved while a cluster is in alert
-	// Owned by tell.
+
+	mu     sync.Mutex    // leaf-level
 	failed bool          // the last report did not arrive
 	trip   time.Duration // how long the last one that arrived took, there and back
 }
 
 func newPeer(id string) *peer {
 	return &peer{id: id, urgent: make(chan struct{}, 1), soon: make(chan struct{}, 1)}
+}
+
+// note takes the outcome of a report, and tells whether it is another one than before.
+func (p *peer) note(err error, took time.Duration) (turned bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err == nil {
+		p.trip = took
+	}
+	turned = (err != nil) != p.failed
+	p.failed = err != nil
+	return turned
+}
+
+// tripTime is how long the last report that arrived took.
+func (p *peer) tripTime() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trip
 }
 
 // tellPeers asks for reports to every peer. It never blocks.
@@ -35,8 +56,12 @@ func (o *Observer) tellPeers(urgent, soon bool) {
 }
 
 // tell sends reports to one peer: at once when something changed, and at least every interval. Each
-// report is made when it is sent, so that a slow peer gets the newest state and not a queue of old ones.
+// report is made when it is sent, so that a slow peer gets the newest state and not a queue of old ones. What is
+// seen next does not wait until a peer far away has answered for what was seen before.
 func (o *Observer) tell(ctx context.Context, p *peer) {
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	free := make(chan struct{}, inFlight)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -49,7 +74,15 @@ func (o *Observer) tell(ctx context.Context, p *peer) {
 		case <-p.soon:
 			p.settle(ctx)
 		}
-		o.send(ctx, p)
+		select {
+		case <-ctx.Done():
+			return
+		case free <- struct{}{}:
+		}
+		sending.Go(func() {
+			o.send(ctx, p)
+			<-free
+		})
 		timer.Reset(o.cfg.Interval)
 	}
 }
@@ -70,17 +103,13 @@ func (o *Observer) send(ctx context.Context, p *peer) {
 	limit, cancel := context.WithTimeout(ctx, o.cfg.Timeout)
 	defer cancel()
 	r := o.Report()
-	ageAnswers(&r, p.trip)
+	ageAnswers(&r, p.tripTime())
 	began := time.Now()
 	err := o.cfg.Publish(limit, p.id, r)
-	if err == nil {
-		p.trip = time.Since(began)
-	}
-	if ctx.Err() != nil || (err != nil) == p.failed {
+	if ctx.Err() != nil || !p.note(err, time.Since(began)) {
 		return
 	}
-	p.failed = err != nil
-	if p.failed {
+	if err != nil {
 		o.cfg.Logger.WarnContext(ctx, "reports to a node do not arrive", "node", p.id, "error", err)
 	} else {
 		o.cfg.Logger.InfoContext(ctx, "reports to a node arrive", "node", p.id)

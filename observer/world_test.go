@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,6 +132,7 @@ type world struct {
 	*Observer
 	servers map[string]*fakeServer
 	sent    chan topology.Report
+	unheard atomic.Int64 // reports that n3 was sent
 }
 
 func classify(err error) topology.Reach {
@@ -161,6 +163,7 @@ func newWorld(names ...string) *world {
 // publish delivers to n2; n3 is dead and never answers.
 func (w *world) publish(ctx context.Context, node string, r topology.Report) error {
 	if node != "n2" {
+		w.unheard.Add(1)
 		<-ctx.Done()
 		return ctx.Err()
 	}

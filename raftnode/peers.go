@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// idlePerPeer bounds the connections that are kept open to one peer.
-const idlePerPeer = 8
+// idlePerPeer bounds the connections that are kept open to one peer, and idleFor how long. A peer far away takes
+// several round trips to connect to, and what is urgent comes in bursts that are minutes or months apart.
+const (
+	idlePerPeer = 8
+	idleFor     = 10 * time.Minute
+)
 
 // PeerHandle serves requests of other nodes: pattern is one of [http.ServeMux]. Call it before Run. The caller is
 // some member of the group where TLS is on; without TLS it is whoever reaches the address. Patterns below /raft/ are the node's own.
@@ -64,7 +68,7 @@ func newPeerTransport(d *dialer) *http.Transport {
 			return nil, fmt.Errorf("%w: %s", ErrUnknownPeer, host)
 		},
 		MaxIdleConnsPerHost:   idlePerPeer,
-		IdleConnTimeout:       time.Minute,
+		IdleConnTimeout:       idleFor,
 		ResponseHeaderTimeout: d.timeouts.Response,
 		DisableCompression:    true,
 	}
@@ -76,7 +80,7 @@ func newPeerServer(handler http.Handler, timeouts Timeouts, logger *slog.Logger)
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: timeouts.Response,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       idleFor + time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
