@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -104,4 +105,18 @@ func (a *agreement) resolve(cluster, server string) (topology.Server, bool) {
 	c := state.Clusters[cluster]
 	s, declared := c.Spec.Find(server)
 	return s.Identity(), declared
+}
+
+// checkSnapshot restores the machine from its snapshot, which must be the same.
+func (g *group) checkSnapshot() {
+	snapshot, err := g.machine.Snapshot()
+	g.w.must(err)
+	next := fsm.New()
+	g.w.must(next.Restore(snapshot))
+	again, err := next.Snapshot()
+	g.w.must(err)
+	if !bytes.Equal(snapshot, again) {
+		g.w.violate("fsm", "a restored snapshot differs:\n%s\n%s", snapshot, again)
+	}
+	g.machine = next
 }

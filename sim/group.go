@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -386,18 +385,4 @@ func (g *group) verify(n *Node, then func(error)) {
 		})
 	}
 	g.w.after(verifyFor, func() { tell(errNoQuorum) })
-}
-
-// checkSnapshot restores the machine from its snapshot, which must be the same.
-func (g *group) checkSnapshot() {
-	snapshot, err := g.machine.Snapshot()
-	g.w.must(err)
-	next := fsm.New()
-	g.w.must(next.Restore(snapshot))
-	again, err := next.Snapshot()
-	g.w.must(err)
-	if !bytes.Equal(snapshot, again) {
-		g.w.violate("fsm", "a restored snapshot differs:\n%s\n%s", snapshot, again)
-	}
-	g.machine = next
 }
