@@ -37,6 +37,7 @@ type server struct {
 	source             string // name; empty: no channel
 	receiver           bool   // wanted
 	applierError       string
+	closing            bool      // a change of read_only is pending
 	lostSource         time.Time // since when the source is silent, zero: it is not
 	receiverConnecting bool
 	seenBy             map[string]*sight
@@ -219,7 +220,7 @@ func (w *world) facts(s *server) *topology.Facts {
 	}
 	f.Status["rpl_semi_sync_source_clients"] = fmt.Sprint(clients)
 	maps.Copy(f.Status, s.status)
-	f.Lease = w.lease(s)
+	f.Lease, f.Closing = w.lease(s), s.closing
 	if s.source == "" {
 		return f
 	}

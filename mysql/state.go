@@ -3,6 +3,7 @@ package mysql
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -67,7 +68,7 @@ func factsBatch(o Options) *batch {
 		FROM performance_schema.threads t LEFT JOIN performance_schema.user_variables_by_thread v USING (thread_id)
 		WHERE t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID') GROUP BY t.processlist_id ORDER BY t.processlist_id`)
 	b.query("applications", `SELECT COUNT(*) AS n FROM performance_schema.threads t WHERE `+isApplication(o))
-	b.query("pending", `SELECT processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
+	b.query("pending", `SELECT processlist_id, processlist_state LIKE 'Waiting for %lock' AS waits FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
 		AND (processlist_command IN ('Query', 'Execute') OR name = 'thread/sql/event_worker')
 		AND processlist_info REGEXP `+quote(fencePattern))
 	b.query("guard_event", guardEventQuery)
@@ -116,6 +117,7 @@ func readState(got answers) (state, error) {
 		f.Source = n.upstream(r, server["received"])
 	}
 	s := state{facts: f, dialect: dialect{f.Version, old}, pending: got["pending"].column()}
+	f.Closing = slices.ContainsFunc(got["pending"].all(), func(r row) bool { return r["waits"] == "1" })
 	f.Lease, s.guard = n.guard(got, f)
 	return s, n.err
 }
