@@ -109,7 +109,9 @@ func TestPendingBehindACommitThatWaits(t *testing.T) {
 	if err := <-first; err == nil {
 		t.Error("a change that was ended came through")
 	}
-	see(t, s, "both variables are off", func(f *topology.Facts) bool { return !f.On("super_read_only") && !f.On("read_only") && f.Closing && !f.Writable() })
+	see(t, s, "both variables are off", func(f *topology.Facts) bool {
+		return !f.On("super_read_only") && !f.On("read_only") && f.Closing && !f.Writable()
+	})
 	third := background(t.Context(), app, "INSERT INTO app.t (v) VALUES (4)")
 	db.queue(t, "1")
 	stillRuns(t, "a write behind a change that no variable shows", third)
