@@ -89,7 +89,7 @@ func TestHalfClosedPrimaryOpensAgain(t *testing.T) {
 	}
 	half := func() bool {
 		f := w.look(t, "db1")
-		return f.On("offline_mode") && f.On("super_read_only") && !f.On("read_only")
+		return f.On("offline_mode") && f.Closing && !f.On("read_only") && !f.Writable()
 	}
 	waitFor(t, "it is half closed", half)
 	for _, acker := range []string{"db2", "db3"} {

@@ -142,6 +142,8 @@ func (s *stage) configureServer() {
 			s.spec.Servers[i].Region = value
 		case "promotion":
 			s.spec.Servers[i].Promotion = policy.Promotion(value)
+		case "closing":
+			srv.closing = on(value)
 		case "startup":
 			srv.startup = value
 		case "address_kind":

@@ -119,9 +119,9 @@ func (d *decider) online(fp *topology.Facts) {
 }
 
 // letsNobodyWrite tells whether a primary that its guard took offline can go online without taking writes that no
-// lease covers. Half closed, it holds new writes back by the change of super_read_only that is pending, which is
-// all that such a reading can mean. It goes online so only for the ackers that its waiting commits need: offline_mode
-// has cut them off as well, and the change does not land before.
+// lease covers. Half closed, it holds new writes back by the change of super_read_only that is pending. So it goes
+// online for nobody but the ackers that its waiting commits need: offline_mode has cut them off as well, and the
+// change does not land before.
 func (d *decider) letsNobodyWrite(fp *topology.Facts) bool {
 	g := d.guard()
 	switch {

@@ -38,6 +38,7 @@ type server struct {
 	receiver           bool   // wanted
 	applierError       string
 	commits            topology.Commits
+	closing            bool      // a change of read_only is pending
 	lostSource         time.Time // since when the source is silent, zero: it is not
 	receiverConnecting bool
 	seenBy             map[string]*sight
@@ -220,7 +221,7 @@ func (w *world) facts(s *server) *topology.Facts {
 	}
 	f.Status["rpl_semi_sync_source_clients"] = fmt.Sprint(clients)
 	maps.Copy(f.Status, s.status)
-	f.Lease, f.Commits = w.lease(s), s.commits
+	f.Lease, f.Commits, f.Closing = w.lease(s), s.commits, s.closing
 	if s.source == "" {
 		return f
 	}

@@ -3,6 +3,7 @@ package mysql
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,7 +55,7 @@ func movingBatch(o Options) *batch {
 		WHERE t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID') GROUP BY t.processlist_id ORDER BY t.processlist_id`)
 	b.read("applications", `COUNT(*) AS n, COALESCE(SUM(t.processlist_state = 'waiting for handler commit'
 		OR t.processlist_state LIKE 'Waiting for semi-sync ACK%'), 0) AS committing FROM performance_schema.threads t WHERE `+isApplication(o))
-	return b.read("pending", `processlist_id FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
+	return b.read("pending", `processlist_id, processlist_state LIKE 'Waiting for %lock' AS waits FROM performance_schema.threads WHERE processlist_id <> CONNECTION_ID()
 		AND (processlist_command IN ('Query', 'Execute') OR name = 'thread/sql/event_worker')
 		AND processlist_info REGEXP `+quote(fencePattern))
 }
@@ -132,6 +133,7 @@ func readState(got answers) (state, error) {
 		f.Source = n.upstream(r, server["received"])
 	}
 	s := state{facts: f, dialect: dialect{f.Version, old}, pending: got["pending"].column()}
+	f.Closing = slices.ContainsFunc(got["pending"].all(), func(r row) bool { return r["waits"] == "1" })
 	f.Lease, s.guard = n.guard(got, f)
 	return s, n.err
 }

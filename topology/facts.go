@@ -43,6 +43,9 @@ type Facts struct {
 	Applications int `json:"applications"`
 	// Commits are those that have not ended.
 	Commits Commits `json:"commits"`
+	// Closing tells that a change of read_only is pending: new writes wait behind it. The variables need not
+	// show it: of two that were pending the end of one sets super_read_only back.
+	Closing bool `json:"closing,omitempty"`
 	// Lease is the in-server guard, nil when the server has no guard row.
 	Lease *Lease `json:"lease,omitempty"`
 }
@@ -116,8 +119,9 @@ func (f *Facts) Number(name string) (value uint64, ok bool) {
 // ReadOnly tells that both read_only and super_read_only were read back as ON.
 func (f *Facts) ReadOnly() bool { return f.On("super_read_only") && f.On("read_only") }
 
-// Writable tells that an application without special privileges may write.
-func (f *Facts) Writable() bool { return !f.On("read_only") && !f.On("super_read_only") }
+// Writable tells that an application without special privileges may write, and is not kept waiting by a
+// change of read_only.
+func (f *Facts) Writable() bool { return !f.On("read_only") && !f.On("super_read_only") && !f.Closing }
 
 // SemiSyncClients is the number of attached acknowledging replicas. It lags: it still counts
 // receivers just stopped.
