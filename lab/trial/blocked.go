@@ -45,20 +45,24 @@ func (c BlockedCase) Name() string { return string(c.Blockage) + "/" + string(c.
 // Blocked is what came of a case.
 type Blocked struct {
 	Old     string        `json:"old"`
-	New     string        `json:"new,omitempty"`  // empty where it was held
-	Alone   string        `json:"alone"`          // what the cluster said of the state by itself
-	Noticed time.Duration `json:"noticed"`        // from the state until it said so, 0 where it is ok
-	Took    time.Duration `json:"took"`           // from the order or fault until fenced or held
-	Held    string        `json:"held,omitempty"` // the reason of the hold, where that was first
-	Outcome string        `json:"outcome"`        // with the evidence, or that it stays held
-	Outage  time.Duration `json:"outage"`         // from the order or fault until the new primary acknowledged a write
-	Writes  int           `json:"writes"`         // acknowledged
+	New     string        `json:"new,omitempty"`    // empty where it was held
+	Filled  int           `json:"filled,omitempty"` // connections that were opened until there was room for no other
+	Alone   string        `json:"alone"`            // what the cluster said of the state by itself
+	Noticed time.Duration `json:"noticed"`          // from the state until it said so, 0 where it is ok
+	Took    time.Duration `json:"took"`             // from the order or fault until fenced or held
+	Held    string        `json:"held,omitempty"`   // the reason of the hold, where that was first
+	Outcome string        `json:"outcome"`          // with the evidence, or that it stays held
+	Outage  time.Duration `json:"outage"`           // from the order or fault until the new primary acknowledged a write
+	Writes  int           `json:"writes"`           // acknowledged
 }
 
 func (b *Blocked) String() string {
 	alone := "left alone"
 	if b.Noticed > 0 {
 		alone = fmt.Sprintf("named after %d ms (%s)", b.Noticed.Milliseconds(), b.Alone)
+	}
+	if b.Filled > 0 {
+		alone = fmt.Sprintf("%d more connections, until there was room for no other; %s", b.Filled, alone)
 	}
 	first := b.Outcome
 	if b.Held != "" {
@@ -142,7 +146,9 @@ func (r *blockedRun) write(ctx context.Context) error {
 
 func (r *blockedRun) block(ctx context.Context) error {
 	var err error
-	r.state, err = r.w.block(ctx, r.c.Blockage, r.out.Old)
+	if r.state, err = r.w.block(ctx, r.c.Blockage, r.out.Old); err == nil && r.c.Blockage == Connections {
+		r.out.Filled = len(r.state.held)
+	}
 	return err
 }
 
