@@ -212,12 +212,15 @@ func (r *blockedRun) strike(ctx context.Context) error {
 		r.out.Outcome = "still held when that was taken back"
 		return nil
 	}
-	evidence, err := r.w.evidenceFor(ctx, r.out.Old, r.began)
+	var evidence []api.Evidence
+	// The node that is asked may still be catching up with what was agreed.
+	err = Await(ctx, 5*time.Second, "evidence against "+r.out.Old, func(ctx context.Context) (bool, string) {
+		var err error
+		evidence, err = r.w.evidenceFor(ctx, r.out.Old, r.began)
+		return err == nil && len(evidence) > 0, fmt.Sprint(err)
+	})
 	if err != nil {
 		return err
-	}
-	if len(evidence) == 0 {
-		return judged("%s was replaced by no evidence", r.out.Old)
 	}
 	kinds := make([]string, 0, len(evidence))
 	for _, e := range evidence {
