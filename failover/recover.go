@@ -173,11 +173,10 @@ func (d *decider) stageRevoke() {
 			d.say("%s", d.lapseReason())
 			return
 		}
-		ordered := r.By != "" && !d.named() && d.facts(r.Old) != nil
 		switch waited := d.in.Now.Sub(r.StageAt); {
-		case ordered && waited > shortDeadline:
+		case waited > shortDeadline && r.By != "" && !d.named() && d.facts(r.Old) != nil:
 			d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
-		case !ordered && waited > revokePatience:
+		case waited > revokePatience:
 			d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
 		}
 		return

@@ -79,8 +79,9 @@ type blockedRun struct {
 	out     Blocked
 	before  api.ClusterStatus
 	began   time.Time
-	struck  time.Time // the order or fault
-	woken   bool      // the primary that hung goes on
+	struck  time.Time  // the order or fault
+	ordered chan error // how the order ended; nil without one
+	woken   bool       // the primary that hung goes on
 	writers *Writers
 	kept    *Writers
 	state   *blockage
@@ -198,23 +199,35 @@ func (r *blockedRun) strike(ctx context.Context) error {
 		}
 		return r.replaced(a.Cluster)
 	})
+	if r.out.Held != "" {
+		// It need not end while the state lasts.
+		_ = r.w.AwaitAgreed(ctx, heldFor, "the end of the hold", func(a Agreement) bool { return r.replaced(a.Cluster) })
+	}
+	if r.ordered != nil {
+		err = errors.Join(err, <-r.ordered)
+	}
 	if err == nil && r.out.Took > blockedLimit {
 		err = judged("fenced or held after %s; %s is allowed", r.out.Took, blockedLimit)
 	}
 	if err != nil {
 		return err
 	}
-	if r.out.Held != "" {
-		// It need not end while the state lasts.
-		_ = r.w.AwaitAgreed(ctx, heldFor, "the end of the hold", func(a Agreement) bool { return r.replaced(a.Cluster) })
-	}
 	if r.out.New == "" {
 		r.out.Outcome = "still held when that was taken back"
 		return nil
 	}
+	if err := r.proven(ctx); err != nil {
+		return err
+	}
+	r.state.goOn(ctx)
+	return Rest(ctx, time.Second)
+}
+
+// proven looks for the evidence by which the primary was replaced.
+func (r *blockedRun) proven(ctx context.Context) error {
 	var evidence []api.Evidence
 	// The node that is asked may still be catching up with what was agreed.
-	err = Await(ctx, 5*time.Second, "evidence against "+r.out.Old, func(ctx context.Context) (bool, string) {
+	err := Await(ctx, 5*time.Second, "evidence against "+r.out.Old, func(ctx context.Context) (bool, string) {
 		var err error
 		evidence, err = r.w.evidenceFor(ctx, r.out.Old, r.began)
 		return err == nil && len(evidence) > 0, fmt.Sprint(err)
@@ -227,8 +240,7 @@ func (r *blockedRun) strike(ctx context.Context) error {
 		kinds = append(kinds, e.Kind)
 	}
 	r.out.Outcome = r.out.New + " replaced it by " + strings.Join(kinds, " and ")
-	r.state.goOn(ctx)
-	return Rest(ctx, time.Second)
+	return nil
 }
 
 // replaced tells whether another server is the open primary.
@@ -245,8 +257,11 @@ func (r *blockedRun) end(ctx context.Context) error {
 	w, old := r.w, r.out.Old
 	switch r.c.Ending {
 	case Ordered:
-		to := w.neighbour(old)
-		return w.Do(ctx, api.FailoverChange(w.Cluster, api.Failover{To: to, Reason: "the trial wants it away from " + string(r.c.Blockage)}))
+		// Whoever orders it is told how it ended; what the cluster says meanwhile is looked at here.
+		change := api.FailoverChange(w.Cluster, api.Failover{To: w.neighbour(old), Reason: "the trial wants it away from " + string(r.c.Blockage)})
+		r.ordered = make(chan error, 1)
+		go func() { r.ordered <- w.Do(ctx, change) }()
+		return nil
 	case Killed:
 		return w.Lab.Kill(ctx, old)
 	case Hung:
