@@ -185,19 +185,14 @@ func (d *decider) lacksEvidence(missing []string) {
 		d.say("%s", d.lapseReason())
 		return
 	}
-	ordered := r.By != "" && !d.named() && d.facts(r.Old) != nil
-	patience := revokePatience
-	if ordered || r.Kind == KindOverride {
-		patience = shortDeadline
-	}
 	switch waited := d.in.Now.Sub(r.StageAt); {
-	case waited <= patience:
-	case r.Kind == KindOverride:
+	case r.Kind == KindOverride && waited > shortDeadline:
 		d.hold("hold", r.Verdicts, d.unaccepted(), "the override by %s is not about %s, whose opening was begun before it: that takes evidence, or the override ordered again, which then accepts that %s may write on",
 			r.By, strings.Join(d.suspects(), " and "), strings.Join(d.suspects(), " and "))
-	case ordered:
+	case r.Kind == KindOverride:
+	case waited > shortDeadline && r.By != "" && !d.named() && d.facts(r.Old) != nil:
 		d.abort("what was ordered cannot be done without " + strings.Join(missing, "; "))
-	default:
+	case waited > revokePatience:
 		d.hold("hold", r.Verdicts, missing, "%s; acknowledged writes could be lost without %s", stable(r.Reason), strings.Join(missing, "; "))
 	}
 }

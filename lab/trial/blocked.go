@@ -45,20 +45,24 @@ func (c BlockedCase) Name() string { return string(c.Blockage) + "/" + string(c.
 // Blocked is what came of a case.
 type Blocked struct {
 	Old     string        `json:"old"`
-	New     string        `json:"new,omitempty"`  // empty where it was held
-	Alone   string        `json:"alone"`          // what the cluster said of the state by itself
-	Noticed time.Duration `json:"noticed"`        // from the state until it said so, 0 where it is ok
-	Took    time.Duration `json:"took"`           // from the order or fault until fenced or held
-	Held    string        `json:"held,omitempty"` // the reason of the hold, where that was first
-	Outcome string        `json:"outcome"`        // with the evidence, or that it stays held
-	Outage  time.Duration `json:"outage"`         // from the order or fault until the new primary acknowledged a write
-	Writes  int           `json:"writes"`         // acknowledged
+	New     string        `json:"new,omitempty"`    // empty where it was held
+	Filled  int           `json:"filled,omitempty"` // connections that were opened until there was room for no other
+	Alone   string        `json:"alone"`            // what the cluster said of the state by itself
+	Noticed time.Duration `json:"noticed"`          // from the state until it said so, 0 where it is ok
+	Took    time.Duration `json:"took"`             // from the order or fault until fenced or held
+	Held    string        `json:"held,omitempty"`   // the reason of the hold, where that was first
+	Outcome string        `json:"outcome"`          // with the evidence, or that it stays held
+	Outage  time.Duration `json:"outage"`           // from the order or fault until the new primary acknowledged a write
+	Writes  int           `json:"writes"`           // acknowledged
 }
 
 func (b *Blocked) String() string {
 	alone := "left alone"
 	if b.Noticed > 0 {
 		alone = fmt.Sprintf("named after %d ms (%s)", b.Noticed.Milliseconds(), b.Alone)
+	}
+	if b.Filled > 0 {
+		alone = fmt.Sprintf("%d more connections, until there was room for no other; %s", b.Filled, alone)
 	}
 	first := b.Outcome
 	if b.Held != "" {
@@ -75,8 +79,9 @@ type blockedRun struct {
 	out     Blocked
 	before  api.ClusterStatus
 	began   time.Time
-	struck  time.Time // the order or fault
-	woken   bool      // the primary that hung goes on
+	struck  time.Time  // the order or fault
+	ordered chan error // how the order ended; nil without one
+	woken   bool       // the primary that hung goes on
 	writers *Writers
 	kept    *Writers
 	state   *blockage
@@ -142,7 +147,9 @@ func (r *blockedRun) write(ctx context.Context) error {
 
 func (r *blockedRun) block(ctx context.Context) error {
 	var err error
-	r.state, err = r.w.block(ctx, r.c.Blockage, r.out.Old)
+	if r.state, err = r.w.block(ctx, r.c.Blockage, r.out.Old); err == nil && r.c.Blockage == Connections {
+		r.out.Filled = len(r.state.held)
+	}
 	return err
 }
 
@@ -192,34 +199,48 @@ func (r *blockedRun) strike(ctx context.Context) error {
 		}
 		return r.replaced(a.Cluster)
 	})
+	if r.out.Held != "" {
+		// It need not end while the state lasts.
+		_ = r.w.AwaitAgreed(ctx, heldFor, "the end of the hold", func(a Agreement) bool { return r.replaced(a.Cluster) })
+	}
+	if r.ordered != nil {
+		err = errors.Join(err, <-r.ordered)
+	}
 	if err == nil && r.out.Took > blockedLimit {
 		err = judged("fenced or held after %s; %s is allowed", r.out.Took, blockedLimit)
 	}
 	if err != nil {
 		return err
 	}
-	if r.out.Held != "" {
-		// It need not end while the state lasts.
-		_ = r.w.AwaitAgreed(ctx, heldFor, "the end of the hold", func(a Agreement) bool { return r.replaced(a.Cluster) })
-	}
 	if r.out.New == "" {
 		r.out.Outcome = "still held when that was taken back"
 		return nil
 	}
-	evidence, err := r.w.evidenceFor(ctx, r.out.Old, r.began)
-	if err != nil {
+	if err := r.proven(ctx); err != nil {
 		return err
 	}
-	if len(evidence) == 0 {
-		return judged("%s was replaced by no evidence", r.out.Old)
+	r.state.goOn(ctx)
+	return Rest(ctx, time.Second)
+}
+
+// proven looks for the evidence by which the primary was replaced.
+func (r *blockedRun) proven(ctx context.Context) error {
+	var evidence []api.Evidence
+	// The node that is asked may still be catching up with what was agreed.
+	err := Await(ctx, 5*time.Second, "evidence against "+r.out.Old, func(ctx context.Context) (bool, string) {
+		var err error
+		evidence, err = r.w.evidenceFor(ctx, r.out.Old, r.began)
+		return err == nil && len(evidence) > 0, fmt.Sprint(err)
+	})
+	if err != nil {
+		return err
 	}
 	kinds := make([]string, 0, len(evidence))
 	for _, e := range evidence {
 		kinds = append(kinds, e.Kind)
 	}
 	r.out.Outcome = r.out.New + " replaced it by " + strings.Join(kinds, " and ")
-	r.state.goOn(ctx)
-	return Rest(ctx, time.Second)
+	return nil
 }
 
 // replaced tells whether another server is the open primary.
@@ -236,8 +257,11 @@ func (r *blockedRun) end(ctx context.Context) error {
 	w, old := r.w, r.out.Old
 	switch r.c.Ending {
 	case Ordered:
-		to := w.neighbour(old)
-		return w.Do(ctx, api.FailoverChange(w.Cluster, api.Failover{To: to, Reason: "the trial wants it away from " + string(r.c.Blockage)}))
+		// Whoever orders it is told how it ended; what the cluster says meanwhile is looked at here.
+		change := api.FailoverChange(w.Cluster, api.Failover{To: w.neighbour(old), Reason: "the trial wants it away from " + string(r.c.Blockage)})
+		r.ordered = make(chan error, 1)
+		go func() { r.ordered <- w.Do(ctx, change) }()
+		return nil
 	case Killed:
 		return w.Lab.Kill(ctx, old)
 	case Hung:
