@@ -11,7 +11,8 @@ import (
 
 // Shortage is a lack of ackers on a primary that is well otherwise, where its policy is when_missing: degrade.
 type Shortage struct {
-	// Since is when it began, on the clock of the leader of Term; a new leader waits anew.
+	// Since is when it began, on the clock of the leader of Term; a new leader waits anew. Once the primary is
+	// degraded it is when the ackers were last asked to catch up with what it had then (State.ProveUpTo).
 	Since time.Time `json:"since"`
 	Term  uint64    `json:"term"`
 	// Acked is how many commits the primary had seen acknowledged then, as it prints it.
@@ -21,9 +22,6 @@ type Shortage struct {
 	// Degraded tells that the primary waits for nobody, so that acknowledged writes may be lost with it (I4
 	// is suspended).
 	Degraded bool `json:"degraded,omitempty"`
-	// Return is what a degraded primary had when enough ackers were back, empty before: once they hold it
-	// they keep up with it.
-	Return gtid.Set `json:"return,omitzero"`
 }
 
 // present counts the ackers that a primary has: those that answer and acknowledge, and those that it alone
@@ -45,7 +43,7 @@ func (d *decider) degrades(fp *topology.Facts, p present, wait int) bool {
 	if d.degraded() {
 		// That it waits no more is seen first: what has been asked for, and not been answered, would take the
 		// waiting away from under a promise that is made again.
-		if back := d.backAgain(fp, p, wait); !back || fp.On("rpl_semi_sync_source_enabled") {
+		if !d.ackersAreBack(fp, p, wait) || fp.On("rpl_semi_sync_source_enabled") {
 			d.stopWaiting(fp, wait)
 			return true
 		}
@@ -65,18 +63,26 @@ func (d *decider) degrades(fp *topology.Facts, p present, wait int) bool {
 	return true
 }
 
-// backAgain tells whether enough ackers are there to wait for again. A primary that goes on writing is ahead of
-// every answer of theirs, so that they need not be seen to hold all that it has now.
-func (d *decider) backAgain(fp *topology.Facts, p present, wait int) bool {
-	s := *d.s.Shortage
+// ackersAreBack tells whether commits would wait for acknowledgements without a long halt. A primary that is
+// written to is always ahead of its ackers: what it had at some moment must reach them soon.
+func (d *decider) ackersAreBack(fp *topology.Facts, p present, wait int) bool {
+	s, wanted := d.s.Shortage, d.ackersWanted(d.s.Primary)
 	switch {
 	case p.sure < wait:
-		s.Return = gtid.Set{}
-	case s.Return.IsEmpty():
-		s.Return = fp.Executed.Union(d.s.Baseline)
+		d.s.ProveUpTo = gtid.Set{}
+		return false
+	case d.holding(wanted, fp.Executed) >= wait:
+		return true
 	}
-	d.s.Shortage = &s
-	return p.sure >= wait && d.holding(d.ackersWanted(d.s.Primary), s.Return) >= wait
+	late := s.Term != d.in.Term || d.in.Now.Sub(s.Since) > max(time.Duration(d.in.Spec.Policy.SemiSync.DegradeAfter), shortDeadline)
+	held := !d.s.ProveUpTo.IsEmpty() && d.holding(wanted, d.s.ProveUpTo) >= wait
+	if d.s.ProveUpTo.IsEmpty() || (held && late) || s.Term != d.in.Term {
+		began := *s
+		began.Since, began.Term = d.in.Now, d.in.Term
+		d.s.Shortage, d.s.ProveUpTo = &began, fp.Executed
+		return false
+	}
+	return held && !late
 }
 
 // shortForLong tells whether the shortage has lasted for the bound of the policy. Where the primary may have

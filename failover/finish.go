@@ -64,7 +64,9 @@ func (d *decider) abort(why string) {
 		d.s.Offline = true
 		d.online(d.facts(r.Old))
 		d.guardOpening(closed)
-		d.intend(ActOpen, r.Old)
+		if f := d.facts(r.Old); f == nil || d.s.OpenBoot.Same(f.Boot) {
+			d.intend(ActOpen, r.Old)
+		} // else it booted since it was open, and opens once enough ackers have what it committed in that
 	}
 	r.Reason = why
 	d.say("%s: %s; starting its receivers again", r.ID, why)

@@ -34,13 +34,21 @@
 //   - I1: only the server opened last acknowledges; evidence against every earlier writer, and it is true;
 //   - I2: no candidate and no opening outside the home region without an override;
 //   - I3: what refuses or holds touches nothing, and what is given up leaves servers as they were;
-//   - I4: the primary has what clients were told; it opens with its ackers attached;
+//   - I4: the primary has what clients were told; it opens with its ackers attached, and again only with its tail on
+//     them; a client is told of a commit only when the agreed number of ackers has it, or it is agreed and shown that
+//     nobody may (when_missing: degrade, an override);
 //   - I5: nothing is re-pointed, rebuilt or reset while it holds what nobody has captured;
 //   - I6: steps are intended in the record before they are taken, and their outcome is recorded once;
 //   - I7: captured = listed + undecodable, and a complete report has all of it;
 //   - I8: with all nodes dead a primary goes on acknowledging;
+//   - fleet: a recovery that nobody ordered begins only where the limits over all clusters let it, by what is agreed
+//     and by what is true; pause: none begins, and nothing is done, while a person has stopped automation;
 //   - no step by a leader takes effect whose lock was taken after a later one was elected;
 //   - at the end everything is healed, and the world must come to rest with all servers equal.
+//
+// One world in ten has two more clusters beside the one that everything is about (fleet.go): what clusters have in
+// common is nodes, network and brakes. Their loops take turns there, and no node is paused, so that a seed still
+// says everything.
 //
 // Whether worlds and invariants notice what the code is there for is tried by breaking it: see mutants.
 //

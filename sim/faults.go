@@ -27,6 +27,7 @@ func faults() []fault {
 		{"packets are delayed", 2, func(w *World, r *rand.Rand) { w.slowDown(w.anywhere(r), r) }},
 		{"packets get lost", 2, func(w *World, r *rand.Rand) { w.lose(w.anywhere(r), r) }},
 		{"the leadership moves", 3, func(w *World, r *rand.Rand) { w.group.transfer(w.nodes[r.IntN(len(w.nodes))]) }},
+		{"the leadership moves and comes back", 1, func(w *World, r *rand.Rand) { w.bounce(r) }},
 		{"a node dies", 2, func(w *World, r *rand.Rand) { w.restartNode(w.anyNode(r), lasts(r)) }},
 		{"all nodes die", 1, func(w *World, r *rand.Rand) { w.restartAllNodes(2*time.Second + lasts(r)/2) }},
 		{"a node is paused", 4, func(w *World, r *rand.Rand) { w.pauseNode(w.anyNode(r), lasts(r)) }},

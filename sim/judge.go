@@ -244,7 +244,7 @@ func (w *World) aborted(r *failover.Recovery) {
 	w.aborts++
 	for _, s := range w.servers {
 		was, now := w.asked[s.name()], s.settings()
-		proper := was.source == r.Old && was.receiver && was.applier && !isOn(was.offline)
+		proper := was.source == r.Old && was.receiver && was.applier && !isOn(was.offline) && isOn(was.superReadOnly)
 		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) {
 			continue
 		}

@@ -22,6 +22,13 @@ func (w *World) ofThisTerm(x *conn) {
 	}
 }
 
+// bounce moves the leadership to another node and back soon.
+func (w *World) bounce(r *rand.Rand) {
+	from := w.likelyLeader()
+	w.group.transfer(w.nodes[(from.index+1+r.IntN(2))%len(w.nodes)])
+	w.after(time.Duration(r.IntN(400))*time.Millisecond, func() { w.group.transfer(from) })
+}
+
 // shutDown has a server end in an orderly way: it refuses new connections, and serves those that it has for a
 // while.
 func (s *Server) shutDown(in time.Duration) {
