@@ -198,10 +198,7 @@ func (d *decider) addEvidence() {
 			r.Evidence = append(r.Evidence, *e)
 		}
 	}
-	known := slices.ContainsFunc(r.Evidence, func(e Evidence) bool { return e.Kind == EvidenceProcessDead && e.Server == r.Old })
-	if e, _ := d.processDead(r.Old); e != nil && !known {
-		r.Evidence = append(r.Evidence, *e)
-	}
+	d.addDeaths()
 	if r.Lapse != nil {
 		r.Evidence = append(r.Evidence, d.lapseEvidence())
 	}
@@ -210,6 +207,23 @@ func (d *decider) addEvidence() {
 	}
 	if o := d.s.Override; o != nil && r.Kind == KindOverride {
 		r.Evidence = append(r.Evidence, operatorEvidence(r.Old, o.By, o.Reason, o.At))
+	}
+}
+
+// addDeaths records which of the earlier writers are known to be dead.
+func (d *decider) addDeaths() {
+	r := d.s.Recovery
+	writers := []string{r.Old}
+	for _, g := range r.Groups {
+		if !slices.Contains(writers, g.Writer) {
+			writers = append(writers, g.Writer)
+		}
+	}
+	for _, w := range writers {
+		known := slices.ContainsFunc(r.Evidence, func(e Evidence) bool { return e.Kind == EvidenceProcessDead && e.Server == w })
+		if e, _ := d.processDead(w); e != nil && !known {
+			r.Evidence = append(r.Evidence, *e)
+		}
 	}
 }
 
