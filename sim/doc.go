@@ -1,8 +1,9 @@
 // Package sim is a deterministic world: simulated MySQL servers, a network that is cut, delays and loses
 // packets, nodes that crash, pause and have clocks of their own, clients that remember what was
 // acknowledged to them, and people who meddle. On every node runs the daemon's own code, whole:
-// controller.Controller with its loops, crews and warm sessions, executor.Executor, package failover, and
-// fsm.Machine with every command encoded and decoded. Everything follows from one seed.
+// controller.Controller with its loops, crews and warm sessions, executor.Executor, guard.Renewer with its keepers
+// and guard.Granter, package failover, and fsm.Machine with every command encoded and decoded. Everything follows from
+// one seed.
 //
 // # How goroutines are deterministic
 //
@@ -23,8 +24,18 @@
 // that survive or do not, leaders that do not know yet that they are deposed, and proofs by a quorum asked now. The real
 // library is tested in raftnode and integration. The observer (node.go) and the servers (server.go,
 // conn.go, session.go) stand for observer and mysql, whose other end would be real MySQL; sessions have the
-// same conditions in the same order. Reports are sets of transactions. Package guard joins here, beside the
-// controller, once it exists (daemon.go).
+// same conditions in the same order. Reports are sets of transactions.
+//
+// # Guarded primaries
+//
+// In a third of the worlds the policy wants the in-server guard. Servers then have clocks of their own, a lease row and
+// an event that is due by that clock (guard.go, after docs/adr/0009): it stands still while the process is paused and
+// runs a while after that, in no order with what clients do; it cannot run under super_read_only or while a change to
+// that is pending; it is copied by a clone; people stop it, lock its table and set its clock. Renewers reach
+// servers and the leader over the network of the world (renew.go), and what they sent may arrive after they gave up.
+// What happens in these worlds is told as short stories (guardplan.go), since a lease lapses only after many seconds
+// without other faults. A process that is paused and a clock that is set while nobody can see it are what the argument of
+// package guard does not cover; the judge knows of both, and excuses no more than them (guardjudge.go).
 //
 // # Invariants
 //
@@ -40,9 +51,13 @@
 //   - I5: nothing is re-pointed, rebuilt or reset while it holds what nobody has captured;
 //   - I6: steps are intended in the record before they are taken, and their outcome is recorded once;
 //   - I7: captured = listed + undecodable, and a complete report has all of it;
-//   - I8: with all nodes dead a primary goes on acknowledging;
+//   - I8: with all nodes dead a primary goes on acknowledging; with a guard it stops once its lease has run out, unless
+//     its policy is to serve and a node beside it finds no claim at any candidate;
 //   - fleet: a recovery that nobody ordered begins only where the limits over all clusters let it, by what is agreed
 //     and by what is true; pause: none begins, and nothing is done, while a person has stopped automation;
+//   - a lease that is cited has lapsed in truth, no renewal outlasts the wait for that, and none is of another row than
+//     was permitted;
+//   - no guard is touched where the policy wants none;
 //   - no step by a leader takes effect whose lock was taken after a later one was elected;
 //   - at the end everything is healed, and the world must come to rest with all servers equal.
 //

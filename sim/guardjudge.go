@@ -27,7 +27,7 @@ func (s *Server) unwarped() { s.watched.doubtful = s.guard.event != nil && s.gua
 
 // noticesIn is for how many seconds leader and renewer must see a server until they have noticed what is wrong with
 // its guard: a tick is old after three.
-const noticesIn = 7
+const noticesIn = 6
 
 // noticed counts, once a second, how long what is wrong with guards could have been seen.
 func (w *World) noticeGuards() {
@@ -44,16 +44,10 @@ func (w *World) noticeGuards() {
 		if s.watched.seen++; !seen {
 			s.watched.seen = 0
 		}
-		if s.watched.seen >= noticesIn && s.clockRight() {
+		if s.watched.seen >= noticesIn {
 			s.watched.doubtful = false
 		}
 	}
-}
-
-// clockRight tells that the event of a server runs by its clock.
-func (s *Server) clockRight() bool {
-	e := s.guard.event
-	return e == nil || (!e.broken && e.next.Sub(s.clock()) < 2*time.Second && s.on("event_scheduler") && s.w.now >= s.guard.tableLocked)
 }
 
 // riskOfPause tells that a server may acknowledge writes though its lease was cited: it is, or was a moment ago,
@@ -85,10 +79,14 @@ func (w *World) lapseCited(r *failover.Recovery, s *Server) bool {
 	return true
 }
 
-// renewed is called with every renewal that reaches the row which it was permitted for. A claim that stood from the
-// beginning of a leader's wait until now stood when it was permitted, unless that was before the wait: then it does not
-// last longer than the leader waits for (I1).
+// renewed is called with every renewal that takes effect. It is of the row that it was permitted for. A claim that
+// stood from the beginning of a leader's wait until now stood when it was permitted, unless that was before the wait:
+// then it does not last longer than the leader waits for (I1).
 func (w *World) renewed(s *Server, row topology.Lease, until time.Time) {
+	if !s.holds(row) {
+		w.violate("guard", "what was permitted for set version %d of epoch %d renews set version %d of epoch %d on %s",
+			row.SetVersion, row.Epoch, s.guard.row.set, s.guard.row.epoch, s.name())
+	}
 	st := w.state()
 	r := st.Recovery
 	if r == nil || r.Lapse == nil || r.Lapse.Writer != s.name() || row.Epoch != st.Epoch || s.watched.doubtful || st.Guard == nil {

@@ -28,7 +28,10 @@ func guardPlan(seed uint64) (plan []decision, alone bool) {
 	at := time.Duration(r.IntN(4000)) * time.Millisecond
 	for range 1 + r.IntN(2) {
 		for _, f := range pickStory(r) {
-			d := decision{what: f.what, when: f.when, nth: 1 + r.IntN(6), do: f.do}
+			d := decision{what: f.what, when: f.when, nth: 1 + r.IntN(2), do: f.do}
+			if f.when == atRenewal {
+				d.nth += r.IntN(6)
+			}
 			d.at = at + f.after
 			add(d)
 		}
@@ -64,14 +67,17 @@ func pickStory(r *rand.Rand) []scene {
 		return s
 	}
 	chaos := func(what string, do func(*World, *rand.Rand)) scene { return scene{what: what, when: inChaos, do: do} }
+	sleeps := scene{what: "a node sleeps with a permission in its hands, and the primary is left alone", when: atRenewal, do: (*World).sleepPermitted}
 	all := [][]scene{
 		{alone},
-		{scene{what: "a node sleeps with a permission in its hands, and the primary is left alone", when: atRenewal, do: (*World).sleepPermitted}},
-		{chaos("the clock of the primary is set", (*World).stepServer), soon(alone, 1000, 12000)},
-		{chaos("the guard of the primary stops", (*World).stopGuard), soon(alone, 1000, 12000)},
+		{sleeps},
+		{chaos("the node beside the primary leads", (*World).leadBeside), soon(chaos("it sleeps, and the primary is left alone with it", (*World).sleepPermitted), 1500, 4000)},
+		{scene{what: "a node sleeps with a permission in its hands, and the policy is changed", when: atRenewal, do: (*World).sleepThroughChange}},
+		{chaos("the clock of the primary is set", (*World).stepServer), soon(alone, 1000, 14000)},
+		{chaos("the guard of the primary stops", (*World).stopGuard), soon(alone, 1000, 14000)},
 		{alone, scene{what: "somebody has a claimed server receive again", when: atStage, do: (*World).breakClaim}},
 		{chaos("the primary and the nodes beside it freeze", (*World).freeze)},
-		{chaos("the policy is changed", (*World).changePolicy), soon(alone, 0, 3000)},
+		{chaos("the policy is changed", (*World).changePolicy), soon(alone, 0, 400)},
 		{chaos("its region is cut off", func(w *World, r *rand.Rand) { w.cutOff(w.net.inside(w.spec.HomeRegion), longer(r)) })},
 		{chaos("all nodes die for long", func(w *World, r *rand.Rand) { w.restartAllNodes(longer(r)) })},
 		{chaos("only the node beside the primary lives", (*World).leaveOneNode)},
@@ -155,10 +161,30 @@ func (w *World) leaveAlone(r *rand.Rand, one bool) {
 	}
 }
 
-// sleepPermitted stops the node that has just got a permission.
+// sleepPermitted stops the node beside the primary, for so long that the lease has nearly run out when it goes on.
 func (w *World) sleepPermitted(r *rand.Rand) {
-	w.pauseNode(w.keeper, time.Duration(3000+r.IntN(7000))*time.Millisecond)
 	w.leaveAlone(r, false)
+	ttl := time.Duration(w.currentPolicy().Guard.TTL)
+	for _, n := range w.nodes {
+		if w.near(n, w.spec.HomeRegion) {
+			w.pauseNode(n, ttl/2+time.Duration(r.IntN(int(ttl))))
+		}
+	}
+}
+
+// leadBeside has the node beside the primary lead.
+func (w *World) leadBeside(*rand.Rand) {
+	for _, n := range w.nodes {
+		if w.near(n, w.spec.HomeRegion) {
+			w.group.transfer(n)
+		}
+	}
+}
+
+// sleepThroughChange stops the node that gets a permission, and changes the policy meanwhile.
+func (w *World) sleepThroughChange(r *rand.Rand) {
+	w.pauseNode(w.keeper, time.Duration(1000+r.IntN(4000))*time.Millisecond)
+	w.changePolicy(r)
 }
 
 // stepServer sets the clock of the primary, mostly back.
@@ -166,9 +192,9 @@ func (w *World) stepServer(r *rand.Rand) {
 	s := w.server(w.state().Primary)
 	by := -time.Duration(r.IntN(10_000)) * time.Millisecond
 	switch r.IntN(6) {
-	case 0:
+	case 0, 1:
 		by = -time.Hour
-	case 1:
+	case 2:
 		by = -by
 	}
 	w.logf("the clock of %s steps by %s", s.name(), by)
@@ -179,7 +205,7 @@ func (w *World) stepServer(r *rand.Rand) {
 func (w *World) stopGuard(r *rand.Rand) {
 	s := w.server(w.state().Primary)
 	g, d := &s.guard, time.Duration(500+r.IntN(8000))*time.Millisecond
-	kind := r.IntN(5)
+	kind := r.IntN(7)
 	switch {
 	case g.event == nil || !s.answers():
 		return
@@ -205,17 +231,24 @@ func (w *World) breakClaim(r *rand.Rand) {
 	if w.semiSync() {
 		return // acknowledgements that begin behind the back of a recovery cannot be revoked
 	}
-	w.after(time.Duration(r.IntN(8000))*time.Millisecond, func() {
-		for _, s := range w.servers {
-			if s.claim == nil || s.channel == nil || !s.answers() || w.calm || w.draw(2, "unclaim"+s.name(), uint64(w.now)) == 0 { //nolint:gosec // time goes forward
-				continue
-			}
-			w.logf("somebody has %s receive again", s.name())
-			s.touched++
-			s.claim.kill()
-			s.channel.startReceiver()
+	at := time.Duration(500+r.IntN(5000)) * time.Millisecond
+	for range 4 {
+		w.after(at, w.unclaimSome)
+		at += 700 * time.Millisecond
+	}
+}
+
+// unclaimSome ends connections of regent that claim, and starts the receivers again.
+func (w *World) unclaimSome() {
+	for _, s := range w.servers {
+		if s.claim == nil || s.channel == nil || !s.answers() || w.calm || w.draw(4, "unclaim"+s.name(), uint64(w.now)) == 0 { //nolint:gosec // time goes forward
+			continue
 		}
-	})
+		w.logf("somebody has %s receive again", s.name())
+		s.touched++
+		s.claim.kill()
+		s.channel.startReceiver()
+	}
 }
 
 // freeze pauses the primary and the nodes beside it, and has them go on at the same time.
@@ -235,7 +268,7 @@ func (w *World) freeze(r *rand.Rand) {
 func (w *World) changePolicy(r *rand.Rand) {
 	spec := w.group.current().Spec
 	p := &spec.Policy
-	p.Guard.TTL = policy.Duration(3000+r.IntN(3000)) * policy.Duration(time.Millisecond)
+	p.Guard.TTL = policy.Duration(3000+r.IntN(2)*r.IntN(3000)) * policy.Duration(time.Millisecond)
 	if r.IntN(2) == 0 {
 		p.OnIsolation = []policy.OnIsolation{policy.IsolationFence, policy.IsolationServe}[r.IntN(2)]
 	}

@@ -68,7 +68,14 @@ func (d *daemon) permitTerm() (uint64, bool) {
 // permitVerify asks the quorum.
 func (d *daemon) permitVerify(ctx context.Context) error {
 	r := &request{d: d, key: d.key("guard/verify"), lane: d.lane(laneGuard)}
-	r.do = func(r *request) { d.w.group.verify(d.n, r.answer) }
+	r.do = func(r *request) {
+		d.w.group.verify(d.n, func(err error) {
+			if !r.answered && err == nil {
+				d.w.renewing(d.n)
+			}
+			r.answer(err)
+		})
+	}
 	return d.w.ask(ctx, r)
 }
 
@@ -87,9 +94,6 @@ func (d *daemon) permission(ctx context.Context, _ string, row topology.Lease) e
 	err := d.w.ask(ctx, r)
 	if self && errors.Is(err, guard.ErrNoLeader) {
 		err = d.grant(ctx, row, d.n)
-	}
-	if err == nil {
-		d.notice("guard/permitted", func() { d.w.renewing(d.n) })
 	}
 	return err
 }
@@ -110,7 +114,12 @@ func (d *daemon) askPeer(r *request, leader *Node, row topology.Lease) {
 	net.carry(from.at, leader.at, userTimeout, alive, func() {
 		leader.later(0, func() {
 			leader.daemon.answerPeer(row, from, func(err error) {
-				net.carry(leader.at, from.at, userTimeout, func() bool { return !r.answered }, func() { r.answer(err) })
+				net.carry(leader.at, from.at, userTimeout, func() bool { return !r.answered }, func() {
+					if err == nil {
+						d.w.renewing(from)
+					}
+					r.answer(err)
+				})
 			})
 		})
 	})

@@ -15,7 +15,10 @@ type edit struct {
 // mutants are all of them.
 func mutants() []mutant {
 	var out []mutant
-	for _, list := range [][]mutant{ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofThePromise(), ofTheReturn(), ofPeople(), ofTheFleet()} {
+	lists := [][]mutant{
+		ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofThePromise(), ofTheReturn(), ofPeople(), ofTheFleet(), ofTheGuard(),
+	}
+	for _, list := range lists {
 		out = append(out, list...)
 	}
 	return out
