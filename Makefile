@@ -14,7 +14,7 @@ export CGO_ENABLED := 0
 SEEDS    ?= 500
 FIRST    ?= 1
 FUZZTIME ?= 10000x
-INTEGRATION_TIMEOUT ?= 15m
+INTEGRATION_TIMEOUT ?= 30m
 
 # Tools live in the user's cache, one directory per exact version, so that clones share them and two versions never mix.
 TOOLS     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/regent/tools
@@ -78,7 +78,7 @@ fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 
 .PHONY: integration
 integration: ## end to end on real MySQL servers, in network namespaces
-	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT)
+	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT) -args -slack 5s
 	go test -tags integration -p 1 ./binlog ./mysql ./executor ./guard -count=1 -timeout $(INTEGRATION_TIMEOUT)
 
 # The long series, each on demand: how often is RUNS, and CUT is how long a region is cut off.

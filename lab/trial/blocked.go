@@ -164,7 +164,7 @@ func (r *blockedRun) alone(ctx context.Context) error {
 	if r.c.Blockage.speaks() {
 		// Receivers are somewhere between giving up and connecting again when it goes on.
 		rest = time.Duration(r.c.Seed%5) * time.Second
-		err := r.w.AwaitAgreed(ctx, blockedLimit, "a word about commits that wait", func(a Agreement) bool {
+		err := r.w.AwaitAgreed(ctx, blockedLimit+r.w.Slack, "a word about commits that wait", func(a Agreement) bool {
 			r.out.Noticed, r.out.Alone = time.Since(began), a.Cluster.State+": "+a.Cluster.Reason
 			return (a.Cluster.State == "degraded" || a.Cluster.State == "hold") && saysWaiting(a.Cluster.Reason)
 		})
@@ -206,7 +206,7 @@ func (r *blockedRun) strike(ctx context.Context) error {
 	if r.ordered != nil {
 		err = errors.Join(err, <-r.ordered)
 	}
-	if err == nil && r.out.Took > blockedLimit {
+	if err == nil && r.out.Took > blockedLimit+r.w.Slack {
 		err = judged("fenced or held after %s; %s is allowed", r.out.Took, blockedLimit)
 	}
 	if err != nil {

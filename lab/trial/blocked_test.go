@@ -57,7 +57,7 @@ func TestJudgeNodeless(t *testing.T) {
 		if c.guarded {
 			out.ReadOnly = 2 * time.Second
 		}
-		if err := judgeNodeless(&out, c.attempts, closed, started); errors.Is(err, ErrJudged) != c.failed {
+		if err := judgeNodeless(&out, c.attempts, closed, started, nodelessGap); errors.Is(err, ErrJudged) != c.failed {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

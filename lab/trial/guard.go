@@ -201,7 +201,7 @@ func (w *World) others(name string) []string {
 // behind commits that nobody acknowledges, offline as well.
 func (w *World) awaitReadOnly(ctx context.Context, server string, began time.Time, ttl time.Duration) (time.Duration, error) {
 	var took time.Duration
-	err := Await(ctx, ttl+fenceLimit-time.Since(began), server+" read-only by its guard", func(ctx context.Context) (bool, string) {
+	err := Await(ctx, ttl+fenceLimit+w.Slack-time.Since(began), server+" read-only by its guard", func(ctx context.Context) (bool, string) {
 		on, err := w.ask(ctx, server, "SELECT CONCAT(@@GLOBAL.super_read_only, @@GLOBAL.read_only, @@GLOBAL.offline_mode)")
 		if err != nil {
 			return false, err.Error()

@@ -54,7 +54,7 @@ func (w *World) Nodeless(ctx context.Context, ttl, length time.Duration, seed ui
 		w.remember(attempts)
 		return out, failed
 	}
-	if err := judgeNodeless(&out, attempts, closed, started); err != nil {
+	if err := judgeNodeless(&out, attempts, closed, started, nodelessGap+w.Slack); err != nil {
 		w.remember(attempts)
 		return out, err
 	}
@@ -90,14 +90,14 @@ func (w *World) nodeless(ctx context.Context, out *Nodeless, before api.ClusterS
 	return closed, started, errors.Join(err, Rest(ctx, 2*time.Second))
 }
 
-func judgeNodeless(out *Nodeless, attempts []workload.Attempt, closed, started time.Time) error {
+func judgeNodeless(out *Nodeless, attempts []workload.Attempt, closed, started time.Time, limit time.Duration) error {
 	gap := workload.Summarize(attempts)[0].Outage
 	out.Gap, out.Writes = gap.Duration(), acknowledgedSince(attempts, time.Time{}, time.Now())
 	switch {
-	case gap.Open && out.Gap > nodelessGap, acknowledgedSince(attempts, started, time.Now()) == 0:
+	case gap.Open && out.Gap > limit, acknowledgedSince(attempts, started, time.Now()) == 0:
 		return judged("no write was acknowledged once the nodes were back")
-	case out.ReadOnly == 0 && out.Gap > nodelessGap:
-		return judged("no write was acknowledged for %s while no node was there; %s is allowed", out.Gap, nodelessGap)
+	case out.ReadOnly == 0 && out.Gap > limit:
+		return judged("no write was acknowledged for %s while no node was there; %s is allowed", out.Gap, limit)
 	case out.ReadOnly > 0 && acknowledgedSince(attempts, closed, started) > 0:
 		return judged("%d writes were acknowledged while the guard had closed the primary", acknowledgedSince(attempts, closed, started))
 	}

@@ -30,6 +30,9 @@ type World struct {
 	API     *api.Client
 	Exe     string // the regent binary, which the writers run
 	Cluster string
+	// Slack is how much longer than a limit says what the limit bounds may take: on a machine that does other work
+	// at the same time the time of day measures that work too. Zero where figures are taken.
+	Slack time.Duration
 	// past are the attempts of earlier trials, as far as they were not lost in a settled split.
 	past   []workload.Attempt
 	nodes  map[string]*api.Client // each asks one node only
