@@ -72,7 +72,8 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 		// Somebody with special privileges has written on it since, or the primary was replaced by one
 		// that lacks more: the report is not complete any more.
 		d.quarantine(server, extra)
-	case !q.Fenced || f.Writable():
+	case !q.Fenced || !f.ReadOnly():
+		// A rebuild that was interrupted leaves read_only alone on, and none is begun like that.
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
 	case len(boot) > 0:
 		// Its next boot would take writes or receive, and nothing may be destroyed on it before it is fenced for good.
