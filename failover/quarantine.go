@@ -73,11 +73,12 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 		// Somebody with special privileges has written on it since, or the primary was replaced by one
 		// that lacks more: the report is not complete any more.
 		d.quarantine(server, extra)
-	case !q.Fenced || f.Writable():
-		// One that takes writes again, after a boot that nobody could keep from that, has more to report.
+	case !q.Fenced || !f.ReadOnly():
+		// One that takes writes again, after a boot that nobody could keep from that, has more to report. A rebuild that
+		// was interrupted leaves read_only alone on, and none is begun like that.
 		d.member(server, func(m *Member) {
 			open := *m.Quarantine
-			open.Fenced = false
+			open.Fenced = open.Fenced && !f.Writable()
 			m.Quarantine = &open
 		})
 		d.do(Action{Kind: ActQuarantine, Server: server}, "")
