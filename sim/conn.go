@@ -315,9 +315,13 @@ func (x *conn) transmit(st *statement, exec func(*statement)) {
 		if x.killed || x.s.process != x.life {
 			return // whoever was told of that has answered already, or the deadline will
 		}
+		x.busy = st // it has begun: it keeps the lock, also when its session is killed meanwhile
 		x.s.stall(func() {
-			if !x.killed && x.s.process == x.life {
-				x.busy = st
+			switch {
+			case x.s.process != x.life || x.busy != st:
+			case x.killed && x.w.draw(2, "killed", uint64(x.number)) == 0: //nolint:gosec // it counts up
+				st.finish(errLost)
+			default:
 				exec(st)
 			}
 		})

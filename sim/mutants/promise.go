@@ -20,7 +20,7 @@ func ofThePromise() []mutant {
 		{"degrade-against-policy", "a primary without ackers stops waiting whatever its policy says", []edit{{
 			"failover/degrade.go",
 			"if wait == 0 || d.in.Spec.Policy.SemiSync.WhenMissing != policy.MissingDegrade {",
-			"if wait == 0 || d.in.Spec.Policy.SemiSync.WhenMissing == \"\" {",
+			"if wait == 0 || (wait < 0 && d.in.Spec.Policy.SemiSync.WhenMissing != policy.MissingDegrade) {",
 		}}},
 		{"degrade-never", "a primary without ackers waits for ever whatever its policy says", []edit{{
 			"failover/degrade.go",
