@@ -15,7 +15,7 @@ type edit struct {
 // mutants are all of them.
 func mutants() []mutant {
 	var out []mutant
-	for _, list := range [][]mutant{ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofTheGuard()} {
+	for _, list := range [][]mutant{ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofRenewals(), ofTheRow(), ofTheLapse()} {
 		out = append(out, list...)
 	}
 	return out
