@@ -139,8 +139,7 @@ func (g *group) follow(o, l *Node) {
 	if g.leader != l || l.raft.term != g.term || o.raft.applied >= l.raft.applied {
 		return
 	}
-	o.raft.stored, o.raft.applied = l.raft.applied, l.raft.applied
-	o.moved()
+	o.learns(l.raft.applied, l.raft.applied)
 }
 
 // stepDown ends what a node believes. Whoever waits for a commit there learns that nothing is known.
@@ -319,8 +318,7 @@ func (g *group) spread(l *Node) {
 		}
 		g.w.after(g.w.net.delay(l.at, o.at)+appendTakes, func() {
 			if o.hears(l) && o.raft.term <= g.term && o.raft.applied < index {
-				o.raft.applied, o.raft.stored = index, max(o.raft.stored, index)
-				o.moved()
+				o.learns(index, max(o.raft.stored, index))
 			}
 		})
 	}

@@ -118,30 +118,59 @@ func (w *World) notesLapse(was, is *failover.State) {
 	}
 }
 
-// watchGuard checks, while no node lives, or only the one beside the primary, that the guard does what the policy says:
-// without anybody who renews its lease the primary goes read-only; by failsafe it goes on (I8).
+// watchGuard checks, while nodes are dead or a region is cut off, that the guard does what the policy says: without
+// anybody who renews its lease the primary goes read-only; by failsafe it goes on (I8).
 func (w *World) watchGuard(d time.Duration) {
-	s, began := w.writer, w.now
+	s := w.writer
 	l := s.lease()
-	if !w.guarded || l == nil || l.UUID != s.uuid || l.Fault != "" || !s.writable() {
+	if !w.guarded || l == nil || l.UUID != s.uuid || l.Fault != "" || !s.writable() || s.paused || s.watched.resumed > w.now-time.Second {
 		return
 	}
 	ends := l.TTL + fencesWithin + 100*time.Millisecond
 	if d <= ends {
 		return
 	}
-	touched, process, asked := w.touched(), s.process, w.answersFailsafe(s)
+	before, asked, began := w.touched()+w.lives(), w.answersFailsafe(s), w.now
 	w.after(ends, func() {
-		if s != w.writer || s.process != process || s.watched.doubtful || s.paused || s.watched.resumed > began-time.Second || w.quorum() {
+		since := w.touched() + w.lives() - before
+		if s != w.writer || s.watched.doubtful || since > 1 || w.renewable(s) {
 			return
 		}
 		switch alone := w.failsafes(s); {
 		case s.writable() && !alone:
 			w.violate("I8", "nobody renews the lease of %s since %s, and it takes writes", s.name(), began)
-		case !s.writable() && alone && w.touched() == touched+1 && asked && w.answersFailsafe(s) && w.quiet() && w.flaky == 0:
+		case !s.writable() && alone && since == 1 && asked && w.answersFailsafe(s) && w.quiet() && w.flaky == 0:
 			w.violate("I8", "all candidates of %s answer without a claim, and its guard has fenced it", s.name())
 		}
 	})
+}
+
+// lives counts the starts of nodes.
+func (w *World) lives() int {
+	n := 0
+	for _, o := range w.nodes {
+		n += o.process
+	}
+	return n
+}
+
+// renewable tells whether a node that reaches a server may reach a majority.
+func (w *World) renewable(s *Server) bool {
+	return slices.ContainsFunc(w.nodes, func(n *Node) bool {
+		with := 0
+		for _, o := range w.nodes {
+			if n.serves() && (o == n || n.converse(o)) {
+				with++
+			}
+		}
+		return w.net.joined(n.at, s.at) && with >= w.group.enough()
+	})
+}
+
+// failsafes tells whether a node reaches a server that renews its lease by failsafe, as its policy says.
+func (w *World) failsafes(s *Server) bool {
+	l := s.lease()
+	return l != nil && l.Serve && slices.ContainsFunc(w.nodes, func(n *Node) bool { return n.serves() && w.net.joined(n.at, s.at) })
 }
 
 // answersFailsafe tells whether the node beside a server reaches it and every candidate of its row, and finds no claim.
@@ -157,21 +186,4 @@ func (w *World) answersFailsafe(s *Server) bool {
 		})
 	}
 	return false
-}
-
-// quorum tells that a majority of the nodes runs.
-func (w *World) quorum() bool {
-	up := 0
-	for _, n := range w.nodes {
-		if n.up {
-			up++
-		}
-	}
-	return up >= w.group.enough()
-}
-
-// failsafes tells whether a node lives that renews the lease of a server by failsafe, as its policy says.
-func (w *World) failsafes(s *Server) bool {
-	l := s.lease()
-	return l != nil && l.Serve && w.anyNodeUp()
 }

@@ -68,24 +68,25 @@ func pickStory(r *rand.Rand) []scene {
 	}
 	chaos := func(what string, do func(*World, *rand.Rand)) scene { return scene{what: what, when: inChaos, do: do} }
 	sleeps := scene{what: "a node sleeps with a permission in its hands, and the primary is left alone", when: atRenewal, do: (*World).sleepPermitted}
+	clock := []scene{chaos("the clock of the primary is set", (*World).stepServer), soon(alone, 6000, 12000)}
+	stops := []scene{chaos("the guard of the primary stops", (*World).stopGuard), soon(alone, 5000, 12000)}
+	again := []scene{alone, {what: "somebody has a claimed server receive again", when: atStage, do: (*World).breakClaim}}
+	down := []scene{
+		chaos("a candidate is down for long", (*World).downForLong),
+		{what: "the primary is left alone when its row was written", when: atArming, do: func(w *World, r *rand.Rand) { w.leaveAlone(r, true) }},
+		soon(chaos("time passes", func(*World, *rand.Rand) {}), 45000, 46000),
+	}
 	all := [][]scene{
 		{alone},
 		{sleeps},
 		{chaos("the node beside the primary leads", (*World).leadBeside), soon(chaos("it sleeps, and the primary is left alone with it", (*World).sleepPermitted), 1500, 4000)},
-		{scene{what: "a node sleeps with a permission in its hands, and the policy is changed", when: atRenewal, do: (*World).sleepThroughChange}},
-		{chaos("the clock of the primary is set", (*World).stepServer), soon(alone, 1000, 14000)},
-		{chaos("the guard of the primary stops", (*World).stopGuard), soon(alone, 1000, 14000)},
-		{alone, scene{what: "somebody has a claimed server receive again", when: atStage, do: (*World).breakClaim}},
+		{{what: "a node sleeps with a permission in its hands, and the policy is changed", when: atRenewal, do: (*World).sleepThroughChange}},
 		{chaos("the primary and the nodes beside it freeze", (*World).freeze)},
 		{chaos("the policy is changed", (*World).changePolicy), soon(alone, 0, 400)},
-		{chaos("its region is cut off", func(w *World, r *rand.Rand) { w.cutOff(w.net.inside(w.spec.HomeRegion), longer(r)) })},
+		{chaos("its region is cut off", (*World).cutHome)},
 		{chaos("all nodes die for long", func(w *World, r *rand.Rand) { w.restartAllNodes(longer(r)) })},
 		{chaos("only the node beside the primary lives", (*World).leaveOneNode)},
-		{
-			chaos("a candidate is down for long", (*World).downForLong),
-			scene{what: "the primary is left alone when its row was written", when: atArming, do: func(w *World, r *rand.Rand) { w.leaveAlone(r, true) }},
-			soon(chaos("time passes", func(*World, *rand.Rand) {}), 45000, 46000),
-		},
+		clock, clock, stops, stops, again, again, down, down,
 	}
 	return all[r.IntN(len(all))]
 }
@@ -241,7 +242,8 @@ func (w *World) breakClaim(r *rand.Rand) {
 // unclaimSome ends connections of regent that claim, and starts the receivers again.
 func (w *World) unclaimSome() {
 	for _, s := range w.servers {
-		if s.claim == nil || s.channel == nil || !s.answers() || w.calm || w.draw(4, "unclaim"+s.name(), uint64(w.now)) == 0 { //nolint:gosec // time goes forward
+		apart := w.state().Servers[s.name()].Quarantine != nil
+		if s.claim == nil || s.channel == nil || apart || !s.answers() || w.calm || w.draw(4, "unclaim"+s.name(), uint64(w.now)) == 0 { //nolint:gosec // time goes forward
 			continue
 		}
 		w.logf("somebody has %s receive again", s.name())
@@ -282,6 +284,13 @@ func (w *World) changePolicy(r *rand.Rand) {
 		At: w.wall(), Expect: map[string]uint64{spec.Name: w.group.current().Version},
 	}}
 	n.daemon.propose(c)
+}
+
+// cutHome separates the home region from all others.
+func (w *World) cutHome(r *rand.Rand) {
+	d := longer(r)
+	w.cutOff(w.net.inside(w.spec.HomeRegion), d)
+	w.watchGuard(d)
 }
 
 // leaveOneNode stops all nodes but those beside the primary.

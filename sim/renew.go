@@ -151,6 +151,12 @@ func (n *Node) knownLeader() *Node {
 	return nil
 }
 
+// learns has a follower know of so many commands.
+func (n *Node) learns(applied, stored int) {
+	n.raft.applied, n.raft.stored = applied, stored
+	n.moved()
+}
+
 // moved tells the renewer of a node that what is agreed may have changed.
 func (n *Node) moved() {
 	if d := n.daemon; n.up && n.w.guarded {

@@ -1,7 +1,7 @@
 package main
 
-// ofTheGuard break what makes a lapsed lease proof that a primary writes no more.
-func ofTheGuard() []mutant {
+// ofRenewals break how leases are renewed.
+func ofRenewals() []mutant {
 	return []mutant{
 		{"renewed-from-after-check", "a lease lasts from a reading of the clock after the permission", []edit{{
 			"guard/keeper.go",
@@ -28,6 +28,17 @@ func ofTheGuard() []mutant {
 			"	case !row.Serve:\n",
 			"	case false:\n",
 		}}},
+		{"lease-not-tied", "what was permitted for one row renews the row that is there", []edit{{
+			"sim/renew.go",
+			"		case !s.holds(row):\n",
+			"		case s.guard.row == nil:\n",
+		}}},
+	}
+}
+
+// ofTheRow break what is agreed about the guard row, and what is known of it.
+func ofTheRow() []mutant {
+	return []mutant{
 		{"shrink-before-commit", "a candidate leaves the row before that is agreed", []edit{{
 			"failover/guard.go",
 			"	g.Candidates = slices.DeleteFunc(slices.Clone(g.Candidates), func(n string) bool { return !slices.Contains(order.Candidates, n) })\n",
@@ -43,6 +54,36 @@ func ofTheGuard() []mutant {
 			"	g.MaxTTL = max(g.MaxTTL, order.TTL)\n",
 			"	g.MaxTTL = order.TTL\n",
 		}}},
+		{"clock-step-ignored", "nobody notices that the clock of a server was set", []edit{{
+			"guard/clock.go",
+			"	if step <= margin/2 {\n",
+			"	if step <= margin/2+24*time.Hour {\n",
+		}, {
+			"failover/guard.go",
+			"	case l.TickAge < -policy.GuardMargin(g.MaxTTL)/2 || l.Remaining > g.MaxTTL+policy.GuardMargin(g.MaxTTL)/2:\n",
+			"	case l.TickAge < -24*time.Hour:\n",
+		}}},
+		{"tick-age-ignored", "a guard counts though its event has not run for long", []edit{{
+			"failover/guard.go",
+			"	case l.TickAge == topology.Never || l.TickAge > topology.TickLimit:\n",
+			"	case l.TickAge > 24*time.Hour:\n",
+		}}},
+		{"opening-forgotten", "an opening that was interrupted after its lease had begun is not taken up again", []edit{{
+			"failover/guard.go",
+			"	return l.Remaining <= 0 || g.Opening\n",
+			"	return l.Remaining <= 0\n",
+		}}},
+		{"armed-for-ever", "arming anew is ordered again when its row is seen before the event has run", []edit{{
+			"failover/guard.go",
+			"		g.Since = d.in.Now // a row that is seen before its event has run is not ordered once more\n",
+			"",
+		}}},
+	}
+}
+
+// ofTheLapse break what makes a lapsed lease proof that a primary writes no more.
+func ofTheLapse() []mutant {
+	return []mutant{
 		{"lapse-not-awaited", "a lease is cited as soon as the candidates are claimed", []edit{{
 			"failover/lapse.go",
 			"	return d.in.Now.Sub(r.Lapse.Since) >= d.lapseWait() && d.claimsStand()\n",
@@ -65,20 +106,6 @@ func ofTheGuard() []mutant {
 			"	if held := r.heldOn(server); held != nil && server == r.Candidate {\n",
 			"	if held := r.heldOn(server); held != nil && server == r.Old {\n",
 		}}},
-		{"clock-step-ignored", "nobody notices that the clock of a server was set", []edit{{
-			"guard/clock.go",
-			"	if step <= margin/2 {\n",
-			"	if step <= margin/2+24*time.Hour {\n",
-		}, {
-			"failover/guard.go",
-			"	case l.TickAge < -policy.GuardMargin(g.MaxTTL)/2 || l.Remaining > g.MaxTTL+policy.GuardMargin(g.MaxTTL)/2:\n",
-			"	case l.TickAge < -24*time.Hour:\n",
-		}}},
-		{"tick-age-ignored", "a guard counts though its event has not run for long", []edit{{
-			"failover/guard.go",
-			"	case l.TickAge == topology.Never || l.TickAge > topology.TickLimit:\n",
-			"	case l.TickAge > 24*time.Hour:\n",
-		}}},
 		{"disarmed-cited", "the lease of a guard that is disarmed is cited", []edit{{
 			"failover/lapse.go",
 			"	case !g.Armed && !g.Opening:\n",
@@ -92,21 +119,6 @@ func ofTheGuard() []mutant {
 			"failover/lapse.go",
 			"	case !d.in.Spec.Policy.AcceptPauseRisk:\n",
 			"	case false:\n",
-		}}},
-		{"lease-not-tied", "what was permitted for one row renews the row that is there", []edit{{
-			"sim/renew.go",
-			"		case !s.holds(row):\n",
-			"		case s.guard.row == nil:\n",
-		}}},
-		{"opening-forgotten", "an opening that was interrupted after its lease had begun is not taken up again", []edit{{
-			"failover/guard.go",
-			"	return l.Remaining <= 0 || g.Opening\n",
-			"	return l.Remaining <= 0\n",
-		}}},
-		{"armed-for-ever", "arming anew is ordered again when its row is seen before the event has run", []edit{{
-			"failover/guard.go",
-			"		g.Since = d.in.Now // a row that is seen before its event has run is not ordered once more\n",
-			"",
 		}}},
 	}
 }

@@ -77,7 +77,7 @@ func ofTheReturn() []mutant {
 		}}},
 		{"reopened-quarantine-final", "a fenced server that takes writes again counts as one whose log is final", []edit{{
 			"failover/quarantine.go",
-			"			open.Fenced = false\n",
+			"			open.Fenced = open.Fenced && !f.Writable()\n",
 			"",
 		}}},
 	}
