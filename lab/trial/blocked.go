@@ -175,11 +175,11 @@ func (r *blockedRun) alone(ctx context.Context) error {
 	if err := Rest(ctx, rest); err != nil {
 		return err
 	}
-	a, err := r.w.Agreed(ctx)
-	if err != nil {
+	var c api.ClusterStatus
+	if err := r.w.AwaitAgreed(ctx, 10*time.Second, "a leader", func(a Agreement) bool { c = a.Cluster; return true }); err != nil {
 		return err
 	}
-	if c := a.Cluster; c.Epoch != r.before.Epoch || c.State == "recovering" {
+	if c.Epoch != r.before.Epoch || c.State == "recovering" {
 		return judged("%s was replaced for its state alone (state %s, primary %s, %s)", r.out.Old, c.State, c.Primary, c.Reason)
 	}
 	return nil
