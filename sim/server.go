@@ -235,6 +235,7 @@ func (s *Server) start() {
 	}
 	s.variables = fresh
 	if s.writable() && s != s.w.writer {
+		s.meddled = s.w.now
 		s.w.forked[s.name()] = true // nobody can keep a server read-only that does not load what is persisted
 	}
 	if c := s.channel; c != nil {
