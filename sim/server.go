@@ -46,7 +46,6 @@ type Server struct {
 	late    time.Duration // what receiving takes more than usual
 	// touched counts what others than regent did to it: boots, kills, people.
 	touched int
-	diedAt  time.Duration
 	meddled time.Duration // when somebody wrote on it last
 }
 
@@ -158,7 +157,6 @@ func (s *Server) kill() {
 	}
 	s.w.logf("%s is killed (%d commits wait)", s.name(), len(s.waiting))
 	s.touched++
-	s.diedAt = s.w.now
 	s.up, s.paused, s.closing, s.pending, s.backlog, s.queued, s.lock = false, false, false, nil, nil, nil, nil
 	s.process++
 	for _, c := range s.waiting {

@@ -25,6 +25,7 @@ type World struct {
 	servers []*Server // of the cluster that everything is about
 	all     []*Server // of every cluster
 	beside  []*neighbour
+	lostAt  map[string]loss // when primaries died, by cluster
 	nodes   []*Node
 	daemons []*daemon // of all lives
 	clients []*client
@@ -64,7 +65,7 @@ const stray = "somewhere-db1"
 // newWorld builds the world of a seed: three regions, five or six servers, three nodes, clients in two
 // regions. It is called in the bubble.
 func newWorld(seed uint64, plan []decision) *World {
-	w := &World{seed: seed, plan: plan}
+	w := &World{seed: seed, plan: plan, lostAt: map[string]loss{}}
 	w.convene()
 	w.net = &network{w: w}
 	w.group = newGroup(w)
