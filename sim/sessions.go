@@ -31,8 +31,8 @@ func (w *World) bounce(r *rand.Rand) {
 	w.after(time.Duration(r.IntN(400))*time.Millisecond, func() { w.group.transfer(from) })
 }
 
-// shutDown has a server end in an orderly way: it refuses new connections, those of nodes too that connect anew,
-// and serves those that it has for a while.
+// shutDown has a server end in an orderly way: it refuses new connections, maybe those of nodes too, which
+// connect anew, and serves those that it has for a while.
 func (s *Server) shutDown(in time.Duration) {
 	if !s.answers() {
 		return
@@ -40,8 +40,9 @@ func (s *Server) shutDown(in time.Duration) {
 	s.w.logf("%s shuts down within %s", s.name(), in)
 	s.touched++
 	s.closing = true
+	anew := s.w.draw(2, "connects anew", uint64(s.w.now)) == 0 //nolint:gosec // it counts up
 	for _, n := range s.w.nodes {
-		if n.up && s.w.draw(2, "connects anew", uint64(s.w.now)+uint64(n.index)) == 0 { //nolint:gosec // it counts up
+		if n.up && anew {
 			r := n.records[s.index]
 			r.sight.Reach = topology.ReachUnknown
 			n.probe(r)
