@@ -71,22 +71,38 @@ func (w *World) losePrimaries(r *rand.Rand) {
 	if len(w.beside) == 0 {
 		return
 	}
-	names := []string{w.state().Primary}
-	for _, n := range w.beside {
-		names = append(names, n.state.Primary)
-	}
 	within := []int{1, 50, 1500, 4000}[r.IntN(4)]
-	for i, name := range names {
-		if s := w.server(name); s != nil && (i > 0 || r.IntN(4) > 0) {
-			last := time.Duration(6+r.IntN(8)) * time.Second
-			w.after(time.Duration(r.IntN(within))*time.Millisecond, func() {
-				if !w.calm {
-					s.kill()
-					w.after(last, s.start)
-				}
-			})
+	for i := range len(w.beside) + 1 {
+		if i == 0 && r.IntN(4) == 0 {
+			continue
 		}
+		last := time.Duration(6+r.IntN(8)) * time.Second
+		w.after(time.Duration(r.IntN(within))*time.Millisecond, func() { w.losePrimary(i, last) })
 	}
+}
+
+// losePrimary has the primary of a cluster die: 0 is the first, the others are its neighbours. It notes the loss
+// where the leader cannot but see it.
+func (w *World) losePrimary(i int, last time.Duration) {
+	cluster, st := w.spec.Name, w.state()
+	if i > 0 {
+		cluster, st = w.beside[i-1].spec.Name, w.beside[i-1].state
+	}
+	s, l := w.server(st.Primary), w.leader()
+	if s == nil || !s.up || w.calm {
+		return
+	}
+	if l != nil && w.net.joined(l.at, s.at) && w.quiet() && st.Recovery == nil && st.Paused == nil {
+		w.lostAt[cluster] = loss{at: w.now, term: w.group.term}
+	}
+	s.kill()
+	w.after(last, s.start)
+}
+
+// loss is when a primary died, and in which term.
+type loss struct {
+	at   time.Duration
+	term uint64
 }
 
 // openedBeside checks that the primary of a neighbour is who its group has agreed on (I1, I2).
@@ -106,10 +122,6 @@ func (w *World) committedBeside(cluster string, is *failover.State) {
 		}
 	}
 }
-
-// truly is how long a killed primary counts for the brake: longer than it takes to notice that, by a leader
-// that leads for as long.
-const truly = 3 * time.Second
 
 // fleetBraked checks that a recovery that nobody ordered begins only where the limits of the fleet let it: not
 // beside as many others as there may be, and not while too many clusters have lost their primary, as it is agreed
@@ -134,7 +146,7 @@ func (w *World) fleetBraked(cluster string, was, is *failover.State) {
 			open++
 		}
 		noted := s.Lost != nil && s.Lost.Term == r.Term && r.StartedAt.Sub(s.Lost.At) < time.Duration(agreed.Fleet.BrakeWindow)
-		if noted || (s.Recovery == nil && w.trulyLost(w.server(s.Primary))) {
+		if noted || w.trulyLost(name, r.Term) {
 			lost++
 		}
 	}
@@ -146,9 +158,12 @@ func (w *World) fleetBraked(cluster string, was, is *failover.State) {
 	}
 }
 
-// trulyLost tells whether a primary is dead for so long that its loss is agreed.
-func (w *World) trulyLost(s *Server) bool {
-	return s != nil && !s.up && w.now-s.diedAt > truly && w.now-w.group.electedAt > truly
+// trulyLost tells whether a primary died within the window, and so long ago that this is agreed.
+func (w *World) trulyLost(cluster string, term uint64) bool {
+	const noticed = 700 * time.Millisecond
+	l, known := w.lostAt[cluster]
+	window := time.Duration(w.beside[0].limits.BrakeWindow)
+	return known && l.term == term && w.now > l.at+noticed && w.now < l.at+window-noticed
 }
 
 // restBeside checks that the neighbours come to rest as well.

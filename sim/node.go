@@ -131,7 +131,7 @@ func (n *Node) probe(r *record) {
 		if !n.w.net.delivers(n.at, s.at) || s.off {
 			return
 		}
-		if !s.up || s.closing {
+		if !s.up || (s.closing && r.sight.Reach != topology.ReachOK) {
 			n.later(n.w.net.delay(s.at, n.at), func() { n.heardOf(r, mine, &answered, topology.ReachRefused, nil) })
 			return
 		}
@@ -162,7 +162,7 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 		r.answered, r.sight.Facts, r.sight.ConnectionLost, r.sight.Refusals = r.sight.Began, f, false, 0
 	case topology.ReachRefused:
 		r.sight.Refusals++
-		r.sight.ConnectionLost = r.sight.ConnectionLost || r.answered >= 0
+		r.sight.ConnectionLost = r.sight.ConnectionLost || (r.answered >= 0 && !r.server.closing)
 	case topology.ReachSilent, topology.ReachUnknown, topology.ReachDenied:
 		r.sight.Refusals = 0
 	}

@@ -53,7 +53,6 @@ type Server struct {
 	late      time.Duration // what receiving takes more than usual
 	// touched counts what others than regent did to it: boots, kills, people.
 	touched int
-	diedAt  time.Duration
 	meddled time.Duration // when somebody wrote on it last
 }
 
@@ -165,7 +164,6 @@ func (s *Server) kill() {
 	}
 	s.w.logf("%s is killed (%d commits wait)", s.name(), len(s.waiting))
 	s.touched++
-	s.diedAt = s.w.now
 	s.up, s.paused, s.closing, s.pending, s.backlog, s.queued, s.lock, s.claim = false, false, false, nil, nil, nil, nil, nil
 	s.guard.rowLocked, s.guard.tableLocked = 0, 0
 	s.process++
@@ -243,6 +241,7 @@ func (s *Server) start() {
 	}
 	s.variables = fresh
 	if s.writable() && s != s.w.writer {
+		s.meddled = s.w.now
 		s.w.forked[s.name()] = true // nobody can keep a server read-only that does not load what is persisted
 	}
 	if c := s.channel; c != nil {

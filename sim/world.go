@@ -25,6 +25,7 @@ type World struct {
 	servers []*Server // of the cluster that everything is about
 	all     []*Server // of every cluster
 	beside  []*neighbour
+	lostAt  map[string]loss // when primaries died, by cluster
 	nodes   []*Node
 	daemons []*daemon // of all lives
 	clients []*client
@@ -70,12 +71,13 @@ const stray = "somewhere-db1"
 // newWorld builds the world of a seed: three regions, five or six servers, three nodes, clients in two
 // regions. It is called in the bubble.
 func newWorld(seed uint64, plan []decision) *World {
-	w := &World{seed: seed, plan: plan}
+	w := &World{seed: seed, plan: plan, lostAt: map[string]loss{}}
 	w.convene()
 	w.net = &network{w: w}
 	w.group = newGroup(w)
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
 	w.spec.Policy.Cooldown, w.spec.Policy.Flap = 0, policy.Flap{}
+	w.spec.Policy.SemiSync.DegradeAfter = policy.Duration(time.Second) // means nothing where commits are to wait
 	names := []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"}
 	if w.draw(3, "fourth", 0) == 0 {
 		names = append(names, "east-db4")

@@ -59,6 +59,10 @@ func ofTheReturn() []mutant {
 			"failover/evidence.go",
 			"	if held != \"\" {\n",
 			"	if len(held) > 1<<20 {\n",
+		}, {
+			"failover/evidence.go",
+			"return n.Reach == topology.ReachRefused && n.ConnectionLost && n.Refusals >= 2",
+			"return n.Reach == topology.ReachRefused && n.Refusals >= 2",
 		}}},
 		{"offline-before-drain", "an old primary goes offline before its replicas have its last transactions", []edit{{
 			"executor/fence.go",
