@@ -29,8 +29,13 @@ func guardPlan(seed uint64) (plan []decision, alone bool) {
 	for range 1 + r.IntN(2) {
 		ends := at
 		for _, f := range pickStory(r) {
-			nth := map[timing]int{atRenewal: 6, atStage: 2}[f.when]
-			add(decision{what: f.what, when: f.when, nth: 1 + r.IntN(max(nth, 1)), at: at + f.after, do: f.do})
+			among := 1
+			if f.when == atRenewal {
+				among = 6
+			} else if f.when == atStage {
+				among = 2
+			}
+			add(decision{what: f.what, when: f.when, nth: 1 + r.IntN(among), at: at + f.after, do: f.do})
 			ends = max(ends, at+f.after)
 		}
 		at = ends + time.Duration(9+r.IntN(9))*time.Second
