@@ -27,15 +27,18 @@ func guardPlan(seed uint64) (plan []decision, alone bool) {
 	}
 	at := time.Duration(r.IntN(4000)) * time.Millisecond
 	for range 1 + r.IntN(2) {
+		ends := at
 		for _, f := range pickStory(r) {
-			d := decision{what: f.what, when: f.when, nth: 1 + r.IntN(2), do: f.do}
+			among := 1
 			if f.when == atRenewal {
-				d.nth += r.IntN(6)
+				among = 6
+			} else if f.when == atStage {
+				among = 2
 			}
-			d.at = at + f.after
-			add(d)
+			add(decision{what: f.what, when: f.when, nth: 1 + r.IntN(among), at: at + f.after, do: f.do})
+			ends = max(ends, at+f.after)
 		}
-		at += time.Duration(9+r.IntN(9)) * time.Second
+		at = ends + time.Duration(9+r.IntN(9))*time.Second
 		add(decision{what: "time passes", when: inChaos, at: at, do: func(*World, *rand.Rand) {}})
 	}
 	return plan, alone
@@ -113,7 +116,7 @@ func (w *World) wantGuard(r *rand.Rand) {
 // acceptLapse has commits wait for nobody, and a lapsed lease count, mostly.
 func (w *World) acceptLapse(r *rand.Rand) {
 	p := &w.spec.Policy
-	p.Durability, p.MaxLostTransactions, p.AcceptPauseRisk = policy.DurabilityAsync, 1000, r.IntN(5) > 0
+	p.Durability, p.MaxLostTransactions, p.AcceptPauseRisk = policy.DurabilityAsync, 1_000_000, r.IntN(5) > 0
 }
 
 // leaveAlone cuts the primary, with some of what is beside it, from the rest, for long. Each replica goes with it, or
@@ -232,10 +235,10 @@ func (w *World) breakClaim(r *rand.Rand) {
 	if w.semiSync() {
 		return // acknowledgements that begin behind the back of a recovery cannot be revoked
 	}
-	at := time.Duration(500+r.IntN(5000)) * time.Millisecond
-	for range 4 {
+	at := time.Duration(1500+r.IntN(3000)) * time.Millisecond
+	for range 8 {
 		w.after(at, w.unclaimSome)
-		at += 700 * time.Millisecond
+		at += 300 * time.Millisecond // regent stops them again
 	}
 }
 
@@ -243,7 +246,7 @@ func (w *World) breakClaim(r *rand.Rand) {
 func (w *World) unclaimSome() {
 	for _, s := range w.servers {
 		apart := w.state().Servers[s.name()].Quarantine != nil
-		if s.claim == nil || s.channel == nil || apart || !s.answers() || w.calm || w.draw(4, "unclaim"+s.name(), uint64(w.now)) == 0 { //nolint:gosec // time goes forward
+		if s.claim == nil || s.channel == nil || apart || !s.answers() || w.calm || w.draw(8, "unclaim"+s.name(), uint64(w.now)) == 0 { //nolint:gosec // time goes forward
 			continue
 		}
 		w.logf("somebody has %s receive again", s.name())
@@ -323,9 +326,9 @@ func (w *World) renewing(n *Node) {
 	}
 }
 
-// armed is called when the row of a server was written.
-func (w *World) armed(*Server) {
-	if w.raging {
+// armed is called when the row of a server was written; an open one counts.
+func (w *World) armed(s *Server) {
+	if w.raging && s.writable() {
 		w.armings++
 		w.happen(atArming, w.armings)
 	}

@@ -27,7 +27,7 @@ const (
 	inChaos
 	atStage
 	atRenewal // when a node beside the primary gets a permission to renew
-	atArming  // when a guard row was written
+	atArming  // when the guard row of an open server was written
 )
 
 func (d *decision) String() string {
@@ -41,7 +41,7 @@ func (d *decision) String() string {
 	case atRenewal:
 		return fmt.Sprintf("%3d at renewal number %d: %s", d.number, d.nth, d.what)
 	case atArming:
-		return fmt.Sprintf("%3d when a guard row is written for the time number %d: %s", d.number, d.nth, d.what)
+		return fmt.Sprintf("%3d when the guard row of an open server is written for the time number %d: %s", d.number, d.nth, d.what)
 	}
 	return d.what
 }
