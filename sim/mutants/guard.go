@@ -49,11 +49,6 @@ func ofTheRow() []mutant {
 			"	g.Candidates = slices.DeleteFunc(slices.Clone(g.Candidates), func(n string) bool { return !slices.Contains(order.Candidates, n) })\n",
 			"	g.Candidates = slices.Clone(order.Candidates)\n",
 		}}},
-		{"ttl-shrinks-at-once", "a shorter TTL counts before it is in the row", []edit{{
-			"failover/guard.go",
-			"	g.MaxTTL = max(g.MaxTTL, order.TTL)\n",
-			"	g.MaxTTL = order.TTL\n",
-		}}},
 		{"clock-step-ignored", "nobody notices that the clock of a server was set", []edit{{
 			"guard/clock.go",
 			"	if step <= margin/2 {\n",
