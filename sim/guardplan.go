@@ -32,8 +32,6 @@ func guardPlan(seed uint64) (plan []decision, alone bool) {
 			among := 1
 			if f.when == atRenewal {
 				among = 6
-			} else if f.when == atStage {
-				among = 2
 			}
 			add(decision{what: f.what, when: f.when, nth: 1 + r.IntN(among), at: at + f.after, do: f.do})
 			ends = max(ends, at+f.after)
@@ -235,7 +233,7 @@ func (w *World) breakClaim(r *rand.Rand) {
 	if w.semiSync() {
 		return // acknowledgements that begin behind the back of a recovery cannot be revoked
 	}
-	at := time.Duration(1500+r.IntN(3000)) * time.Millisecond
+	at := time.Duration(2200+r.IntN(2500)) * time.Millisecond
 	for range 8 {
 		w.after(at, w.unclaimSome)
 		at += 300 * time.Millisecond // regent stops them again

@@ -49,11 +49,6 @@ func ofTheRow() []mutant {
 			"	g.Candidates = slices.DeleteFunc(slices.Clone(g.Candidates), func(n string) bool { return !slices.Contains(order.Candidates, n) })\n",
 			"	g.Candidates = slices.Clone(order.Candidates)\n",
 		}}},
-		{"ttl-shrinks-at-once", "a shorter TTL counts before it is in the row", []edit{{
-			"failover/guard.go",
-			"	g.MaxTTL = max(g.MaxTTL, order.TTL)\n",
-			"	g.MaxTTL = order.TTL\n",
-		}}},
 		{"clock-step-ignored", "nobody notices that the clock of a server was set", []edit{{
 			"guard/clock.go",
 			"	if step <= margin/2 {\n",
@@ -73,11 +68,6 @@ func ofTheRow() []mutant {
 			"	return l.Remaining <= 0 || g.Opening\n",
 			"	return l.Remaining <= 0\n",
 		}}},
-		{"armed-for-ever", "arming anew is ordered again when its row is seen before the event has run", []edit{{
-			"failover/guard.go",
-			"		g.Since = d.in.Now // a row that is seen before its event has run is not ordered once more\n",
-			"",
-		}}},
 	}
 }
 
@@ -88,23 +78,6 @@ func ofTheLapse() []mutant {
 			"failover/lapse.go",
 			"	return d.in.Now.Sub(r.Lapse.Since) >= d.lapseWait() && d.claimsStand()\n",
 			"	return d.claimsStand()\n",
-		}}},
-		{"claims-not-held", "a claim that was interrupted during the wait counts as if it had stood", []edit{{
-			"failover/lapse.go",
-			"	if claim := d.claimStep(h.Server); claim != nil && claim.State == StepFailed {\n		return false\n	}\n",
-			"",
-		}, {
-			"failover/lapse.go",
-			"	return step != nil && step.State == StepDone && step.Session == h.Session && step.Boot.Same(h.Boot)\n",
-			"	return step != nil\n",
-		}, {
-			"failover/lapse.go",
-			"		stand = stand && step != nil && step.State == StepDone\n",
-			"		stand = stand && step != nil && step.State != StepPending\n",
-		}, {
-			"failover/lapse.go",
-			"	if held := r.heldOn(server); held != nil && server == r.Candidate {\n",
-			"	if held := r.heldOn(server); held != nil && server == r.Old {\n",
 		}}},
 		{"disarmed-cited", "the lease of a guard that is disarmed is cited", []edit{{
 			"failover/lapse.go",
