@@ -152,7 +152,6 @@ func TestLab(t *testing.T) {
 	t.Run("commands run inside regions", func(t *testing.T) { commandsRunInside(t, client) })
 	t.Run("members are killed, paused and started", func(t *testing.T) { membersObey(t, client) })
 	t.Run("a clone restarts its server", func(t *testing.T) { cloneRestarts(t, client) })
-	t.Run("a disk of its own is full and free", func(t *testing.T) { diskFillsUp(t, client) })
 	t.Run("a second lab is refused", func(t *testing.T) { secondIsRefused(t, client) })
 	t.Run("down works after a crash of the supervisor", func(t *testing.T) { downAfterCrash(t, client) })
 }
