@@ -26,7 +26,7 @@ func guardPlan(seed uint64) (plan []decision, alone bool) {
 		add(decision{what: "a lapsed lease is evidence under async", when: atBuild, do: (*World).acceptLapse})
 	}
 	at := time.Duration(r.IntN(4000)) * time.Millisecond
-	for range 1 + r.IntN(2) {
+	for range 1 + r.IntN(4)/3 {
 		ends := at
 		for _, f := range pickStory(r) {
 			among := 1
@@ -87,7 +87,7 @@ func pickStory(r *rand.Rand) []scene {
 		{chaos("its region is cut off", (*World).cutHome)},
 		{chaos("all nodes die for long", func(w *World, r *rand.Rand) { w.restartAllNodes(longer(r)) })},
 		{chaos("only the node beside the primary lives", (*World).leaveOneNode)},
-		clock, clock, stops, stops, again, again, down, down,
+		clock, clock, stops, stops, again, again, down,
 	}
 	return all[r.IntN(len(all))]
 }
