@@ -113,7 +113,7 @@ func TestFailsafeNeedsEveryCandidate(t *testing.T) {
 func TestIsolatedPrimaryServesForHours(t *testing.T) {
 	bubble(t, func() *world { return newWorld("db2", "db3") }, func(t *testing.T, w *world) {
 		w.set(func() { w.leader = func() error { return errSilent } })
-		for range 600 {
+		for range isolatedFor / time.Minute {
 			pass(time.Minute)
 			if left := w.left(); left < ttl/2 {
 				t.Fatalf("after %s the lease lasts %s more", time.Since(w.began), left)
