@@ -132,9 +132,9 @@ func (d *decider) processDead(server string) (*Evidence, string) {
 	saw := func(n topology.NodeSight) bool {
 		return n.Reach == topology.ReachRefused && n.ConnectionLost && n.Refusals >= 2 && n.Facts != nil && n.Facts.UUID == m.UUID
 	}
-	dropped, held := d.receiversOf(server, sv)
-	if held != "" {
-		return nil, held + " still receives"
+	dropped, why := d.receiversOf(server, sv)
+	if why != "" {
+		return nil, why
 	}
 	sites := sv.Sites(saw)
 	if len(sites) == 0 || (len(sites) < 2 && len(dropped) == 0) {
@@ -155,9 +155,10 @@ func (d *decider) processDead(server string) (*Evidence, string) {
 	}, ""
 }
 
-// receiversOf asks the reachable replicas of a server: those whose receiver lost it by itself, and one that
-// still receives. A receiver that was stopped before says nothing, unless this recovery stopped it.
-func (d *decider) receiversOf(server string, sv *topology.ServerView) (dropped []string, held string) {
+// receiversOf asks the reachable replicas of a server: those whose receiver lost it by itself, or why that is no
+// proof. One that the server did not show when it answered last has lost nothing: a server that shuts down refuses
+// it, and still serves whom it has. A receiver that was stopped before says nothing, unless this recovery stopped it.
+func (d *decider) receiversOf(server string, sv *topology.ServerView) (dropped []string, why string) {
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
 		if s.Name == server || f == nil || f.Source == nil || (f.Source.UUID != sv.Facts.UUID && f.Source.Address() != sv.Address) {
@@ -165,8 +166,11 @@ func (d *decider) receiversOf(server string, sv *topology.ServerView) (dropped [
 		}
 		switch f.Source.Receiver {
 		case topology.ThreadOn:
-			return nil, s.Name
+			return nil, s.Name + " still receives"
 		case topology.ThreadConnecting:
+			if !sv.Facts.ReplicaAttached(f.UUID) {
+				return nil, s.Name + " was not attached to it, and cannot show that it ended"
+			}
 			dropped = append(dropped, s.Name)
 		case topology.ThreadOff:
 			if r := d.s.Recovery; r != nil && r.step(ActRevoke, s.Name) != nil {

@@ -57,8 +57,8 @@ func ofTheReturn() []mutant {
 			"	case len(lost)+len(held) == 0:\n",
 		}, {
 			"failover/evidence.go",
-			"	if held != \"\" {\n",
-			"	if len(held) > 1<<20 {\n",
+			"			return nil, s.Name + \" still receives\"\n",
+			"			dropped = append(dropped, s.Name)\n",
 		}, {
 			"failover/evidence.go",
 			"return n.Reach == topology.ReachRefused && n.ConnectionLost && n.Refusals >= 2",
