@@ -78,7 +78,7 @@ func within(m *testing.M) int {
 
 // keepLogs saves the logs of a lab in which a test failed.
 func keepLogs(home string) {
-	kept := filepath.Join(os.TempDir(), "regent-integration-logs")
+	kept := filepath.Join(os.TempDir(), "regent-integration-logs", filepath.Base(filepath.Dir(home)))
 	if err := errors.Join(os.RemoveAll(kept), os.CopyFS(kept, os.DirFS(filepath.Join(home, "logs")))); err != nil {
 		fmt.Fprintln(os.Stderr, "integration: keep logs:", err)
 		return

@@ -33,9 +33,14 @@ func (w *World) Guard(ctx context.Context, ttl time.Duration, fate policy.OnIsol
 		if err != nil {
 			return err
 		}
-		return w.AwaitState(ctx, 15*time.Second, "no guard", func(c api.ClusterStatus) bool { return c.Guard == nil && c.State == "ok" })
+		return w.AwaitState(ctx, 30*time.Second, "no guard", func(c api.ClusterStatus) bool { return c.Guard == nil && c.State == "ok" })
 	}
-	return undo, w.AwaitState(ctx, 15*time.Second, "an armed guard", func(c api.ClusterStatus) bool {
+	return undo, w.awaitArmed(ctx, ttl)
+}
+
+// awaitArmed waits until the primary's guard is in force. On a busy machine it may be armed anew now and then.
+func (w *World) awaitArmed(ctx context.Context, ttl time.Duration) error {
+	return w.AwaitState(ctx, 30*time.Second, "an armed guard", func(c api.ClusterStatus) bool {
 		return c.State == "ok" && c.Guard != nil && c.Guard.Armed && time.Duration(c.Guard.TTL) == ttl
 	})
 }
@@ -155,6 +160,9 @@ func (w *World) severed(ctx context.Context, ttl time.Duration, seed uint64) (Se
 
 func (w *World) sever(ctx context.Context, out *Severed, ttl time.Duration, before api.ClusterStatus) error {
 	if err := Rest(ctx, time.Second); err != nil {
+		return err
+	}
+	if err := w.awaitArmed(ctx, ttl); err != nil {
 		return err
 	}
 	out.began = time.Now()
