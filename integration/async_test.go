@@ -3,45 +3,19 @@
 package integration
 
 import (
-	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/regentdb/regent/lab"
-	"github.com/regentdb/regent/lab/mysqld"
-	"github.com/regentdb/regent/lab/trial"
 )
 
 // lostAtMost is max_lost_transactions where a loss is accepted.
 const lostAtMost = 100_000
 
-// asyncLab is a lab of its own, whose cluster waits for no acknowledgements and has no guard.
-func asyncLab(t *testing.T) (context.Context, *trial.World) {
-	t.Helper()
-	topology := lab.DefaultTopology()
-	topology.Policy = map[string]any{"durability": "async", "max_lost_transactions": lostAtMost, "cooldown": "0s", "flap": map[string]any{"failovers": 0}}
-	ctx, home := t.Context(), filepath.Join(t.TempDir(), "lab")
-	w, err := trial.Up(ctx, lab.Options{Dir: home, Exe: exe, Topology: topology, MySQL: mysqld.Options{Progress: os.Stderr}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			keepLogs(home)
-		}
-		if err := lab.Down(context.WithoutCancel(ctx), home); err != nil {
-			t.Error(err)
-		}
-	})
-	return ctx, w
-}
-
 // TestAsyncLoss kills primaries under durability async: without proof that the process is dead nobody but a person replaces
 // one; with it the possible loss decides, and what was lost is listed after the return.
 func TestAsyncLoss(t *testing.T) {
-	ctx, async := asyncLab(t)
+	ctx, async := ownLab(t, map[string]any{
+		"durability": "async", "max_lost_transactions": lostAtMost, "cooldown": "0s", "flap": map[string]any{"failovers": 0},
+	})
 	off, err := async.StatePoweredOff(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -4,14 +4,9 @@ package integration
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/regentdb/regent/lab"
-	"github.com/regentdb/regent/lab/mysqld"
-	"github.com/regentdb/regent/lab/trial"
 	"github.com/regentdb/regent/policy"
 )
 
@@ -54,23 +49,9 @@ func TestSeverPrimary(t *testing.T) {
 // replaced, and what only it has is reported when it is back.
 func TestLeaseLapses(t *testing.T) {
 	const ttl = 3 * time.Second
-	topology := lab.DefaultTopology()
-	topology.Policy = map[string]any{
+	ctx, async := ownLab(t, map[string]any{
 		"durability": "async", "guard": map[string]any{"enabled": true, "ttl": ttl.String()}, "accept_pause_risk": true,
 		"max_lost_transactions": 100_000, "cooldown": "0s",
-	}
-	ctx, home := t.Context(), filepath.Join(t.TempDir(), "lab")
-	async, err := trial.Up(ctx, lab.Options{Dir: home, Exe: exe, Topology: topology, MySQL: mysqld.Options{Progress: os.Stderr}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			keepLogs(home)
-		}
-		if err := lab.Down(context.WithoutCancel(ctx), home); err != nil {
-			t.Error(err)
-		}
 	})
 	out, err := async.SeverAsync(ctx, ttl, *seed)
 	if err != nil {

@@ -76,6 +76,28 @@ func within(m *testing.M) int {
 	return code
 }
 
+// ownLab is a lab of its own for a test, with another policy.
+func ownLab(t *testing.T, policy map[string]any) (context.Context, *trial.World) {
+	t.Helper()
+	topology := lab.DefaultTopology()
+	topology.Policy = policy
+	ctx, home := t.Context(), filepath.Join(t.TempDir(), "lab")
+	w, err := trial.Up(ctx, lab.Options{Dir: home, Exe: exe, Topology: topology, MySQL: mysqld.Options{Progress: os.Stderr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Slack = *slack
+	t.Cleanup(func() {
+		if t.Failed() {
+			keepLogs(home)
+		}
+		if err := lab.Down(context.WithoutCancel(ctx), home); err != nil {
+			t.Error(err)
+		}
+	})
+	return ctx, w
+}
+
 // keepLogs saves the logs of a lab in which a test failed.
 func keepLogs(home string) {
 	kept := filepath.Join(os.TempDir(), "regent-integration-logs", filepath.Base(filepath.Dir(home)))
