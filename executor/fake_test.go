@@ -281,7 +281,7 @@ func following(address string) topology.Upstream {
 	}
 }
 
-func (f *fakeSession) BecomeSource(_ context.Context, _ gtid.Set, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
+func (f *fakeSession) BecomeSource(_ context.Context, _ gtid.Set, _ time.Duration, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
 	if _, err := f.did("become_source %s", names(persist, persistOnly, transient)); err != nil {
 		return f.facts, err
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/regentdb/regent/topology"
 )
 
-// prepare turns a caught-up server into a source that is still read-only. The proof that it has
+// prepare turns a server into a source that is still read-only, once it has applied what it received. The proof that it has
 // executed the target is made by the server, right before the channel is removed.
-func prepare(a failover.Action) step {
+func prepare(a failover.Action, left func() time.Duration) step {
 	return func(ctx context.Context, s Session) (*topology.Facts, error) {
 		facts := s.Facts()
 		if prepared(facts, a) {
@@ -23,7 +23,7 @@ func prepare(a failover.Action) step {
 			facts = fresh
 		}
 		persist, persistOnly, transient := scopes(failover.Differences(facts, a.Settings))
-		facts, err := s.BecomeSource(ctx, a.Target, persist, persistOnly, transient)
+		facts, err := s.BecomeSource(ctx, a.Target, max(left(), 0), persist, persistOnly, transient)
 		if err != nil {
 			return facts, err
 		}

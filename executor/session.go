@@ -45,8 +45,8 @@ type Session interface {
 	// it holds is in target or came from the server sourceUUID; an empty target asks nothing.
 	Follow(ctx context.Context, address, sourceUUID string, acker bool, target gtid.Set) (*topology.Facts, error)
 	// BecomeSource removes the channel of a read-only server that has executed target and all that
-	// it received, and sets variables.
-	BecomeSource(ctx context.Context, target gtid.Set, persist, persistOnly, transient map[string]string) (*topology.Facts, error)
+	// it received, and sets variables. The applier is given that long to execute what was received.
+	BecomeSource(ctx context.Context, target gtid.Set, limit time.Duration, persist, persistOnly, transient map[string]string) (*topology.Facts, error)
 	// Open makes the server writable if target is executed and waitCount ackers are attached. With
 	// an error the facts are those it was judged by, nil where they could not be read.
 	Open(ctx context.Context, target gtid.Set, waitCount int) (*topology.Facts, error)

@@ -30,7 +30,7 @@ func (e *Executor) stepFor(a failover.Action) (step, error) {
 	case failover.ActCatchUp:
 		return catchUp(a, donors, left), nil
 	case failover.ActPrepare:
-		return prepare(a), nil
+		return prepare(a, left), nil
 	case failover.ActFollow:
 		return follow(a, source, left), nil
 	case failover.ActOpen:

@@ -40,9 +40,11 @@ func (d *decider) stageAttach() {
 	}
 	d.retry(ActFollow)
 	d.drainWriters(r.Ackers)
+	prepare := r.step(ActPrepare, r.Candidate)
 	late := d.in.Now.Sub(r.StageAt) > shortDeadline
-	switch prepare := r.step(ActPrepare, r.Candidate); {
-	case prepare.State == StepDone:
+	switch {
+	case prepare.State == StepDone: // The ackers have their time from here on: the candidate may have had a lot to apply.
+		late = late && d.since(prepare.EndedAt) > shortDeadline
 	case prepare.State == StepFailed && prepare.Tries >= 3:
 		d.replan("the candidate " + r.Candidate + " could not be prepared: " + prepare.Error)
 		return

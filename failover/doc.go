@@ -31,10 +31,10 @@
 //	|                     |        done, the override expired -------------------> [ abort ]
 //	|                     | the rule holds, plan chose a candidate                    |
 //	|                     v                                                           |
-//	+-- lost, failed [ catch_up ] not needed where the candidate lacks nothing        |
+//	+-- lost, failed [ catch_up ] only where the candidate has to fetch something     |
 //	|                     | it has executed all                                       |
 //	|                     v                                                           |
-//	+-- lost, failed [ attach ]   it is prepared, its ackers follow it                |
+//	+-- lost, failed [ attach ]   it applies all, is prepared, its ackers follow it   |
 //	|                     | enough hold the target: epoch+1, primary = candidate      |
 //	|                     v                                                           |
 //	+-- lost, a tail [ open ]                                                         |

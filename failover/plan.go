@@ -43,8 +43,8 @@ func (d *decider) plan() {
 	d.planAckers()
 	d.addEvidence()
 	d.advance(StageCatchUp)
-	if c.tail.IsEmpty() && r.step(ActRevoke, r.Candidate).Executed.Contains(r.Target) {
-		d.attach()
+	if c.tail.IsEmpty() && c.holders[r.Candidate].Contains(r.Target) {
+		d.attach() // what it received and has not applied yet, its preparation waits for
 		return
 	}
 	d.intend(ActCatchUp, r.Candidate)

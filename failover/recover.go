@@ -122,6 +122,9 @@ func (d *decider) actionFor(s Step) Action {
 		}
 	case ActPrepare:
 		a.Target = r.Target
+		if own := r.step(ActRevoke, r.Candidate); own == nil || !own.Executed.Contains(r.Target) {
+			a.Deadline = catchUpDeadline // it still has to apply
+		}
 		a.Settings = Required(d.in.Spec.Policy, Role{Primary: true, Armed: r.WaitCount > 0, WaitCount: r.WaitCount})
 	case ActFollow:
 		a.Source, a.Target = r.Candidate, r.Target

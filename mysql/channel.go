@@ -36,11 +36,14 @@ func (s *Session) stopReceiver(b *batch) *batch {
 // AwaitExecuted waits until the server has executed target, for at most the given time, if it has
 // received all of it, with the applier running. It returns the state after that, whatever came of it.
 func (s *Session) AwaitExecuted(ctx context.Context, target gtid.Set, limit time.Duration) (*topology.Facts, error) {
-	b := s.startApplier(&batch{})
+	return s.run(ctx, s.awaitApplier(&batch{}, target, limit))
+}
+
+func (s *Session) awaitApplier(b *batch, target gtid.Set, limit time.Duration) *batch {
+	s.startApplier(b)
 	set := quote(target.String())
-	b.effect("wait for the applier", fmt.Sprintf("SELECT IF(GTID_SUBSET(%s, %s), WAIT_FOR_EXECUTED_GTID_SET(%s, %.3f), 1) AS waited",
+	return b.effect("wait for the applier", fmt.Sprintf("SELECT IF(GTID_SUBSET(%s, %s), WAIT_FOR_EXECUTED_GTID_SET(%s, %.3f), 1) AS waited",
 		set, heldSet, set, max(limit, time.Millisecond).Seconds()))
-	return s.run(ctx, b)
 }
 
 // startApplier starts an applier that was seen stopped; without a channel there is none.
@@ -144,11 +147,15 @@ func (s *Session) point(b *batch, up upstream) {
 
 // BecomeSource ends the server's replication for good and gives it the settings of a source, still
 // read-only. It goes ahead only if the server is read-only, has executed target and has applied all
-// that it received; the error wraps ErrCondition otherwise, with the receiver stopped.
-func (s *Session) BecomeSource(ctx context.Context, target gtid.Set, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
+// that it received, for which it is given the time limit; the error wraps ErrCondition otherwise, with
+// the receiver stopped.
+func (s *Session) BecomeSource(ctx context.Context, target gtid.Set, limit time.Duration, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
 	b := &batch{}
 	b.require("the server is read-only", "@@GLOBAL.super_read_only AND @@GLOBAL.read_only")
 	s.stopReceiver(b)
+	if !s.last.facts.Executed.Contains(target) {
+		s.awaitApplier(b, target, limit)
+	}
 	b.require("it has executed everything that was collected", "GTID_SUBSET("+quote(target.String())+", @@GLOBAL.gtid_executed)")
 	b.require("it has executed everything that it received", executedReceived)
 	s.removeChannel(b)

@@ -57,7 +57,7 @@ func TestBecomeSourceWithHalfATransaction(t *testing.T) {
 	s := lock(t, all[1], 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	f, err := s.BecomeSource(ctx, gtid.Set{}, nil, nil, nil)
+	f, err := s.BecomeSource(ctx, gtid.Set{}, 0, nil, nil, nil)
 	if err != nil || f.Source != nil {
 		t.Fatalf("%v; channel %+v", err, f.Source)
 	}

@@ -36,7 +36,7 @@ func TestPromoteAndFollow(t *testing.T) {
 	timed("await", func() (*topology.Facts, error) { return a.AwaitExecuted(t.Context(), target, time.Second) })
 	settings := map[string]string{"rpl_semi_sync_source_timeout": "4294967295", "rpl_semi_sync_source_enabled": "ON", "rpl_semi_sync_replica_enabled": "OFF"}
 	beyond := target.Add(gtid.GTID{UUID: old.UUID, Seq: 1 << 40})
-	if _, err := a.BecomeSource(t.Context(), beyond, settings, nil, nil); !errors.Is(err, ErrCondition) || a.Facts().Source == nil {
+	if _, err := a.BecomeSource(t.Context(), beyond, time.Second, settings, nil, nil); !errors.Is(err, ErrCondition) || a.Facts().Source == nil {
 		t.Errorf("a server that lacks a part of the target was prepared: %v", err)
 	}
 	// The acker attaches before the source is armed: it must count all the same.
@@ -46,7 +46,7 @@ func TestPromoteAndFollow(t *testing.T) {
 	if f.Source.Address() != all[1].address {
 		t.Errorf("source %s", f.Source.Address())
 	}
-	f = timed("prepare a", func() (*topology.Facts, error) { return a.BecomeSource(t.Context(), target, settings, nil, nil) })
+	f = timed("prepare a", func() (*topology.Facts, error) { return a.BecomeSource(t.Context(), target, time.Second, settings, nil, nil) })
 	if f.Source != nil || !f.ReadOnly() {
 		t.Errorf("channel %v", f.Source)
 	}

@@ -278,7 +278,7 @@ func TestReceivedSurvivesChangeOfSource(t *testing.T) {
 		t.Fatalf("the change of source lost %s", held.Subtract(f.Received()))
 	}
 	// What is not applied keeps the channel from being removed.
-	if _, err := s.BecomeSource(t.Context(), gtid.Set{}, nil, nil, nil); !errors.Is(err, ErrCondition) {
+	if _, err := s.BecomeSource(t.Context(), gtid.Set{}, 0, nil, nil, nil); !errors.Is(err, ErrCondition) {
 		t.Errorf("unapplied transactions were thrown away: %v", err)
 	}
 	if _, err := blocker.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {

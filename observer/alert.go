@@ -2,6 +2,11 @@ package observer
 
 import "time"
 
+// alert is a close look at a cluster.
+type alert struct {
+	since, last time.Time // when it began, and when something alarming was last seen
+}
+
 // Alert makes this node look at a cluster closely for a while, as it does by itself when a server
 // is lost.
 func (o *Observer) Alert(cluster string) {
@@ -12,7 +17,11 @@ func (o *Observer) Alert(cluster string) {
 
 // alarm puts a cluster into alert and has all its servers probed at once. The lock is held.
 func (o *Observer) alarm(cluster string, now time.Time) {
-	o.alerts[cluster] = now
+	a := alert{since: now, last: now}
+	if before := o.alerts[cluster]; now.Sub(before.last) < alertTail {
+		a.since = before.since
+	}
+	o.alerts[cluster] = a
 	for _, p := range o.probes {
 		if p.target.Cluster == cluster {
 			notify(p.wanted)
@@ -22,11 +31,11 @@ func (o *Observer) alarm(cluster string, now time.Time) {
 
 // alerted tells whether a cluster is in alert. The lock is held.
 func (o *Observer) alerted(cluster string, now time.Time) bool {
-	at, alarmed := o.alerts[cluster]
+	a, alarmed := o.alerts[cluster]
 	if !alarmed {
 		return false
 	}
-	switch age := now.Sub(at); {
+	switch age := now.Sub(a.last); {
 	case age < alertTail:
 		return true
 	case age < alertSpan:
@@ -46,12 +55,15 @@ func (o *Observer) wrongIn(cluster string) bool {
 	return false
 }
 
-// pace is the time from the beginning of one probe to the next.
+// pace is the time from the beginning of one probe to the next. The first moments of an alert tell the most; after
+// them probes would take from servers and nodes the time that a recovery needs.
 func (o *Observer) pace(cluster string) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.alerted(cluster, time.Now()) {
-		return min(alertPace, o.cfg.Interval)
+	now := time.Now()
+	if !o.alerted(cluster, now) {
+		return o.cfg.Interval
 	}
-	return o.cfg.Interval
+	age := now.Sub(o.alerts[cluster].since)
+	return min(max(alertPace, age/2), alertLull, o.cfg.Interval)
 }

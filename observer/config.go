@@ -75,8 +75,11 @@ const (
 	coalesce = 5 * time.Millisecond
 	// inFlight is how many reports to one peer may be on their way at once.
 	inFlight = 4
-	// alertPace is the probe interval of a cluster in alert.
+	// alertPace is the probe interval of a cluster when its alert begins, and alertLull what it grows to.
 	alertPace = 50 * time.Millisecond
+	alertLull = 200 * time.Millisecond
+	// alertGap lies between two probes at least, whoever asks for the second.
+	alertGap = 25 * time.Millisecond
 	// alertTail is how long an alert lasts at least, so that what a loss causes is seen too.
 	alertTail = 2 * time.Second
 	// alertSpan is how long an alert lasts at most without further news.

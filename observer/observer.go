@@ -23,9 +23,9 @@ type Observer struct {
 	seq     uint64
 	targets map[string]Target
 	probes  map[string]*probe
-	alerts  map[string]time.Time // by cluster, when the last alarming thing was seen
-	nodes   map[string]Node      // the other members, by id
-	heard   map[string]*hearsay  // by node
+	alerts  map[string]alert    // by cluster
+	nodes   map[string]Node     // the other members, by id
+	heard   map[string]*hearsay // by node
 }
 
 // New returns an observer that sees nothing before Run.
@@ -33,7 +33,7 @@ func New(cfg Config) *Observer {
 	cfg = cfg.withDefaults()
 	o := &Observer{
 		cfg: cfg, start: time.Now(), changed: make(chan struct{}, 1), renewed: make(chan struct{}, 1),
-		targets: map[string]Target{}, probes: map[string]*probe{}, alerts: map[string]time.Time{},
+		targets: map[string]Target{}, probes: map[string]*probe{}, alerts: map[string]alert{},
 		nodes: map[string]Node{}, heard: map[string]*hearsay{},
 	}
 	for _, n := range cfg.Peers {

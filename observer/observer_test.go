@@ -109,7 +109,7 @@ func TestLossAlertsTheCluster(t *testing.T) {
 			t.Errorf("the loss of the other brought %d probes at once", n)
 		}
 		advance(100 * time.Millisecond)
-		if n := w.probesDuring(5*time.Second, "db2"); n != 100 {
+		if n := w.probesDuring(5*time.Second, "db2"); n < 25 || n > 30 {
 			t.Errorf("in alert, 5 s brought %d probes", n)
 		}
 		advance(10 * time.Second)
@@ -136,8 +136,8 @@ func TestDroppedReceiverAlertsAndIsToldAtOnce(t *testing.T) {
 		if len(last.Sights) != 2 || last.Sights[1].Facts.Source.Receiver != topology.ThreadConnecting {
 			t.Errorf("10 ms after it was seen the peer was told %+v", last.Sights)
 		}
-		if n := w.probesDuring(time.Second, "db1"); n != 20 {
-			t.Errorf("in alert, 1 s brought %d probes of the source", n)
+		if n := w.probesDuring(time.Second, "db1"); n < 7 || n > 10 {
+			t.Errorf("in alert, its first second brought %d probes of the source", n)
 		}
 	}, "db1", "db2")
 }
@@ -149,8 +149,8 @@ func TestStarvedReceiverIsMeasured(t *testing.T) {
 			s.facts.Source = &topology.Upstream{UUID: "u", Receiver: topology.ThreadOn, Heartbeats: 7}
 		})
 		advance(3 * time.Second)
-		if got := w.sight(t, "db1").Facts.Source.SilentFor; got != 2500*time.Millisecond {
-			t.Errorf("after 2.5 s between unchanged answers: silent for %s", got)
+		if got := w.sight(t, "db1").Facts.Source.SilentFor; got < 2500*time.Millisecond || got > 3*time.Second {
+			t.Errorf("after 2.5 s to 3 s between unchanged answers: silent for %s", got)
 		}
 		db1.set(func(s *fakeServer) { s.facts.Source.Heartbeats++ })
 		advance(500 * time.Millisecond)

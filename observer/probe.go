@@ -48,17 +48,22 @@ func (p *probe) look(ctx context.Context) {
 	defer p.drop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var began time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		case <-p.wanted:
+			if rest := alertGap - time.Since(began); rest > 0 {
+				timer.Reset(rest)
+				continue
+			}
 		case <-p.broken:
 			p.drop()
 			p.o.update(p, (*record).lose)
 		}
-		began := time.Now()
+		began = time.Now()
 		p.ask(ctx)
 		timer.Reset(max(0, p.o.pace(p.target.Cluster)-time.Since(began)))
 	}

@@ -164,18 +164,24 @@ func (x *conn) StopReceiver(ctx context.Context) (*topology.Facts, error) {
 // AwaitExecuted runs the applier and waits for target, if all of it was received.
 func (x *conn) AwaitExecuted(ctx context.Context, target gtid.Set, limit time.Duration) (*topology.Facts, error) {
 	return x.perform(ctx, "await", func(st *statement) {
-		s := x.s
-		if c := s.channel; c != nil && !c.applier {
-			x.effect("start applier")
-			c.applier = true
-			c.apply()
-		}
-		if !s.held().Contains(target) {
-			st.finish(nil)
-			return
-		}
-		x.await(st, limit, func() bool { return s.executed.set().Contains(target) }, func(bool) { st.finish(nil) })
+		x.awaitApplier(st, target, limit, func(bool) { st.finish(nil) })
 	})
+}
+
+// awaitApplier has the server execute target, if it has received all of it, and goes on with then.
+func (x *conn) awaitApplier(st *statement, target gtid.Set, limit time.Duration, then func(bool)) {
+	s := x.s
+	executed := func() bool { return s.executed.set().Contains(target) }
+	if c := s.channel; c != nil && !c.applier {
+		x.effect("start applier")
+		c.applier = true
+		c.apply()
+	}
+	if executed() || !s.held().Contains(target) {
+		then(executed())
+		return
+	}
+	x.await(st, limit, executed, then)
 }
 
 // Fetch receives from another source and keeps what was received before.
@@ -218,7 +224,7 @@ func (x *conn) Follow(ctx context.Context, address, sourceUUID string, acker boo
 
 // BecomeSource removes the channel of a read-only server that has executed target and all that it
 // received, and sets variables.
-func (x *conn) BecomeSource(ctx context.Context, target gtid.Set, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
+func (x *conn) BecomeSource(ctx context.Context, target gtid.Set, limit time.Duration, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
 	return x.perform(ctx, "become source", func(st *statement) {
 		s := x.s
 		if !s.readOnly() {
@@ -227,18 +233,27 @@ func (x *conn) BecomeSource(ctx context.Context, target gtid.Set, persist, persi
 		}
 		x.effect("become source")
 		s.stopReceiver()
-		switch executed := s.executed.set(); {
-		case !executed.Contains(target):
-			st.finish(fmt.Errorf("%w: it has executed everything that was collected", errCondition))
-		case !executed.Contains(s.held()):
-			st.finish(fmt.Errorf("%w: it has executed everything that it received", errCondition))
-		default:
-			x.w.unchanneled(x)
-			s.channel = nil
-			s.assign(persist, persistOnly, transient)
-			st.finish(nil)
+		if s.executed.set().Contains(target) {
+			x.endChannel(st, target, persist, persistOnly, transient)
+			return
 		}
+		x.awaitApplier(st, target, limit, func(bool) { x.endChannel(st, target, persist, persistOnly, transient) })
 	})
+}
+
+func (x *conn) endChannel(st *statement, target gtid.Set, persist, persistOnly, transient map[string]string) {
+	s := x.s
+	switch executed := s.executed.set(); {
+	case !executed.Contains(target):
+		st.finish(fmt.Errorf("%w: it has executed everything that was collected", errCondition))
+	case !executed.Contains(s.held()):
+		st.finish(fmt.Errorf("%w: it has executed everything that it received", errCondition))
+	default:
+		x.w.unchanneled(x)
+		s.channel = nil
+		s.assign(persist, persistOnly, transient)
+		st.finish(nil)
+	}
 }
 
 // Open makes the server writable if target is executed and waitCount ackers are attached.

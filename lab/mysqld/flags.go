@@ -62,6 +62,7 @@ func replicationFlags() []string {
 		"--sync-binlog=1",
 		"--innodb-flush-log-at-trx-commit=1",
 		"--replica-net-timeout=4",
+		"--replica-parallel-workers=16",
 	}
 }
 

@@ -47,7 +47,6 @@ type ambush struct {
 	before  api.ClusterStatus
 	roles   map[string]string
 	witness *Witness
-	held    *held
 	offset  int64 // of the leader's log when it was armed
 	killed  time.Time
 	struck  time.Time
@@ -63,7 +62,6 @@ func (w *World) Ambush(ctx context.Context, o Ambush) (Ambushed, error) {
 	if err := a.arm(ctx); err != nil {
 		return out, err
 	}
-	defer func() { a.held.letGo() }()
 	defer func() { _ = a.witness.Close(context.WithoutCancel(ctx)) }()
 	out.Old = a.before.Primary
 	options := lab.DefaultWrite()
@@ -116,8 +114,7 @@ func (a *ambush) run(ctx context.Context, out *Ambushed, writers *Writers) ([]wo
 		return nil, err
 	}
 	if a.needsCatchUp() {
-		var err error
-		if a.held, err = a.w.holdApply(ctx, slices.Collect(maps.Keys(a.roles))); err != nil {
+		if err := a.w.fallBehind(ctx, slices.Sorted(maps.Keys(a.roles))); err != nil {
 			return nil, err
 		}
 	}
@@ -147,7 +144,7 @@ func (a *ambush) run(ctx context.Context, out *Ambushed, writers *Writers) ([]wo
 	return writers.Stop()
 }
 
-// needsCatchUp tells whether the candidate must have something left to execute: a recorded run shows
+// needsCatchUp tells whether the candidate must have something left to fetch: a recorded run shows
 // every step.
 func (a *ambush) needsCatchUp() bool {
 	return a.Verb == "note" || strings.Contains(a.Point, "catch_up")
@@ -163,9 +160,6 @@ func (a *ambush) awaitTrap(ctx context.Context, out *Ambushed) error {
 		}
 		points := passed(lines)
 		out.Points = fold(points, a.roles)
-		if slices.ContainsFunc(points, func(p string) bool { return strings.HasPrefix(p, "before:catch_up") }) {
-			a.held.letGo()
-		}
 		if _, out.Spot = sprung(lines); out.Spot != "" {
 			return a.struckDown(ctx)
 		}
@@ -179,7 +173,6 @@ func (a *ambush) awaitTrap(ctx context.Context, out *Ambushed) error {
 	case missed && a.Verb != "note":
 		return fmt.Errorf("%w: %s", ErrNotReached, a.Point)
 	}
-	a.held.letGo()
 	return nil
 }
 
@@ -198,7 +191,6 @@ func (a *ambush) struckDown(ctx context.Context) (bool, string) {
 
 // clearUp brings the leader and the old primary back. A trap that did not spring is taken away.
 func (a *ambush) clearUp(ctx context.Context, out *Ambushed) error {
-	a.held.letGo()
 	state, err := a.w.nodeState(ctx, a.Node)
 	switch {
 	case out.Spot == "":

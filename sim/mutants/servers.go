@@ -23,13 +23,13 @@ func ofTheServers() []mutant {
 			"r.Target, r.Tail = step.Executed, r.Tail.Subtract(r.Tail)\n		d.attach()",
 		}}},
 		{"relay-log-reset", "the channel of a candidate is removed with its relay log in it", []edit{{
-			"failover/plan.go",
-			"if c.tail.IsEmpty() && r.step(ActRevoke, r.Candidate).Executed.Contains(r.Target) {",
-			"if c.tail.IsEmpty() {",
+			"executor/promote.go",
+			"s.BecomeSource(ctx, a.Target, max(left(), 0), ",
+			"s.BecomeSource(ctx, a.Target, 0, ",
 		}, {
 			"sim/session.go",
-			"		case !executed.Contains(target):\n			st.finish(fmt.Errorf(\"%w: it has executed everything that was collected\", errCondition))\n		case !executed.Contains(s.held()):\n			st.finish(fmt.Errorf(\"%w: it has executed everything that it received\", errCondition))\n		default:",
-			"		case executed.IsEmpty() && !target.IsEmpty():\n			st.finish(errCondition)\n		default:",
+			"	case !executed.Contains(target):\n		st.finish(fmt.Errorf(\"%w: it has executed everything that was collected\", errCondition))\n	case !executed.Contains(s.held()):\n		st.finish(fmt.Errorf(\"%w: it has executed everything that it received\", errCondition))\n	default:",
+			"	case executed.IsEmpty() && !target.IsEmpty():\n		st.finish(errCondition)\n	default:",
 		}}},
 		{"open-without-ackers", "a new primary opens before its ackers are attached", []edit{{
 			"executor/promote.go",
