@@ -110,6 +110,7 @@ func (w *world) catchUp(s *server, a failover.Action) error {
 
 func (s *server) prepare(a failover.Action) error {
 	s.receiver = false
+	s.executed = s.executed.Union(s.received)
 	if !s.executed.Contains(a.Target) {
 		return fmt.Errorf("prepare %s: it has not executed everything that was collected", s.Name)
 	}

@@ -48,6 +48,15 @@ func (s *stage) witnessed() {
 
 func (s *stage) cutCommand() { s.cut(s.arg(1), s.arg(2)) }
 
+// betweenCommand says how long answers from another region take: "between 60ms".
+func (s *stage) betweenCommand() {
+	d, err := time.ParseDuration(s.arg(1))
+	if err != nil {
+		s.fail("%v", err)
+	}
+	s.between = d
+}
+
 func (s *stage) heal() { clear(s.cuts) }
 
 // write has a server execute n transactions: "write SERVER N [to NAMES…]". Without "to" every

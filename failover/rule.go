@@ -89,17 +89,18 @@ func (d *decider) unknownGroups() string {
 	return ""
 }
 
-// collected is what the counted servers of the current attempt hold: the union that the new primary
-// must have executed, and the tail that only servers elsewhere hold.
+// collected is what the counted servers of the current attempt hold, the union of which the new primary
+// must have executed, and what other servers hold beside that.
 type collected struct {
-	union, tail gtid.Set
-	from        []string // servers that hold the tail
-	holders     map[string]gtid.Set
+	union   gtid.Set
+	holders map[string]gtid.Set
+	from    []string // other servers that hold more than the union
+	extra   map[string]gtid.Set
 }
 
 func (d *decider) collect() collected {
 	r := d.s.Recovery
-	c := collected{holders: map[string]gtid.Set{}}
+	c := collected{holders: map[string]gtid.Set{}, extra: map[string]gtid.Set{}}
 	var others []string
 	for _, s := range d.in.Spec.Servers {
 		step := r.step(ActRevoke, s.Name)
@@ -123,8 +124,8 @@ func (d *decider) collect() collected {
 			held = f.Received()
 		}
 		if extra := held.Subtract(c.union); !extra.IsEmpty() {
-			c.tail = c.tail.Union(extra)
 			c.from = append(c.from, name)
+			c.extra[name] = extra
 		}
 	}
 	return c

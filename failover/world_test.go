@@ -67,6 +67,7 @@ type world struct {
 	term    uint64
 	leader  string
 	skew    time.Duration // of the leader's clock
+	between time.Duration // how long an answer from another region takes
 	began   time.Time     // the leader's term, on its clock
 	spec    policy.ClusterSpec
 	fleet   failover.FleetView
@@ -296,6 +297,9 @@ func (w *world) view() topology.View {
 			sight := topology.Sight{
 				Server: s.Name, Reach: seen.reach, Since: w.now.Sub(seen.since), LastAnswer: topology.Never,
 				ConnectionLost: seen.lost, Refusals: seen.refusals, Facts: seen.facts,
+			}
+			if s.Region != n.region {
+				sight.Ended = w.between
 			}
 			if !seen.answered.IsZero() {
 				sight.LastAnswer = w.now.Sub(seen.answered)

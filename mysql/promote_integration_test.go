@@ -46,7 +46,9 @@ func TestPromoteAndFollow(t *testing.T) {
 	if f.Source.Address() != all[1].address {
 		t.Errorf("source %s", f.Source.Address())
 	}
-	f = timed("prepare a", func() (*topology.Facts, error) { return a.BecomeSource(t.Context(), target, time.Second, settings, nil, nil) })
+	f = timed("prepare a", func() (*topology.Facts, error) {
+		return a.BecomeSource(t.Context(), target, time.Second, settings, nil, nil)
+	})
 	if f.Source != nil || !f.ReadOnly() {
 		t.Errorf("channel %v", f.Source)
 	}

@@ -12,16 +12,20 @@ type alert struct {
 func (o *Observer) Alert(cluster string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.alarm(cluster, time.Now())
+	o.alarm(cluster, time.Now(), false)
 }
 
-// alarm puts a cluster into alert and has all its servers probed at once. The lock is held.
-func (o *Observer) alarm(cluster string, now time.Time) {
+// alarm puts a cluster into alert, and has all its servers probed at once when that begins, or when news cannot
+// wait for the next probe. The lock is held.
+func (o *Observer) alarm(cluster string, now time.Time, urgent bool) {
 	a := alert{since: now, last: now}
 	if before := o.alerts[cluster]; now.Sub(before.last) < alertTail {
 		a.since = before.since
 	}
 	o.alerts[cluster] = a
+	if !urgent && a.since != now {
+		return
+	}
 	for _, p := range o.probes {
 		if p.target.Cluster == cluster {
 			notify(p.wanted)
@@ -65,5 +69,5 @@ func (o *Observer) pace(cluster string) time.Duration {
 		return o.cfg.Interval
 	}
 	age := now.Sub(o.alerts[cluster].since)
-	return min(max(alertPace, age/2), alertLull, o.cfg.Interval)
+	return min(max(alertPace, age), alertLull, o.cfg.Interval)
 }

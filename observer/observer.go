@@ -137,7 +137,7 @@ func (o *Observer) update(p *probe, change func(*record)) {
 		return // Its declaration changed: nobody asks for this record any more.
 	}
 	if alarming(&old, &sight) {
-		o.alarm(p.target.Cluster, now)
+		o.alarm(p.target.Cluster, now, lost(&old, &sight))
 	}
 	urgent, soon := telling(&old, &sight), o.alerted(p.target.Cluster, now)
 	o.mu.Unlock()

@@ -155,7 +155,7 @@ func (o *Observer) Receive(r topology.Report) bool {
 	for name, sight := range h.sights {
 		p, before := o.probes[name], old[name]
 		if p != nil && before.Server != "" && alarming(&before, &sight) {
-			o.alarm(p.target.Cluster, now)
+			o.alarm(p.target.Cluster, now, lost(&before, &sight))
 		}
 	}
 	notify(o.changed)

@@ -118,6 +118,11 @@ func alarming(old, now *topology.Sight) bool {
 		receiverOf(old.Facts) != receiverOf(now.Facts) || rebooted(old.Facts, now.Facts)
 }
 
+// lost tells whether the server became unreachable in that step, or one of its connections broke.
+func lost(old, now *topology.Sight) bool {
+	return (now.Reach != topology.ReachOK && old.Reach != now.Reach) || (now.ConnectionLost && !old.ConnectionLost)
+}
+
 // telling tells whether the step is worth a report at once. Positions move with every write and
 // are not.
 func telling(old, now *topology.Sight) bool {

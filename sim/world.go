@@ -77,6 +77,9 @@ func newWorld(seed uint64, plan []decision) *World {
 	w.group = newGroup(w)
 	w.spec = policy.ClusterSpec{Name: "orders", HomeRegion: "east", Mode: policy.ModeAutomatic, Policy: policy.DefaultPolicy()}
 	w.spec.Policy.Cooldown, w.spec.Policy.Flap = 0, policy.Flap{}
+	if w.draw(2, "budget", 0) == 1 {
+		w.spec.Policy.CatchUpBudget = policy.Duration(2 * time.Second) // what only servers far away hold is fetched
+	}
 	w.spec.Policy.SemiSync.DegradeAfter = policy.Duration(time.Second) // means nothing where commits are to wait
 	names := []string{"east-db1", "east-db2", "east-db3", "west-db1", "west-db2"}
 	if w.draw(3, "fourth", 0) == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,10 @@ import (
 	"github.com/regentdb/regent/app"
 	"github.com/regentdb/regent/config"
 )
+
+// garbagePercent spends memory for time: a node lives in a few megabytes, and collects garbage most often when many
+// probes and reports come at once, which is when a recovery needs the processor.
+const garbagePercent = 400
 
 func newServeCommand(c *console) *cobra.Command {
 	var path, level, format string
@@ -33,6 +38,9 @@ databases go on without it.`,
 			trap, err := newTrap(cmd.Context(), c.env(trapVariable), logger)
 			if err != nil {
 				return err
+			}
+			if c.env("GOGC") == "" {
+				debug.SetGCPercent(garbagePercent)
 			}
 			service, err := app.New(cmd.Context(), node, app.Options{
 				Logger: logger, Version: thisRelease().Version, NotifySocket: c.env("NOTIFY_SOCKET"), Trap: trap,
