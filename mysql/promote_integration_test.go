@@ -156,3 +156,43 @@ func TestClone(t *testing.T) {
 		t.Logf("the uuid changed from %s to %s", before.UUID, f.UUID)
 	}
 }
+
+// TestBecomeSourceAppliesFirst is about a replica that has received what it has not applied: with its applier
+// stopped, and held up by a lock for longer than it is given.
+func TestBecomeSourceAppliesFirst(t *testing.T) {
+	all := start(t, 2)
+	replicate(t, all)
+	source, replica := all[0], all[1]
+	source.do(t, "CREATE DATABASE late", "CREATE TABLE late.t (id INT PRIMARY KEY)")
+	until(t, "the table is there", func() bool {
+		return replica.scan(t, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'late'") == "1"
+	})
+	replica.do(t, "STOP REPLICA SQL_THREAD")
+	source.do(t, "INSERT INTO late.t VALUES (1)")
+	target := observeOnce(t, source).Executed
+	until(t, "it has received everything", func() bool { return observeOnce(t, replica).Received().Contains(target) })
+	s := lock(t, replica, 1)
+	if s.Facts().Executed.Contains(target) {
+		t.Fatal("everything was applied before")
+	}
+	holder, err := replica.admin.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.ExecContext(t.Context(), "LOCK TABLES late.t READ"); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.BecomeSource(t.Context(), target, 100*time.Millisecond, nil, nil, nil); !errors.Is(err, ErrCondition) || f.Source == nil {
+		t.Fatalf("it was prepared without what it could not apply: %v, channel %v", err, f.Source)
+	}
+	if _, err := holder.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.BecomeSource(t.Context(), target, 10*time.Second, nil, nil, nil)
+	if err != nil || f.Source != nil || !f.Executed.Contains(target) {
+		t.Fatalf("%v; channel %v, executed %s", err, f.Source, f.Executed)
+	}
+}

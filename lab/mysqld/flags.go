@@ -47,7 +47,9 @@ func smallFlags() []string {
 // replicationFlags are the settings that regent expects of a server it manages,
 // and durable ones: the lab proves what happens to acknowledged writes.
 // relay_log_recovery is off and sync_relay_log is 1, so that an acker that was
-// killed still has, after its restart, what it acknowledged.
+// killed still has, after its restart, what it acknowledged. While all appliers
+// of a replica are busy its coordinator asks again and again for a free one, which
+// burns a core: with 16 of them a commit group holds more, and that is rare.
 func replicationFlags() []string {
 	return []string{
 		"--log-bin=binlog",
