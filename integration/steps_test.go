@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regentdb/regent/lab/trial"
 )
@@ -28,6 +30,7 @@ const pointsFile = "testdata/points.txt"
 // by the seed.
 func TestKillLeaderAtEveryStep(t *testing.T) {
 	healthy(t)
+	patient(t)
 	points := knownPoints(t)
 	if *results != "" {
 		points = recordPoints(t)
@@ -36,6 +39,20 @@ func TestKillLeaderAtEveryStep(t *testing.T) {
 	for i, point := range drawn(points, 2) {
 		ambush(t, done, trial.Ambush{Node: nodes()[i%len(nodes())], Verb: "kill", Point: point, Seed: *seed + uint64(i)})
 	}
+}
+
+// patient has what another region is ahead fetched, which is a step of its own.
+func patient(t *testing.T) {
+	t.Helper()
+	undo, err := world.Patient(t.Context(), 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := undo(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // recordPoints lets a recovery pass and keeps the points that it came through, so that a new step is one of them.

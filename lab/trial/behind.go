@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/regentdb/regent/policy"
 )
 
 // behind is how long replicas receive nothing before the primary is lost: less than the leader needs to
@@ -24,4 +26,16 @@ func (w *World) fallBehind(ctx context.Context, servers []string) error {
 		}
 	}
 	return Rest(ctx, behind)
+}
+
+// Patient gives candidates enough time to fetch what only another region has. The function that it answers takes
+// that back.
+func (w *World) Patient(ctx context.Context, budget time.Duration) (undo func(context.Context) error, err error) {
+	set := func(d policy.Duration) func(*policy.Policy) {
+		return func(p *policy.Policy) { p.CatchUpBudget = d }
+	}
+	if err := w.changePolicy(ctx, set(policy.Duration(budget))); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return w.changePolicy(ctx, set(policy.DefaultPolicy().CatchUpBudget)) }, nil
 }

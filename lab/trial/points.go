@@ -55,6 +55,14 @@ func cutServer(point string) (head, server string) {
 	return parts[0] + ":" + parts[1], parts[2]
 }
 
+// ofRecovery leaves out the outcomes of actions that had begun before the recovery.
+func ofRecovery(points []string) []string {
+	return slices.DeleteFunc(slices.Clone(points), func(p string) bool {
+		step, outcome := strings.CutPrefix(p, "received:")
+		return outcome && !slices.Contains(points, "before:"+step)
+	})
+}
+
 // fold makes a recorded run into a list of points, in the order in which they came first: renamed, and
 // without the server where not every server of the home region had that action.
 func fold(passed []string, roles map[string]string) []string {

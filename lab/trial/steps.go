@@ -144,7 +144,7 @@ func (a *ambush) run(ctx context.Context, out *Ambushed, writers *Writers) ([]wo
 	return writers.Stop()
 }
 
-// needsCatchUp tells whether the candidate must have something left to fetch: a recorded run shows
+// needsCatchUp tells whether the candidate must have something to fetch from another region: a recorded run shows
 // every step.
 func (a *ambush) needsCatchUp() bool {
 	return a.Verb == "note" || strings.Contains(a.Point, "catch_up")
@@ -158,7 +158,7 @@ func (a *ambush) awaitTrap(ctx context.Context, out *Ambushed) error {
 		if err != nil {
 			return false, err.Error()
 		}
-		points := passed(lines)
+		points := ofRecovery(passed(lines))
 		out.Points = fold(points, a.roles)
 		if _, out.Spot = sprung(lines); out.Spot != "" {
 			return a.struckDown(ctx)
