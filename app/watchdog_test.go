@@ -38,6 +38,34 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
+// TestWatchdogAfterAStop has the watch itself stand still, as a stopped process does. What then seems to have hung is
+// given its time from there on.
+func TestWatchdogAfterAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stopped, began := false, time.Now()
+		w := &watchdog{
+			hanging: func(time.Duration) string {
+				switch {
+				case !stopped:
+					<-time.After(time.Minute)
+					stopped = true
+					return ""
+				case time.Since(began) < time.Minute+hangAfter/2:
+					return "the decision about orders" // over soon
+				case time.Since(began) < time.Hour:
+					return ""
+				}
+				return "the decision about users"
+			},
+			stepDown: func(context.Context, string) {},
+			logger:   slog.New(slog.DiscardHandler),
+		}
+		if err := w.run(t.Context()); !errors.Is(err, errHangs) || time.Since(began) < time.Hour {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}
+
 // TestStageThatNeverEnds has a stage that ignores its context: the others are stopped all the same.
 func TestStageThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

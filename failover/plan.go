@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func (d *decider) plan() {
 		q.AcceptRegion = r.Ordered
 	}
 	r.Verdicts = policy.Candidates(q)
-	ranked := policy.Rank(q, func(name string) bool { return c.holders[name].Contains(c.union) })
+	ranked := policy.Rank(q, func(name string) uint64 { return d.left(&c, name) })
 	ranked = slices.DeleteFunc(ranked, func(name string) bool {
 		step := r.step(ActRevoke, name)
 		claimed := r.Lapse == nil || r.heldOn(name) != nil
@@ -52,6 +53,23 @@ func (d *decider) plan() {
 	}
 	d.intend(ActCatchUp, r.Candidate)
 	d.applyOnDonors()
+}
+
+// fetching is what it costs to fetch anything at all, in transactions that could be applied meanwhile: a receiver
+// takes about half a second to start.
+const fetching = 500
+
+// left is what a server has to do before it could open: transactions to apply, and what it takes to fetch some.
+func (d *decider) left(c *collected, server string) uint64 {
+	step := d.s.Recovery.step(ActRevoke, server)
+	if step == nil {
+		return math.MaxUint64
+	}
+	n := c.union.Subtract(step.Executed).Count()
+	if !c.holders[server].Contains(c.union) {
+		n += fetching
+	}
+	return n
 }
 
 // connectTrips is how many round trips a receiver needs to its source before the first transaction comes. Measured on

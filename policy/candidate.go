@@ -128,9 +128,9 @@ func filterSettings(_ *Question, _ ServerSpec, f *topology.Facts) string {
 	return ""
 }
 
-// Rank orders the eligible servers, best first: the owner's wish, then a server that already holds
-// everything, then the declared order.
-func Rank(q Question, holdsAll func(server string) bool) []string {
+// Rank orders the eligible servers, best first: the owner's wish, then the one that has the least left to do before it could
+// open, in a unit of the caller's, then the declared order.
+func Rank(q Question, left func(server string) uint64) []string {
 	var names []string
 	for _, v := range Candidates(q) {
 		if v.Eligible {
@@ -144,14 +144,8 @@ func Rank(q Question, holdsAll func(server string) bool) []string {
 		}
 		return math.MaxInt // a wish that is not understood comes last
 	}
-	behind := func(name string) int {
-		if holdsAll(name) {
-			return 0
-		}
-		return 1
-	}
 	slices.SortStableFunc(names, func(a, b string) int {
-		return cmp.Or(cmp.Compare(wish(a), wish(b)), cmp.Compare(behind(a), behind(b)))
+		return cmp.Or(cmp.Compare(wish(a), wish(b)), cmp.Compare(left(a), left(b)))
 	})
 	return names
 }

@@ -101,10 +101,11 @@ func TestFilters(t *testing.T) {
 func TestRank(t *testing.T) {
 	behind, avoided, preferred, foreign := good("behind", "east"), good("avoided", "east"), good("preferred", "east"), good("foreign", "west")
 	avoided.spec.Promotion, preferred.spec.Promotion, foreign.spec.Promotion = policy.PromotionAvoid, policy.PromotionPrefer, policy.PromotionPrefer
-	first, second := good("first", "east"), good("second", "east")
-	q := question(foreign, avoided, behind, first, second, preferred)
-	got := policy.Rank(q, func(name string) bool { return name != "behind" && name != "preferred" })
-	if diff := cmp.Diff([]string{"preferred", "first", "second", "behind", "avoided"}, got); diff != "" {
+	late, first, second := good("late", "east"), good("first", "east"), good("second", "east")
+	q := question(foreign, avoided, behind, late, first, second, preferred)
+	left := map[string]uint64{"behind": 700, "late": 3, "preferred": 9000}
+	got := policy.Rank(q, func(name string) uint64 { return left[name] })
+	if diff := cmp.Diff([]string{"preferred", "first", "second", "late", "behind", "avoided"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

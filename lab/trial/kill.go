@@ -78,10 +78,19 @@ func (w *World) keepers(ctx context.Context, fault Fault, options lab.WriteOptio
 }
 
 // healthy answers the status of a cluster that is ok, or becomes so soon: a node that has just taken
-// over may still be catching up with what was agreed.
+// over may still be catching up with what was agreed, and a server that has just joined with the others.
 func (w *World) healthy(ctx context.Context) (api.ClusterStatus, error) {
 	if err := w.AwaitOK(ctx, 10*time.Second); err != nil {
 		return api.ClusterStatus{}, fmt.Errorf("before the trial: %w", err)
+	}
+	err := Await(ctx, time.Minute, "every server with the same transactions before the trial", func(ctx context.Context) (bool, string) {
+		if _, err := w.executedByAll(ctx, w.Servers("")); err != nil {
+			return false, err.Error()
+		}
+		return true, ""
+	})
+	if err != nil {
+		return api.ClusterStatus{}, err
 	}
 	return w.State(ctx)
 }

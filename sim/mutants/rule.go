@@ -81,8 +81,8 @@ func ofTheAckers() []mutant {
 		}}},
 		{"union-dropped", "the new primary opens with what it holds itself, not with all that was acknowledged", []edit{{
 			"failover/plan.go",
-			"r.Candidate, r.Target, r.Tail, r.TailFrom = ranked[0], c.union, c.tail, c.from",
-			"r.Candidate, r.Target, r.Tail, r.TailFrom = ranked[0], c.holders[ranked[0]], c.tail, c.from",
+			"r.Candidate, r.Target = ranked[0], c.union",
+			"r.Candidate, r.Target = ranked[0], c.holders[ranked[0]]",
 		}}},
 		{"half-done-forgotten", "a candidate whose opening was begun does not count as an earlier writer", []edit{{
 			"failover/attach.go",
