@@ -114,6 +114,9 @@ func (s *stage) describe(st failover.State) string {
 		add("missing: %s", orNone(strings.Join(st.Hold.Missing, "; ")))
 	}
 	add("isolated: %s", orNone(st.Isolated))
+	if st.Unfencing {
+		add("a fence was given up")
+	}
 	if st.Override != nil {
 		add("override %s to %s until %s", st.Override.ID, st.Override.Target, st.Override.Expires.Format(time.TimeOnly))
 	}

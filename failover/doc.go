@@ -13,8 +13,8 @@
 //
 //	watching: topology.Diagnose, then
 //	  healthy          keep: settings, ackers, followers, quarantines, reports
-//	  read-only        reopen: after a boot, or fenced by its own guard, open it once W ackers hold what it
-//	                   has; made so by hand: hold
+//	  read-only        reopen: after a boot, or fenced by its own guard or by what was given up, open it once
+//	                   W ackers hold what it has; made so by hand: hold
 //	  dead, hung       begin: every condition that needs no server touched; else hold (brakes, no
 //	                   candidate, acker set unknown, |A \ T| >= W, no evidence)
 //	  region isolated  isolated: recorded once, nothing is touched; with on_isolation: fence the renewals

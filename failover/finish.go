@@ -31,7 +31,7 @@ func (d *decider) finish(opened *Step) {
 	}
 	d.countFailover()
 	d.s.CooldownUntil = d.in.Now.Add(time.Duration(d.in.Spec.Policy.Cooldown))
-	d.s.Hold, d.s.Recovery, d.s.Override, d.s.Offline = nil, nil, nil, false
+	d.s.Hold, d.s.Recovery, d.s.Override, d.s.Offline, d.s.Unfencing = nil, nil, nil, false, false
 	loss := r.Loss
 	if r.Seen != nil {
 		loss = lossOf(*r.Seen, d.s.Baseline)
@@ -93,14 +93,31 @@ func (d *decider) stageAbort() {
 	}
 	d.event(Event{Kind: string(r.Kind), Decision: "aborted, receivers started again", Reason: r.Reason, Steps: r.Steps, Candidates: r.Verdicts, Failed: true})
 	if r.Fencing {
-		d.s.OpenBoot = topology.Boot{} // regent made it read-only: where it still is, it is opened again
+		d.unfence(r.step(ActOpen, r.Old))
 	}
 	d.s.Recovery, d.s.Override = nil, nil
+}
+
+// unfence notes what has become of the opening that undoes a fence. One that is not done is left to the keeping of
+// the cluster as well.
+func (d *decider) unfence(opened *Step) {
+	if d.s.Unfencing = opened == nil || opened.State != StepDone; !d.s.Unfencing {
+		d.s.OpenBoot, d.s.OpenedAt = opened.Boot, d.in.Now
+	}
+}
+
+// unfenced notes that a fence that was given up is over. Who acts on the primary has its lock, which a statement
+// that is under way keeps: none can land after that, and none has where it is found open.
+func (d *decider) unfenced(res *Result) {
+	if f := res.Facts; res.Err == "" && res.Action.Server == d.s.Primary && f != nil && f.Writable() && !f.On("offline_mode") {
+		d.s.Unfencing = false
+	}
 }
 
 // absorb takes in the outcomes of actions.
 func (d *decider) absorb() {
 	for _, res := range d.in.Results {
+		d.unfenced(&res)
 		switch res.Action.Kind {
 		case ActCapture, ActCompare:
 			d.absorbReport(res)

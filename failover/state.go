@@ -38,6 +38,9 @@ type State struct {
 	// Offline tells that regent may have turned offline_mode on at the primary in a fence that it
 	// then gave up, or its guard did: its replicas cannot attach before that is taken back.
 	Offline bool `json:"offline,omitempty"`
+	// Unfencing tells that a fence of the primary was given up, and that nobody has proven since that it is over:
+	// it may be in force, or may land yet. Until then a primary that is read-only was not made so by a person.
+	Unfencing bool `json:"unfencing,omitempty"`
 	// Servers holds what is agreed about single servers, by name.
 	Servers map[string]Member `json:"servers,omitempty"`
 	// Guard is what is agreed about the in-server guard; nil: no server carries one that counts.

@@ -80,6 +80,9 @@ func stable(reason string) string {
 func (d *decider) keep(fp *topology.Facts) {
 	d.noteOffline(fp)
 	d.online(fp)
+	if d.s.Unfencing {
+		d.do(Action{Kind: ActConfigure, Server: d.s.Primary}, "/unfence") // nothing but the lock: a fence that is under way ends
+	}
 	d.s.OpenBoot = steadyBoot(d.s.OpenBoot, fp.Boot)
 	for _, s := range d.in.Spec.Servers {
 		f := d.facts(s.Name)
@@ -113,7 +116,7 @@ func (d *decider) online(fp *topology.Facts) {
 			return
 		}
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: []Setting{{Name: "offline_mode", Value: "OFF", Transient: true}}}, "/online")
-	case d.s.Recovery == nil:
+	case d.s.Recovery == nil && !d.s.Unfencing:
 		d.s.Offline = false
 	}
 }
@@ -250,8 +253,8 @@ func (d *decider) follows(f *topology.Facts, acker bool) bool {
 	return ok
 }
 
-// reopen decides about the primary of the epoch that answers read-only. After a boot, or fenced by its
-// guard, only the leader opens it, once its tail is on enough ackers; made read-only by hand, it stays so.
+// reopen decides about the primary of the epoch that answers read-only. After a boot, or fenced by its guard or by
+// what was given up, only the leader opens it, once its tail is on enough ackers; made read-only by hand, it stays so.
 func (d *decider) reopen(fp *topology.Facts) {
 	if d.primaryReplaced(fp) {
 		return
@@ -265,6 +268,8 @@ func (d *decider) reopen(fp *topology.Facts) {
 	case d.guardFenced(fp):
 		what = "was made read-only by its guard"
 		d.noteOffline(fp)
+	case opened && d.s.Unfencing:
+		what = "was made read-only by a fence that was given up"
 	case opened:
 		d.hold("hold", nil, []string{"a writable " + d.s.Primary}, "%s was made read-only while it ran, and regent did not do it: make it writable again, or order a failover", d.s.Primary)
 		return

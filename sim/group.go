@@ -202,8 +202,8 @@ func (g *group) elect(n *Node, voters []*Node) {
 	}
 	g.term++
 	for _, v := range voters {
-		if v != n && v.raft.leads {
-			g.stepDown(v, g.term, "it votes for another")
+		if v.raft.leads { // n too: elected again before it heard that it had been deposed, it answers for that first
+			g.stepDown(v, g.term, "a later term begins")
 		}
 		v.raft.term, v.raft.heard, v.raft.follows = g.term, g.w.now, n
 	}

@@ -239,13 +239,16 @@ func (w *World) answered(o *failover.Order, before map[string]settings, err erro
 }
 
 // aborted checks that a recovery that was given up left every server that it had touched, and that
-// nothing else has hit since, as it was (I3).
-func (w *World) aborted(r *failover.Recovery) {
+// nothing else has hit since, as it was (I3). Of the old primary the record may say that its fence is not over: it may
+// have been opened by what was under way before the fence, or stay closed until enough ackers hold what it has. That it
+// opens then is seen in the end.
+func (w *World) aborted(r *failover.Recovery, is *failover.State) {
 	w.aborts++
 	for _, s := range w.servers {
 		was, now := w.asked[s.name()], s.settings()
 		proper := was.source == r.Old && was.receiver && was.applier && !isOn(was.offline) && isOn(was.superReadOnly)
-		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) {
+		handedOver := s.name() == r.Old && is.Unfencing
+		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) || handedOver {
 			continue
 		}
 		was.semiSync, was.wait, was.pending = now.semiSync, now.wait, now.pending // kept right all the time, also during a recovery

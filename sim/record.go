@@ -38,7 +38,7 @@ func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
 	case was.Recovery == nil && is.Recovery != nil:
 		w.asked = w.settings()
 	case was.Recovery != nil && is.Recovery == nil && was.Recovery.Stage == failover.StageAbort:
-		w.aborted(was.Recovery)
+		w.aborted(was.Recovery, is)
 	}
 	for _, ev := range a.Events {
 		w.logf("event %s: %s: %s", ev.Kind, ev.Decision, ev.Reason)

@@ -34,8 +34,8 @@ func ofTheRecord() []mutant {
 			"",
 		}, {
 			"failover/finish.go",
-			"d.s.OpenBoot = topology.Boot{} // regent made it read-only: where it still is, it is opened again",
-			"d.s.Offline = true",
+			"		d.unfence(r.step(ActOpen, r.Old))\n",
+			"		d.s.Offline = true\n",
 		}}},
 		{"epoch-not-raised", "the primary changes and the epoch does not", []edit{{
 			"failover/attach.go",
