@@ -67,8 +67,7 @@ func (d *decider) revokeAll() {
 	if r.By != "" && d.facts(r.Old) != nil && !d.named() {
 		// The primary is fenced before its ackers stop: a commit that waits for them would block it. Where its
 		// commits are stuck already nothing is gained by waiting for the fence.
-		r.Fencing = true
-		d.intend(ActFence, r.Old)
+		d.fenceOld()
 		if !d.semiSync() || d.facts(r.Old).Commits.StuckFor < stuckAfter {
 			d.emitPending()
 			return
@@ -205,9 +204,16 @@ func (d *decider) lacksEvidence(missing []string) {
 func (d *decider) fenceReturned() {
 	r := d.s.Recovery
 	if !d.semiSync() && r.By != "" && !d.named() && d.facts(r.Old) != nil && r.step(ActFence, r.Old) == nil {
-		r.Fencing = true
-		d.intend(ActFence, r.Old)
+		d.fenceOld()
 	}
+}
+
+// fenceOld intends to make the old primary read-only. Where a person has done that already, it stays so if the recovery
+// is given up.
+func (d *decider) fenceOld() {
+	r := d.s.Recovery
+	r.Fencing = r.Fencing || !d.closedByHand(d.facts(r.Old))
+	d.intend(ActFence, r.Old)
 }
 
 // counted tells whether a server is in T now: its receiver was read back as stopped in this attempt.

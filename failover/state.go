@@ -167,7 +167,7 @@ type Recovery struct {
 	// Proven is what ackers held when their receivers were read back as stopped while they counted:
 	// an acker that still holds it counts again after a restart.
 	Proven map[string]gtid.Set `json:"proven,omitempty"`
-	// Fencing tells that the old primary was asked, in any attempt, to become read-only.
+	// Fencing tells that the old primary was asked, in any attempt, to become read-only, which no person had made it.
 	Fencing bool `json:"fencing,omitempty"`
 	// Prepared are the candidates, also of earlier attempts, whose channel was or may be removed.
 	Prepared  []string `json:"prepared,omitempty"`

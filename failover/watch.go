@@ -253,6 +253,11 @@ func (d *decider) follows(f *topology.Facts, acker bool) bool {
 	return ok
 }
 
+// closedByHand tells that the primary was made read-only while it ran, and not by regent.
+func (d *decider) closedByHand(fp *topology.Facts) bool {
+	return fp.ReadOnly() && d.s.OpenBoot.Same(fp.Boot) && !d.guardFenced(fp) && !d.s.Unfencing
+}
+
 // reopen decides about the primary of the epoch that answers read-only. After a boot, or fenced by its guard or by
 // what was given up, only the leader opens it, once its tail is on enough ackers; made read-only by hand, it stays so.
 func (d *decider) reopen(fp *topology.Facts) {
@@ -270,7 +275,7 @@ func (d *decider) reopen(fp *topology.Facts) {
 		d.noteOffline(fp)
 	case opened && d.s.Unfencing:
 		what = "was made read-only by a fence that was given up"
-	case opened:
+	case d.closedByHand(fp):
 		d.hold("hold", nil, []string{"a writable " + d.s.Primary}, "%s was made read-only while it ran, and regent did not do it: make it writable again, or order a failover", d.s.Primary)
 		return
 	}
