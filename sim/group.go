@@ -202,8 +202,9 @@ func (g *group) elect(n *Node, voters []*Node) {
 	}
 	g.term++
 	for _, v := range voters {
-		if v != n && v.raft.leads {
-			g.stepDown(v, g.term, "it votes for another")
+		if v.raft.leads {
+			// Also the elected one, where it does not know yet that its earlier term is over.
+			g.stepDown(v, g.term, "it votes in a later term")
 		}
 		v.raft.term, v.raft.heard, v.raft.follows = g.term, g.w.now, n
 	}
