@@ -9,9 +9,6 @@ import (
 	"github.com/regentdb/regent/topology"
 )
 
-// attemptsForTail bounds how often a recovery begins again to collect what returning servers hold.
-const attemptsForTail = 5
-
 // attach arms the candidate and points the new ackers at it.
 func (d *decider) attach() {
 	r := d.s.Recovery
@@ -108,19 +105,25 @@ func (d *decider) stageOpen() {
 	d.prepareAgain()
 	d.openCandidate()
 	step := r.step(ActOpen, r.Candidate)
-	late := d.in.Now.Sub(r.StageAt) > shortDeadline
+	waited := d.in.Now.Sub(r.StageAt)
 	switch {
 	case step != nil && step.State == StepDone:
 		d.finish(step)
-	case d.facts(r.Candidate) == nil && late:
+	case d.facts(r.Candidate) == nil && waited > shortDeadline:
 		d.replan(r.Candidate + " was lost while it was being opened")
-	case late && (step == nil || step.Tries > 0) && d.extraHolder() != "" && r.Attempt < attemptsForTail:
+	case waited > r.tailPause() && (step == nil || step.Tries > 0) && d.extraHolder() != "":
+		r.ForTails++
 		d.replan(d.extraHolder() + " came back with transactions that nobody collected")
 	case step == nil || (step.Tries > 0 && step.Error != ""):
 		missing := d.unattached()
 		d.hold("hold", nil, missing, "%s is the primary of epoch %d and not open yet: %s", r.Candidate, d.s.Epoch, openProblem(step, r.WaitCount, missing))
 	}
 }
+
+// tailPause is how long a candidate waits to open before the recovery begins again to collect what a returning
+// server holds. It is twice as long each time, up to some minutes: what cannot be had must not keep the candidate from
+// its ackers, and what can be had later is not given up.
+func (r *Recovery) tailPause() time.Duration { return shortDeadline << min(r.ForTails, 6) }
 
 // keepQuarantines has reports and rebuilds go on while a primary waits for its ackers: they may be what
 // it waits for.

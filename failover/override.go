@@ -258,11 +258,20 @@ func (d *decider) overrideExpired() bool {
 		d.emitPending()
 		return true
 	}
-	if step := r.step(ActOpen, r.Candidate); step != nil && step.State == StepDone {
+	if d.openedInTime() {
 		return false
 	}
 	d.hold("hold", nil, nil, "the override %s has expired before %s was opened; order it again", o.ID, o.Target)
 	return true
+}
+
+// openedInTime tells whether the opening that an override permits was asked for before that expired, and is done: by its
+// outcome, or where that was lost with its leader, by what the server shows. What was begun is then finished: to hold
+// would leave another writer beside it.
+func (d *decider) openedInTime() bool {
+	r := d.s.Recovery
+	step, f := r.step(ActOpen, r.Candidate), d.facts(r.Candidate)
+	return step != nil && (step.State == StepDone || (f != nil && f.Writable()))
 }
 
 // renewable tells whether an order gives an expired override of the open recovery another time, or

@@ -179,8 +179,10 @@ type Recovery struct {
 	WaitCount int      `json:"wait_count"`       // W of the new epoch
 	// Groups are the acker sets whose acknowledgements must be revoked: the old primary's, and
 	// that of every candidate whose opening was begun.
-	Groups    []AckGroup       `json:"groups,omitempty"`
-	Attempt   int              `json:"attempt"` // numbers the passes over the stages
+	Groups  []AckGroup `json:"groups,omitempty"`
+	Attempt int        `json:"attempt"` // numbers the passes over the stages
+	// ForTails counts those that were begun to collect what returning servers hold.
+	ForTails  int              `json:"for_tails,omitempty"`
 	Verdicts  []policy.Verdict `json:"candidates,omitempty"`
 	Evidence  []Evidence       `json:"evidence,omitempty"`
 	Steps     []Step           `json:"steps,omitempty"`

@@ -157,6 +157,7 @@ func (s *Server) event() {
 // Where commits wait for acknowledgements applications are cut off, and the change stays pending for good.
 func (s *Server) fenceItself() {
 	s.touched++
+	s.watched.expiries++
 	process, patience := s.process, time.Duration(0)
 	if len(s.waiting) == 0 && s.w.draw(5, "in the way", uint64(s.w.now)) == 0 { //nolint:gosec // time goes forward
 		patience = time.Duration(s.w.draw(1100, "patience", uint64(s.w.now))) * time.Millisecond //nolint:gosec // the same

@@ -17,6 +17,7 @@ type watched struct {
 	seen     int
 	resumed  time.Duration // when the process was resumed last
 	lapsed   bool          // a leader has cited its lease, and it has not been opened again
+	expiries int           // how often its event found its lease expired
 }
 
 // warped notes that something happened to a guard that its argument does not cover before it is noticed.
@@ -130,16 +131,18 @@ func (w *World) watchGuard(d time.Duration) {
 	if d <= ends {
 		return
 	}
-	before, asked, began := w.touched()+w.lives(), w.answersFailsafe(s), w.now
+	before, expiries, asked, began := w.touched()+w.lives(), s.watched.expiries, w.answersFailsafe(s), w.now
 	w.after(ends, func() {
 		since := w.touched() + w.lives() - before
+		// A server that was killed is not writable either, and its guard has nothing to do with that.
+		fenced := since == 1 && s.watched.expiries == expiries+1
 		if s != w.writer || s.watched.doubtful || since > 1 || w.renewable(s) {
 			return
 		}
 		switch alone := w.failsafes(s); {
 		case s.writable() && !alone:
 			w.violate("I8", "nobody renews the lease of %s since %s, and it takes writes", s.name(), began)
-		case !s.writable() && alone && since == 1 && asked && w.answersFailsafe(s) && w.quiet() && w.flaky == 0:
+		case !s.writable() && alone && fenced && asked && w.answersFailsafe(s) && w.quiet() && w.flaky == 0:
 			w.violate("I8", "all candidates of %s answer without a claim, and its guard has fenced it", s.name())
 		}
 	})
