@@ -30,6 +30,7 @@ func stories() []story {
 		{"somebody opens a server that is kept apart", (*World).makeBlock, (*World).reopenQuarantined, 16 * time.Second},
 		{"the primary shuts down slowly", (*World).makeFree, (*World).shutDownSlowly, 6 * time.Second},
 		{"the primary dies, and then its successor", (*World).makeFree, (*World).loseBoth, 10 * time.Second},
+		{"a failover is ordered while replicas are behind", (*World).makeFree, (*World).orderBehind, 5 * time.Second},
 	}
 }
 

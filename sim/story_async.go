@@ -3,6 +3,8 @@ package sim
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/regentdb/regent/failover"
 )
 
 // shutDownSlowly has the primary refuse new connections, those of nodes too, while it serves those that it has.
@@ -33,4 +35,13 @@ func (w *World) loseBoth(r *rand.Rand) {
 	}
 	old.kill()
 	w.after(14*time.Second, old.start)
+}
+
+// orderBehind has a person order a failover while the replicas are behind: they have to have the last transactions
+// before the old primary lets nobody in.
+func (w *World) orderBehind(r *rand.Rand) {
+	for _, s := range w.servers {
+		s.late += between(r, 100, 600)
+	}
+	w.later(between(r, 500, 2500), func() { w.tell(failover.Order{Kind: failover.OrderFailover, Reason: "try"}) })
 }
