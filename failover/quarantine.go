@@ -136,6 +136,9 @@ func (d *decider) absorbQuarantine(r Result) {
 		return
 	}
 	div.Extras[r.Action.Server] = q.Extra
+	if !div.Captured.Contains(q.Extra) {
+		div.State = DivergenceCapturing // also while there is no primary to compare with
+	}
 }
 
 func (d *decider) primaryFacts() *topology.Facts {
