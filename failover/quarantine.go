@@ -45,7 +45,7 @@ func (d *decider) quarantine(server string, extra gtid.Set) {
 func (d *decider) divergence(server string) *Divergence {
 	for i := range d.s.Divergences {
 		div := &d.s.Divergences[i]
-		if div.Epoch == d.s.Epoch && div.State != DivergenceSettled && div.State != DivergenceFailed {
+		if div.Epoch == d.s.Epoch && !div.over() {
 			if d.s.Servers[server].Former != 0 {
 				div.OldServer = server
 			}
@@ -91,6 +91,9 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 	}
 }
 
+// over tells that nothing more is captured for the report.
+func (v *Divergence) over() bool { return v.State == DivergenceSettled || v.State == DivergenceFailed }
+
 // empty tells that no server turned out to hold anything, so that there is nothing to report.
 func (v *Divergence) empty() bool {
 	return v.State == DivergenceCapturing && v.Union().IsEmpty() && v.Captured.IsEmpty()
@@ -115,8 +118,13 @@ func (d *decider) absorbQuarantine(r Result) {
 	if fp == nil {
 		return
 	}
+	extra := d.extras(r.Facts, fp)
+	if div := d.report(m.Quarantine.Divergence); div != nil && div.over() && !div.Captured.Contains(extra) {
+		d.quarantine(r.Action.Server, extra) // what is settled stays as it is: the rest is in a report of its own
+		m = d.s.Servers[r.Action.Server]
+	}
 	q := *m.Quarantine
-	q.Fenced, q.Extra = true, d.extras(r.Facts, fp)
+	q.Fenced, q.Extra = true, extra
 	m.Quarantine = &q
 	d.s.Servers[r.Action.Server] = m
 	div := d.report(q.Divergence)
@@ -128,6 +136,9 @@ func (d *decider) absorbQuarantine(r Result) {
 		return
 	}
 	div.Extras[r.Action.Server] = q.Extra
+	if !div.Captured.Contains(q.Extra) {
+		div.State = DivergenceCapturing // also while there is no primary to compare with
+	}
 }
 
 func (d *decider) primaryFacts() *topology.Facts {
@@ -144,7 +155,7 @@ func (d *decider) settle(fp *topology.Facts) {
 	})
 	for i := range d.s.Divergences {
 		div := &d.s.Divergences[i]
-		if div.State == DivergenceSettled || div.State == DivergenceFailed || d.rests(div.RetryAt, longestRetry) || !d.final(div) {
+		if div.over() || d.rests(div.RetryAt, longestRetry) || !d.final(div) {
 			continue
 		}
 		if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && div.Node != d.in.Node) {

@@ -20,6 +20,9 @@ func (s *Server) pend(by *conn, limit time.Duration) *pending {
 
 // land makes a pending change true.
 func (s *Server) land() {
+	if s.pending.stale {
+		s.w.violate("fence", "a change that was pending when %s was opened closes it", s.name())
+	}
 	s.pending = nil
 	s.set("super_read_only", "ON", false)
 	s.set("read_only", "ON", false)

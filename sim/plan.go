@@ -84,6 +84,9 @@ func planOf(seed uint64) []decision {
 		add(decision{what: f.what, when: inChaos, at: at, do: f.do})
 	}
 	more, alone := guardPlan(seed)
+	if len(more) == 0 {
+		more, alone = storyPlan(seed)
+	}
 	return joinPlans(plan, more, alone)
 }
 

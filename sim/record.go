@@ -49,6 +49,7 @@ func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
 		}
 	}
 	w.enter(is.Recovery)
+	w.agrees(is)
 }
 
 // oneRecord checks that a recovery ends before another one begins, unless an order takes it over (I6).

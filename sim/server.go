@@ -57,7 +57,10 @@ type Server struct {
 }
 
 // pending is a change to super_read_only that waits for commits.
-type pending struct{ by *conn }
+type pending struct {
+	by    *conn
+	stale bool // the server was opened since
+}
 
 // defaults are the variables of a server that regent has not seen yet.
 func defaults(id int) map[string]string {

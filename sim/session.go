@@ -281,6 +281,9 @@ func (x *conn) opens(st *statement) {
 	if !before {
 		x.w.opened(x)
 	}
+	if s.pending != nil {
+		s.pending.stale = true
+	}
 	st.finish(nil)
 }
 

@@ -40,13 +40,8 @@ func (s *Server) shutDown(in time.Duration) {
 	s.w.logf("%s shuts down within %s", s.name(), in)
 	s.touched++
 	s.closing = true
-	anew := s.w.draw(2, "connects anew", uint64(s.w.now)) == 0 //nolint:gosec // it counts up
-	for _, n := range s.w.nodes {
-		if n.up && anew {
-			r := n.records[s.index]
-			r.sight.Reach = topology.ReachUnknown
-			n.probe(r)
-		}
+	if s.w.draw(2, "connects anew", uint64(s.w.now)) == 0 { //nolint:gosec // it counts up
+		s.w.refuseNodes(s)
 	}
 	process := s.process
 	s.w.after(in, func() {
@@ -54,6 +49,17 @@ func (s *Server) shutDown(in time.Duration) {
 			s.kill()
 		}
 	})
+}
+
+// refuseNodes has the nodes connect anew to a server that takes no new connections.
+func (w *World) refuseNodes(s *Server) {
+	for _, n := range w.nodes {
+		if n.up && s.closing {
+			r := n.records[s.index]
+			r.sight.Reach = topology.ReachUnknown
+			n.probe(r)
+		}
+	}
 }
 
 // shutDownFor shuts a server down that is started again later.

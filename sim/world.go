@@ -52,6 +52,7 @@ type World struct {
 	guarded, raging   bool
 	renewals, armings int
 	keeper            *Node
+	awaited           []awaited // what waits for something to be agreed
 
 	judge
 	lines      []line
@@ -141,13 +142,15 @@ func attach(servers []*Server) {
 	}
 }
 
-// eachSecond is what the kernels of the nodes do.
+// eachSecond is what the kernels of the nodes do, and what is judged by the time that has passed.
 func (w *World) eachSecond() {
 	for _, n := range w.nodes {
 		n.keepAlive()
 	}
 	w.noticeGuards()
 	w.unnoticed()
+	st := w.state()
+	w.reports(&st) // also while nothing is agreed
 	w.after(time.Second, w.eachSecond)
 }
 

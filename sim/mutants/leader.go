@@ -41,6 +41,10 @@ func ofTheLeader() []mutant {
 			"if s.session != nil && s.term == term && s.session.Alive() {",
 			"if s.session != nil && s.session.Alive() {",
 		}, {
+			"executor/executor.go",
+			"	if now, leading := e.config.Leadership.Term(); !leading || now != term {\n",
+			"	if _, leading := e.config.Leadership.Term(); !leading {\n",
+		}, {
 			"controller/controller.go",
 			"			c.cfg.Servers.Release()\n",
 			"",

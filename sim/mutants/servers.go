@@ -79,6 +79,10 @@ func ofQuarantine() []mutant {
 			"failover/quarantine.go",
 			"			// The report is written anew, so that it lists this server too.\n			div.State = DivergenceCapturing\n",
 			"",
+		}, {
+			"failover/quarantine.go",
+			"	if !div.Captured.Contains(q.Extra) {\n",
+			"	if false {\n",
 		}}},
 		{"drain-tells", "clients of a drained server are told that their commits succeeded", []edit{{
 			"sim/session.go",
