@@ -330,6 +330,8 @@ func (d *decider) stageCatchUp() {
 			return
 		}
 		d.intend(ActCatchUp, r.Candidate)
+	case step.State == StepFailed && d.since(step.EndedAt) < r.passPause():
+		d.say("%s: the candidate %s could not catch up: %s; beginning again soon", r.ID, r.Candidate, stable(step.Error))
 	case step.State == StepFailed:
 		d.replan("the candidate " + r.Candidate + " could not catch up: " + step.Error)
 	case d.facts(r.Candidate) == nil && d.in.Now.Sub(r.StageAt) > shortDeadline:
@@ -366,6 +368,15 @@ func (r *Recovery) newestClaim(s Step) bool {
 	return s.Name == ActRevoke && !slices.ContainsFunc(r.Steps, func(o Step) bool {
 		return o.Name == ActRevoke && o.Server == s.Server && o.Attempt > s.Attempt
 	})
+}
+
+// passPause is how long a pass that failed rests before the next one: what the servers lack may be gone for good, and each pass
+// is in the history.
+func (r *Recovery) passPause() time.Duration {
+	if r.Attempt == 0 {
+		return 0
+	}
+	return 250 * time.Millisecond << min(r.Attempt-1, 7)
 }
 
 // replan goes back to the first stage for another pass over the servers that answer now. The servers
