@@ -248,7 +248,8 @@ func (w *World) aborted(r *failover.Recovery, is *failover.State) {
 		was, now := w.asked[s.name()], s.settings()
 		proper := was.source == r.Old && was.receiver && was.applier && !isOn(was.offline) && isOn(was.superReadOnly)
 		handedOver := s.name() == r.Old && is.Unfencing
-		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) || handedOver {
+		apart := is.Servers[s.name()].Quarantine != nil // its receiver is to be off, and the quarantine may have begun before
+		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) || handedOver || apart {
 			continue
 		}
 		was.semiSync, was.wait, was.pending = now.semiSync, now.wait, now.pending // kept right all the time, also during a recovery
