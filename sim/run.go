@@ -89,11 +89,14 @@ func (w *World) bootAll() {
 	if len(w.violations) > 0 {
 		return
 	}
+	w.run(time.Second) // so that what is persisted is there
 	for _, s := range w.servers {
 		s.kill()
 		s.start()
 	}
-	if !w.runUntil(time.Minute, func() bool { word, _ := w.condition(); return word == failover.WordOK }) {
+	w.run(2 * time.Second) // so that it was seen
+	// One that boots writable is written on, and kept apart.
+	if !w.runUntil(time.Minute, w.explained) {
 		_, why := w.condition()
 		w.unless("start", "the cluster does not become ok after all servers were restarted: %s", why)
 	}
