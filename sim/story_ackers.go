@@ -9,7 +9,8 @@ import (
 
 // loseHolders cuts all but one acker from the primary, and the replicas elsewhere, so that what is acknowledged is on
 // that one alone. It dies with what it has received and not applied, and then the primary dies: whoever may be promoted
-// has not got it, nor has that acker when it comes back.
+// has not got it, nor has that acker when it comes back. In half of the cases it is back before the primary dies, and receives
+// slowly what it lost.
 func (w *World) loseHolders(r *rand.Rand) {
 	st := w.state()
 	p := w.server(st.Primary)
@@ -29,8 +30,16 @@ func (w *World) loseHolders(r *rand.Rand) {
 	w.part([]place{p.at}, others, true, last)
 	dies := between(r, 200, 1200)
 	w.later(dies, holds.kill)
-	w.after(dies+between(r, 1000, 6000), holds.start)
-	w.later(dies+between(r, 100, 3000), p.kill)
+	back, lost := dies+between(r, 1000, 6000), dies+between(r, 100, 3000)
+	if r.IntN(2) == 0 {
+		back = dies + between(r, 300, 1000)
+		lost = back + between(r, 300, 2500)
+		slow := between(r, 1000, 3000)
+		w.later(dies, func() { holds.late += slow })
+		w.after(last, func() { holds.late = max(holds.late-slow, 0) })
+	}
+	w.after(back, holds.start)
+	w.later(lost, p.kill)
 	w.after(last, p.start)
 }
 
