@@ -119,8 +119,11 @@ func (d *decider) absorbQuarantine(r Result) {
 		return
 	}
 	extra := d.extras(r.Facts, fp)
-	if div := d.report(m.Quarantine.Divergence); div != nil && div.over() && !div.Captured.Contains(extra) {
-		d.quarantine(r.Action.Server, extra) // what is settled stays as it is: the rest is in a report of its own
+	switch div := d.report(m.Quarantine.Divergence); {
+	case extra.IsEmpty():
+	case div == nil, div.over() && !div.Captured.Contains(extra):
+		// What is settled stays as it is: the rest is in a report of its own. One whose rebuild failed may have none.
+		d.quarantine(r.Action.Server, extra)
 		m = d.s.Servers[r.Action.Server]
 	}
 	q := *m.Quarantine

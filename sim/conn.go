@@ -312,8 +312,12 @@ func (x *conn) transmit(st *statement, exec func(*statement)) {
 	case noMishap:
 	}
 	arrive := func() {
-		if x.killed || x.s.process != x.life {
-			return // whoever was told of that has answered already, or the deadline will
+		switch {
+		case x.s.process != x.life:
+			x.hangUp() // its host knows no such connection: one that lost power has told nobody
+			return
+		case x.killed:
+			return // the client was told
 		}
 		x.busy = st // it has begun: it keeps the lock, also when its session is killed meanwhile
 		x.s.stall(func() {
@@ -326,7 +330,7 @@ func (x *conn) transmit(st *statement, exec func(*statement)) {
 			}
 		})
 	}
-	x.w.net.carryOrLose(x.d.n.at, x.s.at, userTimeout, func() bool { return !x.killed }, func() { x.s.run(arrive) }, x.giveUp)
+	x.w.net.carryOrLose(x.d.n.at, x.s.at, userTimeout, func() bool { return !x.closed }, func() { x.s.run(arrive) }, x.giveUp)
 }
 
 // finish ends a statement on the server and sends the answer back.
