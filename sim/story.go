@@ -21,6 +21,7 @@ type story struct {
 func stories() []story {
 	return []story{
 		{"what is acknowledged is on one acker that dies, and then the primary dies", (*World).makeBlock, (*World).loseHolders, 9 * time.Second},
+		{"the primary hangs, and an acker that cannot be stopped receives from it", (*World).makeBlock, (*World).keepReceiving, 9 * time.Second},
 		{"somebody limits how long commits wait, and the primary dies", (*World).makeBlock, (*World).limitCommits, 6 * time.Second},
 		{"an old primary comes back while its successor is opened", (*World).makeBlock, (*World).comeBackEarly, 10 * time.Second},
 		{"the ackers go away, and commits need not wait for them", (*World).makeImpatient, (*World).degradeAndReturn, 10 * time.Second},

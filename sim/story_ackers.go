@@ -43,6 +43,21 @@ func (w *World) loseHolders(r *rand.Rand) {
 	w.after(last, p.start)
 }
 
+// keepReceiving has the primary hang while statements hang on one of its ackers, which goes on receiving from it: nobody
+// can have that one stop, and nobody may be promoted.
+func (w *World) keepReceiving(r *rand.Rand) {
+	st := w.state()
+	p := w.server(st.Primary)
+	if p == nil || len(st.Ackers) == 0 {
+		return
+	}
+	const last = 12 * time.Second
+	p.touched++
+	p.pause()
+	w.wrong(last, p.resume)
+	w.hangFor(w.server(st.Ackers[r.IntN(len(st.Ackers))]), last)
+}
+
 // limitCommits has somebody give commits on the primary a time after which they wait for nobody, and the primary dies
 // as soon as that was seen.
 func (w *World) limitCommits(r *rand.Rand) {
