@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/policy"
 	"github.com/regentdb/regent/raftnode/fsm"
 )
@@ -85,7 +86,7 @@ func pickStory(r *rand.Rand) []scene {
 		{chaos("the primary and the nodes beside it freeze", (*World).freeze)},
 		{chaos("the policy is changed", (*World).changePolicy), soon(alone, 0, 400)},
 		{chaos("its region is cut off", (*World).cutHome)},
-		{chaos("all nodes die for long", func(w *World, r *rand.Rand) { w.restartAllNodes(longer(r)) })},
+		{chaos("all nodes die for long", (*World).loseNodes)},
 		{chaos("only the node beside the primary lives", (*World).leaveOneNode)},
 		clock, clock, stops, stops, again, again, down,
 	}
@@ -303,6 +304,24 @@ func (w *World) leaveOneNode(r *rand.Rand) {
 		}
 	}
 	w.watchGuard(d)
+}
+
+// loseNodes ends all nodes for so long that the guard closes the primary. In half of the cases the leader stops while that is being
+// opened again.
+func (w *World) loseNodes(r *rand.Rand) {
+	w.restartAllNodes(longer(r))
+	if r.IntN(2) == 0 {
+		return
+	}
+	stops, d := between(r, 20, 250), between(r, 2000, 5000)
+	begun := func(is *failover.State) bool { return is.Guard != nil && is.Guard.Opening && is.Recovery == nil }
+	w.once(40*time.Second, begun, func() {
+		w.later(stops, func() {
+			if n := w.leader(); n != nil {
+				w.pauseNode(n, d)
+			}
+		})
+	})
 }
 
 // downForLong ends a candidate for so long that it leaves the row.

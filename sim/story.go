@@ -26,7 +26,7 @@ func stories() []story {
 		{"an old primary comes back while its successor is opened", (*World).makeBlock, (*World).comeBackEarly, 10 * time.Second},
 		{"the ackers go away, and commits need not wait for them", (*World).makeImpatient, (*World).degradeAndReturn, 10 * time.Second},
 		{"an override opens a server alone, and an acker comes back", (*World).makeBlock, (*World).overrideAlone, 9 * time.Second},
-		{"a failover is ordered while commits wait", (*World).makeBlock, (*World).orderBlocked, 8 * time.Second},
+		{"a failover is ordered while commits or a recovery wait", (*World).makeBlock, (*World).orderWaiting, 13 * time.Second},
 		{"an override expires while a fence hangs", (*World).makeBlock, (*World).orderExpires, 6 * time.Second},
 		{"somebody opens a server that is kept apart", (*World).makeBlock, (*World).reopenQuarantined, 16 * time.Second},
 		{"the primary shuts down slowly", (*World).makeFree, (*World).shutDownSlowly, 6 * time.Second},

@@ -60,3 +60,41 @@ func (w *World) orderExpires(r *rand.Rand) {
 		w.tell(failover.Order{Kind: failover.OrderFailover, Server: target, Override: true, Reason: "quick", TTL: ttl})
 	})
 }
+
+// orderWaiting is an order in either of two windows.
+func (w *World) orderWaiting(r *rand.Rand) {
+	if r.IntN(2) == 0 {
+		w.orderTakesOver(r)
+		return
+	}
+	w.orderBlocked(r)
+}
+
+// orderTakesOver has a recovery wait for an acker whose receiver cannot be stopped, while a server elsewhere that it has
+// stopped hangs. A person permits a promotion then, which expires: that server is not asked again, and is to receive again all the same.
+func (w *World) orderTakesOver(r *rand.Rand) {
+	st := w.state()
+	p := w.server(st.Primary)
+	if p == nil || len(st.Ackers) < 2 {
+		return
+	}
+	slow, i := w.server(st.Ackers[r.IntN(len(st.Ackers))]), r.IntN(2)
+	gone, target := w.servers[3+i], w.servers[4-i]
+	stops, unseen, ttl := between(r, 300, 800), between(r, 1800, 2500), between(r, 200, 1000)
+	revoking := func(is *failover.State) bool {
+		return is.Recovery != nil && is.Recovery.Stage == failover.StageRevoke && is.Recovery.Old == p.name()
+	}
+	w.once(6*time.Second, revoking, func() {
+		w.hangFor(slow, 9*time.Second)
+		w.later(stops, func() { // that changes nothing on it
+			gone.pause()
+			w.wrong(unseen+2*time.Second, gone.resume)
+		})
+		w.later(stops+unseen, func() {
+			w.hangFor(target, ttl+time.Second)
+			w.tell(failover.Order{Kind: failover.OrderFailover, Server: target.name(), Override: true, Reason: "quick", TTL: ttl})
+		})
+	})
+	p.kill()
+	w.after(12*time.Second, p.start)
+}

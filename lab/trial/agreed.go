@@ -47,6 +47,27 @@ func (w *World) Agreed(ctx context.Context) (Agreement, error) {
 	return best, nil
 }
 
+// toldByAll waits until every node tells the same of the cluster's epoch, and answers the cluster's status: a node that was
+// started just now still tells of earlier epochs.
+func (w *World) toldByAll(ctx context.Context) (api.ClusterStatus, error) {
+	var told api.ClusterStatus
+	err := Await(ctx, 20*time.Second, "the same epoch on every node", func(ctx context.Context) (bool, string) {
+		agreed, err := w.Agreed(ctx)
+		if err != nil {
+			return false, err.Error()
+		}
+		told = agreed.Cluster
+		answers, same := w.askAll(ctx), 0
+		for _, s := range answers {
+			if slices.ContainsFunc(s.Clusters, func(c api.ClusterStatus) bool { return c.Cluster == told.Cluster && c.Epoch == told.Epoch }) {
+				same++
+			}
+		}
+		return same == len(w.status.Nodes), fmt.Sprintf("%d of %d nodes tell of epoch %d", same, len(w.status.Nodes), told.Epoch)
+	})
+	return told, err
+}
+
 // askAll answers the status as each node tells it, of those that answer.
 func (w *World) askAll(ctx context.Context) map[string]api.Status {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)

@@ -92,7 +92,7 @@ func (w *World) healthy(ctx context.Context) (api.ClusterStatus, error) {
 	if err != nil {
 		return api.ClusterStatus{}, err
 	}
-	return w.State(ctx)
+	return w.toldByAll(ctx)
 }
 
 func (w *World) takeAway(ctx context.Context, loss *Loss, writers *Writers, before api.ClusterStatus) ([]workload.Attempt, error) {
