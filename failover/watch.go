@@ -255,7 +255,7 @@ func (d *decider) follows(f *topology.Facts, acker bool) bool {
 
 // closedByHand tells that the primary was made read-only while it ran, and not by regent.
 func (d *decider) closedByHand(fp *topology.Facts) bool {
-	return fp.ReadOnly() && d.s.OpenBoot.Same(fp.Boot) && !d.guardFenced(fp) && !d.s.Unfencing
+	return !fp.Writable() && d.s.OpenBoot.Same(fp.Boot) && !d.guardFenced(fp) && !d.s.Unfencing
 }
 
 // reopen decides about the primary of the epoch that answers read-only. After a boot, or fenced by its guard or by
