@@ -47,7 +47,9 @@ func (d *decider) plan() {
 	d.planAckers()
 	d.addEvidence()
 	d.advance(StageCatchUp)
-	if r.Tail.IsEmpty() && c.holders[r.Candidate].Contains(r.Target) {
+	executed := r.step(ActRevoke, r.Candidate).Executed.Contains(r.Target)
+	received := c.holders[r.Candidate].Contains(r.Target) && !slices.Contains(r.Prepared, r.Candidate)
+	if r.Tail.IsEmpty() && (executed || received) {
 		d.attach() // what it received and has not applied yet, its preparation waits for
 		return
 	}

@@ -36,7 +36,17 @@ func (s *Session) stopReceiver(b *batch) *batch {
 // AwaitExecuted waits until the server has executed target, for at most the given time, if it has
 // received all of it, with the applier running. It returns the state after that, whatever came of it.
 func (s *Session) AwaitExecuted(ctx context.Context, target gtid.Set, limit time.Duration) (*topology.Facts, error) {
-	return s.run(ctx, s.awaitApplier(&batch{}, target, limit))
+	return s.run(ctx, s.awaitApplier(s.freeApplier(&batch{}), target, limit))
+}
+
+// freeApplier ends the waiting for acknowledgements on a server that is no open source and where no application waits for
+// one: what an applier commits would wait too, for replicas that it has not got.
+func (s *Session) freeApplier(b *batch) *batch {
+	f := s.last.facts
+	if f.ReadOnly() && f.On("rpl_semi_sync_source_enabled") && f.Commits.Waiting == 0 {
+		b.effect("stop waiting for acknowledgements", "SET GLOBAL "+s.last.dialect.variable("rpl_semi_sync_source_enabled")+" = OFF")
+	}
+	return b
 }
 
 func (s *Session) awaitApplier(b *batch, target gtid.Set, limit time.Duration) *batch {
@@ -61,7 +71,7 @@ func (s *Session) Fetch(ctx context.Context, address string) (*topology.Facts, e
 	if err != nil {
 		return s.last.facts, err
 	}
-	b := &batch{}
+	b := s.freeApplier(&batch{})
 	s.point(b, up)
 	b.effect("start the receiver", s.say("START REPLICA IO_THREAD"))
 	return s.run(ctx, b)

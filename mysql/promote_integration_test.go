@@ -196,3 +196,31 @@ func TestBecomeSourceAppliesFirst(t *testing.T) {
 		t.Fatalf("%v; channel %v, executed %s", err, f.Source, f.Executed)
 	}
 }
+
+// TestArmedServerFetches is about a candidate that was armed as a source in an earlier pass, and has to fetch what another
+// server came back with: what its applier commits must not wait for acknowledgements.
+func TestArmedServerFetches(t *testing.T) {
+	all := start(t, 2)
+	replicate(t, all)
+	source, replica := all[0], all[1]
+	s := lock(t, replica, 1)
+	if _, err := s.StopReceiver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	settings := map[string]string{
+		"rpl_semi_sync_source_timeout": "4294967295", "rpl_semi_sync_source_wait_no_replica": "ON",
+		"rpl_semi_sync_source_enabled": "ON", "rpl_semi_sync_replica_enabled": "OFF",
+	}
+	if _, err := s.BecomeSource(t.Context(), s.Facts().Executed, time.Second, settings, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	source.do(t, "SET GLOBAL rpl_semi_sync_source_enabled = OFF", "CREATE DATABASE extra")
+	target := observeOnce(t, source).Executed
+	if _, err := s.Fetch(t.Context(), source.address); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it has executed what it fetched", func() bool {
+		f, err := s.AwaitExecuted(t.Context(), target, time.Second)
+		return err == nil && f.Executed.Contains(target)
+	})
+}
