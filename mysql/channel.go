@@ -40,10 +40,11 @@ func (s *Session) AwaitExecuted(ctx context.Context, target gtid.Set, limit time
 }
 
 // freeApplier ends the waiting for acknowledgements on a server that is no open source and where no application waits for
-// one: what an applier commits would wait too, for replicas that it has not got.
+// one: what an applier commits would wait too, for replicas that it has not got. While a change of read_only is still
+// pending commits are acknowledged, so that the waiting goes on then.
 func (s *Session) freeApplier(b *batch) *batch {
 	f := s.last.facts
-	if f.ReadOnly() && f.On("rpl_semi_sync_source_enabled") && f.Commits.Waiting == 0 {
+	if f.ReadOnly() && !f.Closing && f.On("rpl_semi_sync_source_enabled") && f.Commits.Waiting == 0 {
 		b.effect("stop waiting for acknowledgements", "SET GLOBAL "+s.last.dialect.variable("rpl_semi_sync_source_enabled")+" = OFF")
 	}
 	return b
