@@ -151,13 +151,24 @@ func (b *blockage) cutReplicas(ctx context.Context) error {
 func (b *blockage) writeLong(ctx context.Context) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
+	ended := make(chan error, 1)
 	b.running.Go(func() {
-		_, _ = b.db.ExecContext(running, fmt.Sprintf("UPDATE %s SET n = n + 1 + IF(id <= %d, 0, SLEEP(1))", longTable, changedRows))
+		_, err := b.db.ExecContext(running, fmt.Sprintf("UPDATE %s SET n = n + 1 + IF(id <= %d, 0, SLEEP(1))", longTable, changedRows))
+		ended <- err
 	})
-	return Await(ctx, time.Minute, "many changed rows", func(ctx context.Context) (bool, string) {
-		rows, err := b.w.ask(ctx, b.primary, fmt.Sprintf("SELECT COALESCE(MAX(trx_rows_modified), 0) >= %d FROM information_schema.innodb_trx", changedRows))
-		return err == nil && rows == "1", fmt.Sprint(rows, err)
+	var failed error
+	err := Await(ctx, time.Minute, "many changed rows", func(ctx context.Context) (bool, string) {
+		select {
+		case err := <-ended:
+			failed = fmt.Errorf("the long write ended before it had changed many rows: %w", err)
+			return true, ""
+		default:
+		}
+		// innodb_trx would tell the rows, but its copy is not renewed for who reads it more often than every 100 ms.
+		slow, err := b.w.ask(ctx, b.primary, "SELECT COUNT(*) FROM performance_schema.processlist WHERE state = 'User sleep' AND info LIKE 'UPDATE "+longTable+"%'")
+		return err == nil && slow == "1", fmt.Sprintf("%s statements at the slow rows, error %v", slow, err)
 	})
+	return errors.Join(err, failed)
 }
 
 // conn is another connection of the application, which is kept.
