@@ -29,6 +29,7 @@ func sloppySet(random *rand.Rand) string {
 }
 
 func TestGTIDAlgebraIsTheServers(t *testing.T) {
+	t.Parallel()
 	s := newServer(t, "east-db1", 1)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 500 {

@@ -108,6 +108,7 @@ func keyClass(common map[string]int, old, fresh *side, key string, tainted bool)
 }
 
 func TestRandomSplitMatchesTheTruth(t *testing.T) {
+	t.Parallel()
 	for seed := range *seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			randomSplit(t, rand.New(rand.NewPCG(uint64(seed), 0)))

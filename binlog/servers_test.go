@@ -3,83 +3,34 @@
 package binlog_test
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/regentdb/regent/binlog"
 	"github.com/regentdb/regent/gtid"
-	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 )
 
 // server is a real MySQL server with a connection of its administrator.
 type server struct {
-	*mysqld.Server
-	t          *testing.T
-	db         *sql.DB
-	controller mysqld.Account
-	client     []string
+	*mysqldtest.Server
+	t  *testing.T
+	db *sql.DB
 }
 
 // newServer starts a server on a copy of the template.
-func newServer(t *testing.T, name string, id uint32) *server {
+func newServer(t *testing.T, name string, id int) *server {
 	t.Helper()
-	options := mysqld.FromEnvironment(os.Stderr)
-	in, err := mysqld.Locate(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := mysqld.Prepare(t.Context(), in, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	spec := mysqld.Spec{
-		Name: name, Dir: filepath.Join(dir, name), Socket: filepath.Join(dir, "s"), ID: id,
-		Address: freeAddress(t),
-	}
-	if err := spec.Create(template); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{
-		Server: mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{}), t: t,
-		controller: template.Accounts.Controller,
-		client: in.ClientCommand("--no-defaults", "--socket="+spec.Socket, "--user="+template.Accounts.Admin.User,
-			"--password="+template.Accounts.Admin.Password),
-	}
-	t.Cleanup(s.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := s.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if s.db, err = s.Open(); err != nil {
-		t.Fatal(err)
-	}
+	p := mysqldtest.Start(t, name, id, false)
+	s := &server{Server: p, t: t, db: p.Admin(t)}
 	s.db.SetMaxOpenConns(1) // Session settings of a script must reach its next statements.
 	s.run("SET SESSION group_concat_max_len = 1000000")
-	t.Cleanup(func() { _ = s.db.Close() })
 	return s
-}
-
-// freeAddress is an address on which nothing listens right now.
-func freeAddress(t *testing.T) netip.AddrPort {
-	t.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return netip.MustParseAddrPort(listener.Addr().String())
 }
 
 // run executes statements, each in autocommit unless the script says otherwise.
@@ -126,7 +77,7 @@ func (s *server) executed() gtid.Set {
 
 func (s *server) endpoint() binlog.Endpoint {
 	return binlog.Endpoint{
-		Server: s.Spec().Name, Address: s.Spec().Address.String(), User: s.controller.User, Password: s.controller.Password,
+		Server: s.Spec().Name, Address: s.Spec().Address.String(), User: s.Accounts.Controller.User, Password: s.Accounts.Controller.Password,
 	}
 }
 
@@ -138,7 +89,7 @@ func (s *server) pipe(path string) error {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = in.Close() }()
-	command := exec.CommandContext(s.t.Context(), s.client[0], s.client[1:]...)
+	command := exec.CommandContext(s.t.Context(), s.Client[0], s.Client[1:]...)
 	command.Stdin = in
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -149,9 +100,9 @@ func (s *server) pipe(path string) error {
 // follow brings a server to the state of its source by replication, and detaches it.
 func (s *server) follow(source *server) {
 	s.t.Helper()
-	s.run(fmt.Sprintf("CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=%d, SOURCE_USER='%s', "+
+	s.run(fmt.Sprintf("CHANGE REPLICATION SOURCE TO SOURCE_HOST='%s', SOURCE_PORT=%d, SOURCE_USER='%s', "+
 		"SOURCE_PASSWORD='%s', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1",
-		source.Spec().Address.Port(), source.controller.User, source.controller.Password), "START REPLICA")
+		source.Spec().Address.Addr(), source.Spec().Address.Port(), source.Accounts.Controller.User, source.Accounts.Controller.Password), "START REPLICA")
 	if s.value(fmt.Sprintf("SELECT WAIT_FOR_EXECUTED_GTID_SET('%s', 30)", source.executed())) != "0" {
 		s.t.Fatal("the replica did not catch up within 30 s")
 	}

@@ -141,6 +141,7 @@ func classesOf(t *testing.T, dir string) map[string]string {
 }
 
 func TestSplitIsClassifiedExactly(t *testing.T) {
+	t.Parallel()
 	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
 	old.run(schema()...)
 	fresh.follow(old)
@@ -197,6 +198,7 @@ func sameWhereSafe(t *testing.T, old, fresh *server) {
 }
 
 func TestCaptureTakesTheUnionOnceAndResumes(t *testing.T) {
+	t.Parallel()
 	old, second, fresh := newServer(t, "east-db1", 1), newServer(t, "east-db2", 2), newServer(t, "west-db1", 3)
 	old.run(schema()...)
 	fresh.follow(old)
@@ -239,6 +241,7 @@ func requestOf(m binlog.Manifest, dir string, servers ...*server) binlog.Capture
 }
 
 func TestAReplicaThatWasBehindDoesNotBlurTheAncestor(t *testing.T) {
+	t.Parallel()
 	old, second, fresh := newServer(t, "east-db1", 1), newServer(t, "east-db2", 2), newServer(t, "west-db1", 3)
 	old.run(schema()...)
 	second.follow(old)
@@ -260,6 +263,7 @@ func TestAReplicaThatWasBehindDoesNotBlurTheAncestor(t *testing.T) {
 }
 
 func TestPurgedLogMakesTheReportIncomplete(t *testing.T) {
+	t.Parallel()
 	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
 	old.run(schema()...)
 	fresh.follow(old)

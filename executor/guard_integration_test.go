@@ -11,6 +11,7 @@ import (
 )
 
 func TestGuardOnRealServers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.adopt(t, "db2", "db3")
 	first := failover.LeaseOrder{Epoch: 1, SetVersion: 1, Candidates: []string{"db2", "db3"}, Serve: true, TTL: 5 * time.Second, Fresh: true}
@@ -71,6 +72,7 @@ func (w *world) do(t *testing.T, a failover.Action) failover.Result {
 // TestHalfClosedPrimaryOpensAgain: the lease runs out behind a commit that nobody acknowledges, so that its guard takes the
 // primary offline and its change of super_read_only waits. From there to the opening no client is acknowledged.
 func TestHalfClosedPrimaryOpensAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.adopt(t, "db2", "db3")
 	order := failover.LeaseOrder{Epoch: 1, SetVersion: 1, Candidates: []string{"db2", "db3"}, Serve: true, TTL: 3 * time.Second, Fresh: true}

@@ -83,6 +83,7 @@ func (w *world) failOver(t *testing.T, lease *failover.LeaseOrder) {
 }
 
 func TestFailoverChain(t *testing.T) {
+	t.Parallel()
 	for name, oneWay := range map[string]time.Duration{"near": 0, "60 ms away": 30 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, oneWay)
@@ -105,6 +106,7 @@ func TestFailoverChain(t *testing.T) {
 }
 
 func TestCatchUpFromDonorOnRealServers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.adopt(t, "db3")
 	w.must(t, failover.Action{Kind: failover.ActRevoke, Server: "db2"})
@@ -131,6 +133,7 @@ func TestCatchUpFromDonorOnRealServers(t *testing.T) {
 }
 
 func TestReturnedPrimaryIsQuarantinedAndCloned(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 0)
 	w.adopt(t, "db2", "db3")
 	// The primary hangs with a commit that no acker has, and is replaced meanwhile.

@@ -6,19 +6,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 	"github.com/regentdb/regent/mysql"
 	"github.com/regentdb/regent/topology"
 )
@@ -29,28 +24,24 @@ type world struct {
 	leader    *leader
 	addresses map[string]string // what servers call each other
 	distant   map[string]string // what regent calls them: the same, or behind a slow line
-	processes map[string]*mysqld.Server
+	processes map[string]*mysqldtest.Server
 	accounts  mysqld.Accounts
 }
 
 // newWorld starts three servers; oneWay is the delay of the line between regent and them.
 func newWorld(t *testing.T, oneWay time.Duration) *world {
 	t.Helper()
-	options := mysqld.FromEnvironment(os.Stderr)
-	in, err := mysqld.Locate(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := mysqld.Prepare(t.Context(), in, options)
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := &world{
-		leader: &leader{journal: &journal{}, term: 3, leading: true}, accounts: template.Accounts,
-		addresses: map[string]string{}, distant: map[string]string{}, processes: map[string]*mysqld.Server{},
+		leader:    &leader{journal: &journal{}, term: 3, leading: true},
+		addresses: map[string]string{}, distant: map[string]string{}, processes: map[string]*mysqldtest.Server{},
 	}
-	for i := range 3 {
-		w.start(t, in, template, i, oneWay)
+	for _, s := range mysqldtest.StartAll(t, 3) {
+		name := s.Spec().Name
+		w.accounts, w.processes[name] = s.Accounts, s
+		w.addresses[name], w.distant[name] = s.Address(), s.Address()
+		if oneWay > 0 {
+			w.distant[name] = slowLine(t, s.Address(), oneWay)
+		}
 	}
 	w.Executor = New(Config{
 		Node: "west-1", Leadership: w.leader, Now: time.Now,
@@ -68,30 +59,6 @@ func newWorld(t *testing.T, oneWay time.Duration) *world {
 	})
 	t.Cleanup(w.Release)
 	return w
-}
-
-func (w *world) start(t *testing.T, in *mysqld.Installation, template *mysqld.Template, i int, oneWay time.Duration) {
-	t.Helper()
-	dir, name := t.TempDir(), fmt.Sprintf("db%d", i+1)
-	spec := mysqld.Spec{
-		Name: name, Dir: filepath.Join(dir, name), Socket: filepath.Join(dir, "s"), ID: uint32(i + 1),
-		Address: freeAddress(t), ReadOnly: i > 0,
-	}
-	if err := spec.Create(template); err != nil {
-		t.Fatal(err)
-	}
-	process := mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{})
-	t.Cleanup(process.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := process.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	w.processes[name], w.addresses[name] = process, spec.Address.String()
-	w.distant[name] = w.addresses[name]
-	if oneWay > 0 {
-		w.distant[name] = slowLine(t, w.addresses[name], oneWay)
-	}
 }
 
 func (w *world) server(name string) *mysql.Server {
@@ -117,16 +84,7 @@ func (w *world) must(t *testing.T, a failover.Action) *topology.Facts {
 
 func (w *world) application(t *testing.T, name string) *sql.DB {
 	t.Helper()
-	c := driver.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd = "tcp", w.addresses[name], w.accounts.Application.User, w.accounts.Application.Password
-	c.Logger = &driver.NopLogger{}
-	connector, err := driver.NewConnector(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { _ = db.Close() })
-	return db
+	return w.processes[name].Application(t)
 }
 
 func (w *world) write(t *testing.T, name string, statements ...string) {
@@ -138,17 +96,6 @@ func (w *world) write(t *testing.T, name string, statements ...string) {
 			t.Fatalf("%s: %s: %v", name, s, err)
 		}
 	}
-}
-
-func freeAddress(t *testing.T) netip.AddrPort {
-	t.Helper()
-	var config net.ListenConfig
-	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // slowLine forwards to address and delays every byte.

@@ -5,18 +5,13 @@ package guard_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/guard"
-	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 	"github.com/regentdb/regent/mysql"
 	"github.com/regentdb/regent/topology"
 )
@@ -31,54 +26,22 @@ type server struct {
 // start makes a writable db1, and db2 that follows it.
 func start(t *testing.T) (db1, db2 *server) {
 	t.Helper()
-	options := mysqld.FromEnvironment(os.Stderr)
-	in, err := mysqld.Locate(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := mysqld.Prepare(t.Context(), in, options)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all [2]*server
-	for i := range all {
-		name, dir := fmt.Sprintf("db%d", i+1), t.TempDir()
-		spec := mysqld.Spec{
-			Name: name, Dir: filepath.Join(dir, name), Socket: filepath.Join(dir, "s"), ID: uint32(i + 1), Address: free(t), ReadOnly: i > 0,
-		}
-		if err := spec.Create(template); err != nil {
-			t.Fatal(err)
-		}
-		process := mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{})
-		t.Cleanup(process.Close)
-		if err := process.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s := mysql.NewServer(name, spec.Address.String(), mysql.Options{
-			Node: "east-1", Control: mysql.Account(template.Accounts.Controller), Replication: mysql.Account(template.Accounts.Replication),
+	for i, p := range mysqldtest.StartAll(t, len(all)) {
+		s := mysql.NewServer(p.Spec().Name, p.Address(), mysql.Options{
+			Node: "east-1", Control: mysql.Account(p.Accounts.Controller), Replication: mysql.Account(p.Accounts.Replication),
 		})
 		session, err := s.Lock(t.Context(), mysql.Lease{Cluster: "orders", Term: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(session.Close)
-		all[i] = &server{s, session, spec.Address.String()}
+		all[i] = &server{s, session, p.Address()}
 	}
 	if _, err := all[1].Follow(t.Context(), all[0].address, "", false, gtid.Set{}); err != nil {
 		t.Fatal(err)
 	}
 	return all[0], all[1]
-}
-
-func free(t *testing.T) netip.AddrPort {
-	t.Helper()
-	var config net.ListenConfig
-	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // await looks at a server until its state is as it should be.

@@ -20,7 +20,7 @@ import (
 
 var (
 	runs     = flag.Int("runs", 0, "how often to repeat the fault; 0 is the number that CI takes")
-	cutFor   = flag.Duration("cut", 12*time.Second, "how long a cut of the home region lasts")
+	cutFor   = flag.Duration("cut", 8*time.Second, "how long a cut of the home region lasts")
 	seed     = flag.Uint64("seed", 1, "seed of the workloads, and of the cases that are drawn")
 	slack    = flag.Duration("slack", 0, "how much longer than their limits say things may take, on a machine that is busy")
 	stallFor = flag.Duration("stall", 5*time.Second, "how long a leader is stopped in the middle of a recovery")

@@ -13,6 +13,7 @@ import (
 // TestBootIsAnIdentity looks at a server over more than a second of its clock, and kills and starts it as
 // fast as it starts.
 func TestBootIsAnIdentity(t *testing.T) {
+	t.Parallel()
 	s := start(t, 1)[0]
 	var seen []topology.Boot
 	starts := map[string]bool{}

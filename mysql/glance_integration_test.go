@@ -14,6 +14,7 @@ import (
 
 // TestGlance holds what a probe reads by name against what it reads from the tables.
 func TestGlance(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	r := all[1].Prober()

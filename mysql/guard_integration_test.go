@@ -72,6 +72,7 @@ func (i *instance) table(t *testing.T) *sql.DB {
 }
 
 func TestGuardFencesWhenItsLeaseExpires(t *testing.T) {
+	t.Parallel()
 	for name, global := range map[string]string{
 		"defaults":                "SET GLOBAL autocommit = 1",
 		"autocommit is off":       "SET GLOBAL autocommit = 0",
@@ -112,6 +113,7 @@ func TestGuardFencesWhenItsLeaseExpires(t *testing.T) {
 }
 
 func TestGuardFencesBehindACommitThatWaits(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	s := lock(t, all[0], 1)
@@ -145,6 +147,7 @@ func TestGuardFencesBehindACommitThatWaits(t *testing.T) {
 
 // TestGuardLetsCommitsUnderWayEnd: a commit that is about to be acknowledged is no reason to cut applications and ackers off.
 func TestGuardLetsCommitsUnderWayEnd(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	s := lock(t, all[0], 1)
@@ -174,6 +177,7 @@ func TestGuardLetsCommitsUnderWayEnd(t *testing.T) {
 }
 
 func TestGuardEndsWhatIsInItsWay(t *testing.T) {
+	t.Parallel()
 	for _, statement := range []string{"UPDATE app.t SET v = SLEEP(60)", "LOCK TABLES app.t WRITE", "FLUSH TABLES app.t WITH READ LOCK"} {
 		t.Run(statement, func(t *testing.T) {
 			db := start(t, 1)[0]
@@ -201,6 +205,7 @@ func TestGuardEndsWhatIsInItsWay(t *testing.T) {
 }
 
 func TestArmingAnewHealsAnEventThatFails(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	s := lock(t, db, 1)
 	f := arm(t, s, leaseOf(3, 1), time.Hour)
@@ -227,6 +232,7 @@ func TestArmingAnewHealsAnEventThatFails(t *testing.T) {
 }
 
 func TestGuardThatDoesNotRunShowsIt(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	s := lock(t, db, 1)
 	arm(t, s, leaseOf(3, 1), time.Hour)
@@ -282,6 +288,7 @@ func TestGuardThatDoesNotRunShowsIt(t *testing.T) {
 }
 
 func TestArmingGoesForwardOnly(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	s := lock(t, db, 1)
 	refused := func(what string, want topology.Lease, until time.Time) {
@@ -327,6 +334,7 @@ func TestArmingGoesForwardOnly(t *testing.T) {
 }
 
 func TestRenewalIsACompareAndSet(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	s := lock(t, db, 1)
 	g := db.Guard()

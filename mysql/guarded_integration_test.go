@@ -14,6 +14,7 @@ import (
 )
 
 func TestClaimsShow(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	source := observeOnce(t, all[0]).UUID
@@ -79,6 +80,7 @@ func TestClaimsShow(t *testing.T) {
 }
 
 func TestGuardedOpening(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	db.do(t, "SET GLOBAL event_scheduler = OFF")
 	s := lock(t, db, 1)
@@ -137,6 +139,7 @@ func TestGuardedOpening(t *testing.T) {
 }
 
 func TestGrantsOfTheManualSuffice(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	db.do(t, "CREATE USER narrow IDENTIFIED BY 'x'",
 		"GRANT "+strings.Join(required(), ", ")+" ON *.* TO narrow",
@@ -180,6 +183,7 @@ func TestGrantsOfTheManualSuffice(t *testing.T) {
 }
 
 func TestGuardOfACloneDoesNothing(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	all[0].table(t)
 	s := lock(t, all[0], 1)
@@ -211,6 +215,7 @@ func TestGuardOfACloneDoesNothing(t *testing.T) {
 }
 
 func TestServerWithAnExpiredGuardIsCloned(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	all[0].table(t)
 	all[1].do(t, "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF", "CREATE DATABASE old", "CREATE TABLE old.t (id INT PRIMARY KEY)")

@@ -5,25 +5,19 @@ package mysql
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	driver "github.com/go-sql-driver/mysql"
-
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 	"github.com/regentdb/regent/topology"
 )
 
 // instance is a real server of a test.
 type instance struct {
 	*Server
-	process  *mysqld.Server
+	process  *mysqldtest.Server
 	accounts mysqld.Accounts
 	address  string
 	admin    *sql.DB
@@ -32,76 +26,20 @@ type instance struct {
 // start makes real servers on loopback; the first is writable, the others are not.
 func start(t testing.TB, count int) []*instance {
 	t.Helper()
-	options := mysqld.FromEnvironment(os.Stderr)
-	in, err := mysqld.Locate(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := mysqld.Prepare(t.Context(), in, options)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var all []*instance
-	for i := range count {
-		all = append(all, startOne(t, in, template, i))
+	for _, p := range mysqldtest.StartAll(t, count) {
+		server := NewServer(p.Spec().Name, p.Address(), Options{
+			Node: "east-1", Control: Account(p.Accounts.Controller), Replication: Account(p.Accounts.Replication),
+		})
+		all = append(all, &instance{Server: server, process: p, accounts: p.Accounts, address: p.Address(), admin: p.Admin(t)})
 	}
 	return all
-}
-
-func startOne(t testing.TB, in *mysqld.Installation, template *mysqld.Template, i int) *instance {
-	t.Helper()
-	dir := t.TempDir()
-	name := fmt.Sprintf("db%d", i+1)
-	spec := mysqld.Spec{
-		Name: name, Dir: filepath.Join(dir, name), Socket: filepath.Join(dir, "s"), ID: uint32(i + 1),
-		Address: freeAddress(t), ReadOnly: i > 0,
-	}
-	if err := spec.Create(template); err != nil {
-		t.Fatal(err)
-	}
-	process := mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{})
-	t.Cleanup(process.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := process.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	admin, err := process.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = admin.Close() })
-	a := template.Accounts
-	server := NewServer(name, spec.Address.String(), Options{
-		Node: "east-1", Control: Account(a.Controller), Replication: Account(a.Replication),
-	})
-	return &instance{Server: server, process: process, accounts: a, address: spec.Address.String(), admin: admin}
-}
-
-func freeAddress(t testing.TB) netip.AddrPort {
-	t.Helper()
-	var config net.ListenConfig
-	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // application is a pool of ordinary client connections.
 func (i *instance) application(t testing.TB) *sql.DB {
 	t.Helper()
-	c := driver.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd = "tcp", i.address, i.accounts.Application.User, i.accounts.Application.Password
-	c.Logger = &driver.NopLogger{}
-	connector, err := driver.NewConnector(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := sql.OpenDB(connector)
-	t.Cleanup(func() { _ = db.Close() })
-	return db
+	return i.process.Application(t)
 }
 
 func (i *instance) do(t testing.TB, statements ...string) {

@@ -51,6 +51,7 @@ func cutShort(t *testing.T, source, replica *instance) {
 }
 
 func TestBecomeSourceWithHalfATransaction(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	cutShort(t, all[0], all[1])
@@ -69,6 +70,7 @@ func TestBecomeSourceWithHalfATransaction(t *testing.T) {
 // TestCloneWithHalfATransaction is about the recipient: neither does the copy wait for the rest, nor does
 // the server crash when it is looked at after the restart.
 func TestCloneWithHalfATransaction(t *testing.T) {
+	t.Parallel()
 	all := start(t, 3)
 	replicate(t, all)
 	cutShort(t, all[0], all[1])

@@ -76,6 +76,7 @@ func stillRuns(t *testing.T, what string, ended <-chan error) {
 }
 
 func TestPendingBehindACommitThatWaits(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	db := all[0]
@@ -134,6 +135,7 @@ func TestPendingBehindACommitThatWaits(t *testing.T) {
 // TestPendingLetsCommitsThrough: a transaction that wrote before commits, and is acknowledged, while super_read_only
 // reads ON. So super_read_only alone proves nothing.
 func TestPendingLetsCommitsThrough(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	app := db.table(t)
 	tx, err := app.BeginTx(t.Context(), nil)
@@ -178,6 +180,7 @@ func TestPendingLetsCommitsThrough(t *testing.T) {
 // TestHalfClosedGoesOnline: offline_mode cuts the ackers off as well, so that the commit waits for good and the change with it.
 // Taken back, it lets clients in, whose writes queue behind the change; none is acknowledged.
 func TestHalfClosedGoesOnline(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	db := all[0]
@@ -217,6 +220,7 @@ func TestHalfClosedGoesOnline(t *testing.T) {
 
 // TestFenceClosesAHalfClosedServer: not one write slips through between the change that was pending and the fence.
 func TestFenceClosesAHalfClosedServer(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	app := db.table(t)
 	s := lock(t, db, 1)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestObserve(t *testing.T) {
+	t.Parallel()
 	all := start(t, 3)
 	p := all[0].Prober()
 	defer p.Close()
@@ -60,6 +61,7 @@ func TestObserve(t *testing.T) {
 }
 
 func TestReachOfRealServer(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	p := db.Prober()
 	defer p.Close()
@@ -108,6 +110,7 @@ func TestReachOfRealServer(t *testing.T) {
 }
 
 func TestWatchTellsContextEnd(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -117,6 +120,7 @@ func TestWatchTellsContextEnd(t *testing.T) {
 }
 
 func TestPrivileges(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	db.do(t, "CREATE USER boss IDENTIFIED BY 'x'", "GRANT CONNECTION_ADMIN ON *.* TO boss")
 	got, err := db.Privileges(t.Context())

@@ -13,6 +13,7 @@ import (
 )
 
 func TestPromoteAndFollow(t *testing.T) {
+	t.Parallel()
 	all := start(t, 3)
 	replicate(t, all)
 	old := observeOnce(t, all[0])
@@ -98,6 +99,7 @@ func observeOnce(t *testing.T, i *instance) *topology.Facts {
 }
 
 func TestInstallPluginsUnderSuperReadOnly(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	db.do(t, "UNINSTALL PLUGIN clone", "UNINSTALL PLUGIN rpl_semi_sync_source", "UNINSTALL PLUGIN rpl_semi_sync_replica",
 		"RESET BINARY LOGS AND GTIDS", "SET GLOBAL super_read_only = ON")
@@ -117,6 +119,7 @@ func TestInstallPluginsUnderSuperReadOnly(t *testing.T) {
 }
 
 func TestClone(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	app := all[0].application(t)
 	if _, err := app.ExecContext(t.Context(), "CREATE DATABASE app"); err != nil {
@@ -160,6 +163,7 @@ func TestClone(t *testing.T) {
 // TestBecomeSourceAppliesFirst is about a replica that has received what it has not applied: with its applier
 // stopped, and held up by a lock for longer than it is given.
 func TestBecomeSourceAppliesFirst(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	source, replica := all[0], all[1]
@@ -200,6 +204,7 @@ func TestBecomeSourceAppliesFirst(t *testing.T) {
 // TestArmedServerFetches is about a candidate that was armed as a source in an earlier pass, and has to fetch what another
 // server came back with: what its applier commits must not wait for acknowledgements.
 func TestArmedServerFetches(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	source, replica := all[0], all[1]

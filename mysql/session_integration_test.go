@@ -14,6 +14,7 @@ import (
 )
 
 func TestLockIsTakenOverByLaterTermsOnly(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	first := lock(t, db, 7)
 	if _, err := db.Lock(t.Context(), Lease{"orders", 6}); !errors.Is(err, ErrStaleTerm) {
@@ -48,6 +49,7 @@ func TestLockIsTakenOverByLaterTermsOnly(t *testing.T) {
 }
 
 func TestKillSkipsConnectionsThatAreGone(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	s := lock(t, db, 1)
 	app := db.application(t)
@@ -78,6 +80,7 @@ func TestKillSkipsConnectionsThatAreGone(t *testing.T) {
 }
 
 func TestEncryptedConnections(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	for _, i := range all {
 		i.options.TLS = &tls.Config{InsecureSkipVerify: true} // the server made its certificate up
@@ -96,6 +99,7 @@ func TestEncryptedConnections(t *testing.T) {
 }
 
 func TestForeignLockIsNotTaken(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	db.admin.SetMaxOpenConns(1)
 	db.do(t, "SELECT GET_LOCK('regent:orders', 0)")
@@ -105,6 +109,7 @@ func TestForeignLockIsNotTaken(t *testing.T) {
 }
 
 func TestFence(t *testing.T) {
+	t.Parallel()
 	db := start(t, 1)[0]
 	app := db.application(t)
 	for _, s := range []string{"CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY, v INT)", "INSERT INTO app.t VALUES (1, 1)"} {
@@ -164,6 +169,7 @@ func hang(t *testing.T, all []*instance) (outcome <-chan error) {
 }
 
 func TestFenceBehindUnacknowledgedCommit(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	outcome := hang(t, all)
@@ -205,6 +211,7 @@ func TestFenceBehindUnacknowledgedCommit(t *testing.T) {
 }
 
 func TestDrainEndsUnheardCommits(t *testing.T) {
+	t.Parallel()
 	all := start(t, 2)
 	replicate(t, all)
 	outcome := hang(t, all)
@@ -239,6 +246,7 @@ func TestDrainEndsUnheardCommits(t *testing.T) {
 }
 
 func TestReceivedSurvivesChangeOfSource(t *testing.T) {
+	t.Parallel()
 	all := start(t, 3)
 	replicate(t, all)
 	target := all[1]

@@ -5,55 +5,23 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/regentdb/regent/lab/mysqld"
+	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 	"github.com/regentdb/regent/lab/workload"
 )
 
 // server starts a real server and answers it with a workload aimed at it.
 func server(t *testing.T, ledger *bytes.Buffer) (*mysqld.Server, workload.Config) {
 	t.Helper()
-	options := mysqld.FromEnvironment(os.Stderr)
-	in, err := mysqld.Locate(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := mysqld.Prepare(t.Context(), in, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	spec := mysqld.Spec{Name: "east-db1", Dir: dir, Socket: filepath.Join(dir, "s"), ID: 1, Address: freeAddress(t)}
-	if err := spec.Create(template); err != nil {
-		t.Fatal(err)
-	}
-	s := mysqld.NewServer(in, template.Accounts.Admin, spec, mysqld.Hooks{})
-	t.Cleanup(s.Close)
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := mysqldtest.Start(t, "east-db1", 1, false)
 	config := workload.Default()
 	config.Run, config.Region, config.Ledger = "t", "east", ledger
-	config.User, config.Password = template.Accounts.Application.User, template.Accounts.Application.Password
-	config.Servers = []workload.Endpoint{{Name: "east-db1", Region: "east", Address: spec.Address.String()}}
-	return s, config
-}
-
-func freeAddress(t *testing.T) netip.AddrPort {
-	t.Helper()
-	var config net.ListenConfig
-	listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return netip.MustParseAddrPort(listener.Addr().String())
+	config.User, config.Password = s.Accounts.Application.User, s.Accounts.Application.Password
+	config.Servers = []workload.Endpoint{{Name: "east-db1", Region: "east", Address: s.Address()}}
+	return s.Server, config
 }
 
 func open(t *testing.T, s *mysqld.Server) *sql.DB {
