@@ -227,22 +227,3 @@ func read(t *testing.T, log []byte) {
 		}
 	}
 }
-
-func BenchmarkTransactions(b *testing.B) {
-	parts := oneByOne(b)
-	log := bytes.Clone(parts[0])
-	head := len(decode.Magic) + int(binary.LittleEndian.Uint32(log[len(decode.Magic)+9:]))
-	for len(log) < 1<<20 {
-		for _, part := range parts[3:7] { // Row changes of a wide table.
-			log = append(log, part[head:]...)
-		}
-	}
-	b.SetBytes(int64(len(log)))
-	for b.Loop() {
-		for _, err := range decode.Transactions(bytes.NewReader(log)) {
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-}

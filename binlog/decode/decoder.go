@@ -1,16 +1,8 @@
 package decode
 
-import (
-	"fmt"
-	"time"
+import "fmt"
 
-	"github.com/go-mysql-org/go-mysql/replication"
-
-	"github.com/regentdb/regent/gtid"
-)
-
-// Type codes of the events that matter here (mysql::binlog::event::Log_event_type). They are bytes, not the
-// library's type, because a log may hold codes that the library does not know.
+// Type codes of the events that matter here (mysql::binlog::event::Log_event_type).
 const (
 	queryEvent       = 2
 	stopEvent        = 3
@@ -47,10 +39,13 @@ const (
 // Splitter finds where the transactions of a log begin and end, without reading what is in them. The first event
 // must be a format description.
 type Splitter struct {
-	parser *parser
+	format *format
+	names  names
 	open   *Transaction
 	// seen counts the bytes of the open transaction.
 	seen uint64
+	// offset counts the bytes of all events.
+	offset int64
 }
 
 // Part says where in a transaction an event is.
@@ -65,6 +60,13 @@ func (s *Splitter) Add(e Event) (Part, error) {
 	if err := s.check(e); err != nil {
 		return Part{}, err
 	}
+	part, err := s.place(e, int64(len(e)))
+	s.offset += int64(len(e))
+	return part, err
+}
+
+// place finds where an event of so many bytes belongs. Of a compressed payload it needs the header only.
+func (s *Splitter) place(e Event, size int64) (Part, error) {
 	if e.Outside() {
 		return Part{}, s.Close()
 	}
@@ -79,7 +81,7 @@ func (s *Splitter) Add(e Event) (Part, error) {
 	if s.open == nil {
 		return Part{}, fmt.Errorf("decode: event of type %d outside a transaction: %w", e.Type(), ErrCorrupt)
 	}
-	return s.counted(e)
+	return s.counted(size)
 }
 
 // Close says whether the log may end here: it returns an error that wraps ErrCorrupt inside a transaction.
@@ -95,20 +97,22 @@ func (s *Splitter) check(e Event) error {
 	switch {
 	case e.Type() == formatEvent:
 		return nil
-	case s.parser == nil:
-		return fmt.Errorf("decode: no format description: %w", ErrCorrupt)
-	case s.parser.checksum:
+	case s.format == nil:
+		return errNoFormat()
+	case s.format.checksum:
 		return e.checked()
 	}
 	return nil
 }
 
+func errNoFormat() error { return fmt.Errorf("decode: no format description: %w", ErrCorrupt) }
+
 func (s *Splitter) describe(e Event) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
-	p, err := newParser(e)
-	s.parser = p
+	f, err := readFormat(e)
+	s.format = f
 	return err
 }
 
@@ -116,19 +120,20 @@ func (s *Splitter) begin(e Event) (Part, error) {
 	if err := s.Close(); err != nil {
 		return Part{}, err
 	}
-	tx, err := s.parser.begin(e)
+	tx, err := s.names.transaction(e.Type(), s.format.body(e))
 	if err != nil {
 		return Part{}, err
 	}
+	tx.Offset = s.offset
 	s.open, s.seen = tx, 0
-	part, err := s.counted(e)
+	part, err := s.counted(int64(len(e)))
 	part.First = true
 	return part, err
 }
 
 // counted ends the open transaction when all of its bytes were seen.
-func (s *Splitter) counted(e Event) (Part, error) {
-	s.seen += uint64(len(e))
+func (s *Splitter) counted(size int64) (Part, error) {
+	s.seen += uint64(size)
 	part := Part{Tx: s.open, Last: s.seen == s.open.Size}
 	if s.seen > s.open.Size {
 		return Part{}, s.Close()
@@ -140,64 +145,24 @@ func (s *Splitter) counted(e Event) (Part, error) {
 }
 
 // Decoder turns the events of one log into transactions. The first event must be a format description.
-type Decoder struct{ Splitter }
+type Decoder struct {
+	contents contents
+	done     *Transaction
+}
 
 // Add takes the next event. It returns the transaction that the event completes, or nil. An error, which wraps
 // ErrCorrupt, means that the log cannot be read any further.
 func (d *Decoder) Add(e Event) (*Transaction, error) {
-	part, err := d.Splitter.Add(e)
-	if err != nil || part.Tx == nil {
-		return nil, err
+	d.done = nil
+	if d.contents.visitor == nil {
+		d.contents.visitor = collector{func(tx *Transaction) error {
+			d.done = tx
+			return nil
+		}}
 	}
-	if part.First {
-		clear(d.parser.tables)
-	} else {
-		d.parser.apply(part.Tx, e)
-	}
-	if part.Last {
-		return part.Tx, nil
-	}
-	return nil, nil
+	err := d.contents.event(e)
+	return d.done, err
 }
 
-// begin reads the event that opens a transaction.
-func (p *parser) begin(e Event) (*Transaction, error) {
-	parsed, err := p.parse(e)
-	if err != nil {
-		return nil, err
-	}
-	var event *replication.GTIDEvent
-	switch parsed := parsed.(type) {
-	case *replication.GTIDEvent:
-		event = parsed
-	case *replication.GtidTaggedLogEvent:
-		event = &parsed.GTIDEvent
-	default:
-		return nil, fmt.Errorf("decode: GTID event: %w", ErrCorrupt)
-	}
-	id, err := identity(event)
-	if err != nil {
-		return nil, err
-	}
-	tx := &Transaction{GTID: id, Size: event.TransactionLength}
-	if event.OriginalCommitTimestamp != 0 {
-		tx.CommittedAt = time.UnixMicro(int64(event.OriginalCommitTimestamp)).UTC()
-	}
-	return tx, nil
-}
-
-func identity(event *replication.GTIDEvent) (gtid.GTID, error) {
-	if len(event.SID) != 16 {
-		return gtid.GTID{}, fmt.Errorf("decode: GTID event: %w", ErrCorrupt)
-	}
-	s := event.SID
-	text := fmt.Sprintf("%x-%x-%x-%x-%x", s[0:4], s[4:6], s[6:8], s[8:10], s[10:])
-	if tag := event.Tag.String(); tag != "" {
-		text += ":" + tag
-	}
-	id, err := gtid.ParseGTID(fmt.Sprintf("%s:%d", text, event.GNO))
-	if err != nil {
-		return gtid.GTID{}, fmt.Errorf("decode: GTID event: %w: %w", ErrCorrupt, err)
-	}
-	return id, nil
-}
+// Close says whether the log may end here: it returns an error that wraps ErrCorrupt inside a transaction.
+func (d *Decoder) Close() error { return d.contents.Close() }

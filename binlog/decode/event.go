@@ -1,12 +1,13 @@
 package decode
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 )
 
 // ErrCorrupt is returned for bytes that are not a binary log: a wrong magic number, sizes that contradict each
@@ -72,37 +73,62 @@ func (e Event) sum(body int) uint32 {
 	return crc32.Update(crc32.ChecksumIEEE(header[:]), crc32.IEEETable, e[headerSize:body])
 }
 
-// eventReader frames the events of a stream.
-type eventReader struct {
-	source io.Reader
-	offset int64 // of the next event, in bytes of the stream
+// frames reads the events of a stream. An event is valid until the next call.
+type frames struct {
+	source *bufio.Reader
+	offset int64  // of the next event, in bytes of the stream
+	large  []byte // the event that was last read, where it was larger than the buffer of source
 }
 
-// next returns the next event, or io.EOF where the stream ends between two events.
-func (r *eventReader) next() (Event, error) {
-	header := make([]byte, headerSize)
-	if n, err := io.ReadFull(r.source, header); err != nil {
-		if n == 0 && errors.Is(err, io.EOF) {
+// head returns the header of the next event, which stays unread, or io.EOF where the stream ends between two events.
+func (f *frames) head() (Event, error) {
+	header, err := f.source.Peek(headerSize)
+	if err != nil {
+		if len(header) == 0 && errors.Is(err, io.EOF) {
 			return nil, io.EOF
 		}
-		return nil, r.failed(err)
+		return nil, f.failed(err)
 	}
-	size := int64(binary.LittleEndian.Uint32(header[9:]))
-	if size < headerSize {
-		return nil, r.failed(nil)
+	if Event(header).size() < headerSize {
+		return nil, f.failed(nil)
 	}
-	// The buffer grows with what arrives, so that a wrong size allocates nothing.
-	body := bytes.NewBuffer(header)
-	if _, err := io.CopyN(body, r.source, size-headerSize); err != nil {
-		return nil, r.failed(err)
-	}
-	r.offset += size
-	return body.Bytes(), nil
+	return header, nil
 }
 
-func (r *eventReader) failed(err error) error {
-	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("decode: offset %d: %w", r.offset, ErrCorrupt)
+// event returns the event of which head returned the header.
+func (f *frames) event(head Event) (Event, error) {
+	size := head.size()
+	if size > int64(f.source.Size()) {
+		return f.largeEvent(size)
 	}
-	return fmt.Errorf("decode: offset %d: %w", r.offset, err)
+	e, err := f.source.Peek(int(size))
+	if err == nil {
+		_, err = f.source.Discard(int(size)) // What was peeked stays valid until the next read.
+	}
+	if err != nil {
+		return nil, f.failed(err)
+	}
+	f.offset += size
+	return e, nil
+}
+
+// largeEvent reads an event into memory that grows with what arrives, so that a wrong size allocates nothing.
+func (f *frames) largeEvent(size int64) (Event, error) {
+	f.large = f.large[:0]
+	for have := int64(0); have < size; have = int64(len(f.large)) {
+		piece := min(size-have, readAhead)
+		f.large = slices.Grow(f.large, int(piece))[:have+piece]
+		if _, err := io.ReadFull(f.source, f.large[have:]); err != nil {
+			return nil, f.failed(err)
+		}
+	}
+	f.offset += size
+	return f.large, nil
+}
+
+func (f *frames) failed(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("offset %d: %w", f.offset, ErrCorrupt)
+	}
+	return fmt.Errorf("offset %d: %w", f.offset, err)
 }

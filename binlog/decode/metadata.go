@@ -3,11 +3,9 @@ package decode
 import (
 	"encoding/binary"
 	"fmt"
-
-	"github.com/go-mysql-org/go-mysql/replication"
 )
 
-// cursor reads the fields of a metadata block and never past its end; failed stays set after the first attempt.
+// cursor reads the fields of a block and never past its end; failed stays set after the first attempt.
 type cursor struct {
 	rest   []byte
 	failed bool
@@ -51,9 +49,30 @@ func (c *cursor) packedAll() []uint64 {
 	return out
 }
 
-// readMetadata reads the optional metadata of a table map into the event. The library's own reader is not used: it
-// allocates what a length in the bytes says, before it looks whether the bytes are there.
-func readMetadata(event *replication.TableMapEvent, block []byte) error {
+// Fields of the optional metadata that matter here (Table_map_event::Optional_metadata_field_type). Only the first
+// three are there under binlog_row_metadata=MINIMAL.
+const (
+	signednessField    = 1
+	defaultCharsets    = 2
+	columnCharsets     = 3
+	columnNames        = 4
+	simplePrimaryKey   = 8
+	prefixedPrimaryKey = 9
+)
+
+// metadata is what the optional block of a table map says.
+type metadata struct {
+	unsigned       []byte // a bit for each column of a number type, from the highest bit on
+	defaultCharset []uint64
+	columnCharset  []uint64
+	names          []string
+	primaryKey     []int
+	prefixKey      bool
+}
+
+// readMetadata reads the block of a table of so many columns.
+func readMetadata(block []byte, columns int) (metadata, error) {
+	var m metadata
 	c := cursor{rest: block}
 	for len(c.rest) > 0 {
 		field := byte(c.fixed(1))
@@ -61,56 +80,63 @@ func readMetadata(event *replication.TableMapEvent, block []byte) error {
 		if c.failed {
 			break
 		}
-		readField(event, field, &value)
+		m.read(field, &value)
 		c.failed = c.failed || value.failed
 	}
-	if c.failed || !consistent(event) {
-		return fmt.Errorf("decode: table map metadata: %w", ErrCorrupt)
+	if c.failed || len(m.names) > 0 && len(m.names) != columns {
+		return m, fmt.Errorf("decode: table map metadata: %w", ErrCorrupt)
 	}
-	return nil
+	for _, column := range m.primaryKey {
+		if uint(column) >= uint(columns) {
+			return m, fmt.Errorf("decode: table map metadata: %w", ErrCorrupt)
+		}
+	}
+	return m, nil
 }
 
-func readField(event *replication.TableMapEvent, field byte, value *cursor) {
+func (m *metadata) read(field byte, value *cursor) {
 	switch field {
-	case replication.TABLE_MAP_OPT_META_SIGNEDNESS:
-		event.SignednessBitmap = value.rest
-	case replication.TABLE_MAP_OPT_META_DEFAULT_CHARSET:
-		event.DefaultCharset = value.packedAll()
-	case replication.TABLE_MAP_OPT_META_COLUMN_CHARSET:
-		event.ColumnCharset = value.packedAll()
-	case replication.TABLE_MAP_OPT_META_COLUMN_NAME:
+	case signednessField:
+		m.unsigned = value.rest
+	case defaultCharsets:
+		m.defaultCharset = value.packedAll()
+	case columnCharsets:
+		m.columnCharset = value.packedAll()
+	case columnNames:
 		for len(value.rest) > 0 {
-			event.ColumnName = append(event.ColumnName, value.bytes(value.packed()))
+			m.names = append(m.names, string(value.bytes(value.packed())))
 		}
-	case replication.TABLE_MAP_OPT_META_SIMPLE_PRIMARY_KEY:
-		for _, column := range value.packedAll() {
-			event.PrimaryKey = append(event.PrimaryKey, column)
-			event.PrimaryKeyPrefix = append(event.PrimaryKeyPrefix, 0)
-		}
-	case replication.TABLE_MAP_OPT_META_PRIMARY_KEY_WITH_PREFIX:
+	case simplePrimaryKey:
 		for len(value.rest) > 0 {
-			event.PrimaryKey = append(event.PrimaryKey, value.packed())
-			event.PrimaryKeyPrefix = append(event.PrimaryKeyPrefix, value.packed())
+			m.primaryKey = append(m.primaryKey, int(value.packed()))
+		}
+	case prefixedPrimaryKey:
+		for len(value.rest) > 0 {
+			m.primaryKey = append(m.primaryKey, int(value.packed()))
+			m.prefixKey = value.packed() != 0 || m.prefixKey
 		}
 	}
 }
 
-// consistent says whether the metadata fits the number of columns that the event declares.
-func consistent(event *replication.TableMapEvent) bool {
-	columns := uint64(len(event.ColumnType))
-	if len(event.ColumnName) > 0 && uint64(len(event.ColumnName)) != columns {
-		return false
+// unsignedNumber says whether the column that is the nth of a number type is unsigned. Without the field all are
+// signed.
+func (m *metadata) unsignedNumber(n int) bool {
+	return n/8 < len(m.unsigned) && m.unsigned[n/8]&(0x80>>(n%8)) != 0
+}
+
+// collation returns the collation number of the column that is the nth of a character type, 0 where none is given.
+// VECTOR is a character type here: the server counts it among them.
+func (m *metadata) collation(n uint64) uint64 {
+	if len(m.defaultCharset) == 0 {
+		if n < uint64(len(m.columnCharset)) {
+			return m.columnCharset[n]
+		}
+		return 0
 	}
-	for _, column := range event.PrimaryKey {
-		if column >= columns {
-			return false
+	for i := 1; i+1 < len(m.defaultCharset); i += 2 {
+		if m.defaultCharset[i] == n {
+			return m.defaultCharset[i+1]
 		}
 	}
-	numbers := 0
-	for i := range event.ColumnType {
-		if event.IsNumericColumn(i) {
-			numbers++
-		}
-	}
-	return len(event.SignednessBitmap) == 0 || len(event.SignednessBitmap)*8 >= numbers
+	return m.defaultCharset[0]
 }

@@ -1,10 +1,9 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
-
-	"github.com/go-mysql-org/go-mysql/replication"
+	"math/bits"
 )
 
 // partialImages is the reason for images that leave columns out.
@@ -13,42 +12,138 @@ const partialImages = "partial row images (binlog_row_image is not FULL)"
 // partialJSON is the reason for documents of which only the change was logged.
 const partialJSON = "partial JSON update (binlog_row_value_options)"
 
-// rows appends the changes of a row event to the transaction.
-func (p *parser) rows(tx *Transaction, e Event) error {
-	event, err := p.parse(e)
+// badValue is the reason for bytes in a row that are no value of their column's type.
+const badValue = "a value of a row cannot be decoded"
+
+// tables are the tables of the open transaction by the numbers that the log gives them.
+type tables struct {
+	known map[uint64]*mapped
+	// turn counts the transactions.
+	turn uint64
+}
+
+// mapped is a table with the table map that described it. The same map comes again with each statement, so that it is
+// read only when it has changed.
+type mapped struct {
+	raw   []byte
+	table *Table
+	turn  uint64
+}
+
+// manyTables is how many tables are remembered beyond a transaction.
+const manyTables = 4096
+
+// forget begins a transaction, which has to describe its tables anew.
+func (t *tables) forget() {
+	t.turn++
+	if t.known == nil || len(t.known) > manyTables {
+		t.known = map[uint64]*mapped{}
+	}
+}
+
+func (t *tables) add(body []byte) error {
+	c := cursor{rest: body}
+	id := c.fixed(6)
+	c.fixed(2) // Flags.
+	if known := t.known[id]; known != nil && bytes.Equal(known.raw, c.rest) {
+		known.turn = t.turn
+		return nil
+	}
+	delete(t.known, id)
+	table, err := tableOf(c.rest)
 	if err != nil {
 		return err
 	}
-	rows, ok := event.(*replication.RowsEvent)
-	if !ok || rows.Table == nil {
-		return fmt.Errorf("decode: row event: %w", ErrCorrupt)
-	}
-	table := p.tables[rows.TableID]
-	if table == nil || len(table.Columns) != int(rows.ColumnCount) {
-		return fmt.Errorf("decode: row event: %w", ErrCorrupt)
-	}
-	op := opOf(e.Type())
-	width := 1
-	if op == Update {
-		width = 2
-	}
-	if len(rows.Rows)%width != 0 {
-		return fmt.Errorf("decode: row event: %w", ErrCorrupt)
-	}
-	for i := 0; i < len(rows.Rows); i += width {
-		row := Row{Op: op, Table: table}
-		first := image(tx, table, rows.Rows[i], rows.SkippedColumns[i])
-		if op == Insert {
-			row.After = first
-		} else {
-			row.Before = first
-		}
-		if op == Update {
-			row.After = image(tx, table, rows.Rows[i+1], rows.SkippedColumns[i+1])
-		}
-		tx.Rows = append(tx.Rows, row)
+	t.known[id] = &mapped{bytes.Clone(c.rest), table, t.turn}
+	return nil
+}
+
+func (t *tables) find(id uint64) *Table {
+	if known := t.known[id]; known != nil && known.turn == t.turn {
+		return known.table
 	}
 	return nil
+}
+
+// rowEvent is the beginning of a row event.
+type rowEvent struct {
+	table *Table
+	op    Op
+	// partial says that after images may hold changes to JSON documents.
+	partial bool
+	// images say which columns the images have: one of each row, or before and after.
+	images []present
+}
+
+type present struct {
+	columns []byte
+	count   int
+}
+
+// rows hands the changes of a row event to the visitor.
+func (r *contents) rows(tx *Transaction, code byte, body []byte) error {
+	c := cursor{rest: body}
+	e, err := r.rowEvent(code, &c)
+	if err != nil {
+		return err
+	}
+	r.change.Op, r.change.Table, r.change.Row = e.op, e.table, 0
+	r.change.Before, r.change.After = &r.images[0], &r.images[1]
+	switch e.op {
+	case Insert:
+		r.change.Before, r.change.After = nil, &r.images[0]
+	case Delete:
+		r.change.After = nil
+	case Update:
+	}
+	for len(c.rest) > 0 {
+		if err := r.row(tx, e, &c); err != nil {
+			return err
+		}
+		r.change.Row++
+	}
+	return nil
+}
+
+func (r *contents) rowEvent(code byte, c *cursor) (rowEvent, error) {
+	e := rowEvent{op: opOf(code), partial: code == partialUpdate}
+	e.table = r.tables.find(c.fixed(6))
+	c.fixed(2) // Flags.
+	if code >= writeRowsV2 {
+		const own = 2
+		c.bytes(max(own, c.fixed(own)) - own) // Extra data: of NDB, or the number of a partition.
+	}
+	width := c.packed()
+	if c.failed || e.table == nil || width != uint64(len(e.table.cells)) {
+		return e, fmt.Errorf("decode: row event: %w", ErrCorrupt)
+	}
+	if e.table.unreadable != "" {
+		return e, reason(e.table.unreadable)
+	}
+	e.images = append(e.images, readPresent(c, int(width)))
+	if e.op == Update {
+		e.images = append(e.images, readPresent(c, int(width)))
+	}
+	if c.failed {
+		return e, fmt.Errorf("decode: row event: %w", ErrCorrupt)
+	}
+	for _, p := range e.images {
+		if p.count > 0 {
+			return e, nil
+		}
+	}
+	return e, reason("rows without any column cannot be counted")
+}
+
+func readPresent(c *cursor, width int) present {
+	p := present{columns: c.bytes(uint64(bitmapSize(width)))}
+	for i, b := range p.columns {
+		if last := width - 8*i; last < 8 {
+			b &= 1<<last - 1
+		}
+		p.count += bits.OnesCount8(b)
+	}
+	return p
 }
 
 func opOf(code byte) Op {
@@ -61,92 +156,48 @@ func opOf(code byte) Op {
 	return Update
 }
 
-// image converts one row image. What keeps it from being compared is noted on the transaction.
-func image(tx *Transaction, table *Table, row []any, skipped []int) []Value {
-	out := make([]Value, len(row))
-	for i, column := range table.Columns {
-		value, ok := column.value(row[i])
-		if !ok {
-			note(&tx.Opaque, partialJSON)
+// row reads one change.
+func (r *contents) row(tx *Transaction, e rowEvent, c *cursor) error {
+	partial := false
+	for i, p := range e.images {
+		var documents []byte
+		if i == 1 && e.partial {
+			documents = changedDocuments(c, e.table)
 		}
-		out[i] = value
+		n, ok := r.images[i].read(e.table, c.rest, p.columns, p.count)
+		if !ok || c.failed {
+			return fmt.Errorf("decode: row event: %w", ErrCorrupt)
+		}
+		r.images[i].changed, r.images[i].before = documents, &r.images[0]
+		c.rest = c.rest[n:]
+		partial = partial || p.count < len(e.table.cells)
 	}
-	for _, i := range skipped {
-		out[i] = Value{}
+	if partial {
 		note(&tx.Opaque, partialImages)
 	}
-	return out
+	if e.partial {
+		tx.Note(r.images[1].applied())
+	}
+	return r.stop(r.visitor.Row(tx, &r.change))
 }
 
-// value converts what the library made of a column; false means that it is not the whole value.
-func (c Column) value(v any) (Value, bool) {
-	switch v := v.(type) {
-	case nil:
-		return NullValue(), true
-	case float32:
-		return FloatValue(float64(v)), true
-	case float64:
-		return FloatValue(v), true
-	case string:
-		return c.textual(v), true
-	case []byte:
-		return c.textual(string(v)), true
+// changedDocuments reads which JSON columns of the after image hold changes; nil where none does.
+func changedDocuments(c *cursor, table *Table) []byte {
+	const partialJSONUpdates = 1
+	if c.packed()&partialJSONUpdates == 0 {
+		return nil
 	}
-	return c.integer(v)
+	return c.bytes(uint64(bitmapSize(table.documents)))
 }
 
-func (c Column) integer(v any) (Value, bool) {
-	switch v := v.(type) {
-	case int8:
-		return IntegerValue(int64(v)), true
-	case int16:
-		return IntegerValue(int64(v)), true
-	case int32:
-		return IntegerValue(int64(v)), true
-	case int:
-		return IntegerValue(int64(v)), true
-	case int64:
-		if c.Family == "bit" || c.Family == "set" {
-			return UnsignedValue(uint64(v)), true
-		}
-		return IntegerValue(v), true
-	case uint8:
-		return UnsignedValue(uint64(v)), true
-	case uint16:
-		return UnsignedValue(uint64(v)), true
-	case uint32:
-		return UnsignedValue(uint64(v)), true
-	case uint64:
-		return UnsignedValue(v), true
-	}
-	return Value{}, false
-}
-
-// textual converts values that the library hands over as text or bytes, which alias the event's memory.
-func (c Column) textual(v string) Value {
-	switch c.Kind {
-	case Time:
-		return TimeValue(strings.Clone(v))
-	case JSON:
-		if v == "" {
-			v = "null" // What INSERT IGNORE stores for a missing document.
-		}
-		return JSONValue(strings.Clone(v))
-	case Binary:
-		if len(v) < c.pad {
-			v += strings.Repeat("\x00", c.pad-len(v))
-		}
-	case Absent, Null, Integer, Float, Decimal, Text:
-	}
-	return Value{c.Kind, strings.Clone(v)}
-}
-
-// note adds a reason once.
-func note(reasons *[]string, reason string) {
-	for _, known := range *reasons {
-		if known == reason {
-			return
+// applied makes the documents that the image has only the changes of, and returns what it made none of.
+func (m *Image) applied() error {
+	for i := range m.places {
+		if m.isChange(i) {
+			if _, err := m.Value(i); err != nil {
+				return err
+			}
 		}
 	}
-	*reasons = append(*reasons, reason)
+	return nil
 }

@@ -1,10 +1,5 @@
 package decode
 
-import (
-	"github.com/go-mysql-org/go-mysql/mysql"
-	"github.com/go-mysql-org/go-mysql/replication"
-)
-
 // Table is a table as the log describes it.
 type Table struct {
 	Schema, Name string
@@ -14,6 +9,13 @@ type Table struct {
 	PrimaryKey []int
 	// PrefixKey says that the key covers only the beginning of one of its columns.
 	PrefixKey bool
+
+	// cells say how the values of Columns are stored.
+	cells []cell
+	// documents counts the JSON columns.
+	documents int
+	// unreadable says why images of the table cannot be read; empty where they can.
+	unreadable string
 }
 
 // Named says whether the log carries column names and keys (binlog_row_metadata=FULL).
@@ -27,56 +29,35 @@ type Column struct {
 	// Family is the SQL type, without sizes, or the first of those that the log does not tell apart: text and
 	// blobs of all sizes are "blob".
 	Family string
-	// pad is the length that a BINARY value is padded to, in bytes; 0 for other types.
-	pad int
 }
 
 // binaryCollation is the collation number of binary strings.
 const binaryCollation = 63
 
-// columnOf describes a column by its type code, its metadata and its collation.
-func columnOf(code byte, meta uint16, collation uint64) Column {
-	length := 0
-	if code == mysql.MYSQL_TYPE_STRING {
-		code, length = realType(meta)
+// column describes the column that is stored in the cell, by its collation.
+func (c *cell) column(collation uint64) Column {
+	out := Column{Kind: Binary, Family: "unknown"}
+	if known, ok := plainColumn(c.code); ok {
+		return known
 	}
-	c := Column{Kind: Text, Family: "char"}
-	if known, ok := plainColumn(code); ok {
-		c = known
-	} else if family := stringFamily(code); family != "" {
-		c.Family = family
-	} else {
-		return Column{Kind: Binary, Family: "unknown"}
-	}
-	if c.Kind == Text && collation == binaryCollation {
-		c.Kind = Binary
-		if c.Family == "char" {
-			c.pad = length
+	if family := stringFamily(c.code); family != "" {
+		out.Family = family
+		if collation != binaryCollation {
+			out.Kind = Text
+		} else if c.code == typeString {
+			c.pad = c.meta
 		}
 	}
-	return c
-}
-
-// realType undoes the packing of the CHAR, BINARY, ENUM and SET types: two bits of the length are in the type
-// (Field_string in the server).
-func realType(meta uint16) (code byte, length int) {
-	high, low := byte(meta>>8), int(meta&0xff)
-	switch {
-	case meta < 256:
-		return mysql.MYSQL_TYPE_STRING, low
-	case high&0x30 != 0x30:
-		return high | 0x30, low | int(high&0x30^0x30)<<4
-	}
-	return high, low
+	return out
 }
 
 func stringFamily(code byte) string {
 	switch code {
-	case mysql.MYSQL_TYPE_STRING:
+	case typeString:
 		return "char"
-	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING:
+	case typeVarchar, typeVarString:
 		return "varchar"
-	case mysql.MYSQL_TYPE_BLOB:
+	case typeBlob:
 		return "blob"
 	}
 	return ""
@@ -84,92 +65,44 @@ func stringFamily(code byte) string {
 
 func plainColumn(code byte) (Column, bool) {
 	switch code {
-	case mysql.MYSQL_TYPE_TINY:
+	case typeTiny:
 		return Column{Kind: Integer, Family: "tinyint"}, true
-	case mysql.MYSQL_TYPE_SHORT:
+	case typeShort:
 		return Column{Kind: Integer, Family: "smallint"}, true
-	case mysql.MYSQL_TYPE_INT24:
+	case typeInt24:
 		return Column{Kind: Integer, Family: "mediumint"}, true
-	case mysql.MYSQL_TYPE_LONG:
+	case typeLong:
 		return Column{Kind: Integer, Family: "int"}, true
-	case mysql.MYSQL_TYPE_LONGLONG:
+	case typeLongLong:
 		return Column{Kind: Integer, Family: "bigint"}, true
-	case mysql.MYSQL_TYPE_YEAR:
+	case typeYear:
 		return Column{Kind: Integer, Family: "year"}, true
-	case mysql.MYSQL_TYPE_ENUM:
+	case typeEnum:
 		return Column{Kind: Integer, Family: "enum"}, true
-	case mysql.MYSQL_TYPE_SET:
+	case typeSet:
 		return Column{Kind: Integer, Family: "set"}, true
-	case mysql.MYSQL_TYPE_BIT:
+	case typeBit:
 		return Column{Kind: Integer, Family: "bit"}, true
-	case mysql.MYSQL_TYPE_FLOAT:
+	case typeFloat:
 		return Column{Kind: Float, Family: "float"}, true
-	case mysql.MYSQL_TYPE_DOUBLE:
+	case typeDouble:
 		return Column{Kind: Float, Family: "double"}, true
-	case mysql.MYSQL_TYPE_NEWDECIMAL:
+	case typeNewDecimal:
 		return Column{Kind: Decimal, Family: "decimal"}, true
-	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_NEWDATE:
+	case typeDate, typeNewDate:
 		return Column{Kind: Time, Family: "date"}, true
-	case mysql.MYSQL_TYPE_TIME, mysql.MYSQL_TYPE_TIME2:
+	case typeTime, typeTime2:
 		return Column{Kind: Time, Family: "time"}, true
-	case mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_DATETIME2:
+	case typeDatetime, typeDatetime2:
 		return Column{Kind: Time, Family: "datetime"}, true
-	case mysql.MYSQL_TYPE_TIMESTAMP, mysql.MYSQL_TYPE_TIMESTAMP2:
+	case typeTimestamp, typeTimestamp2:
 		return Column{Kind: Time, Family: "timestamp"}, true
-	case mysql.MYSQL_TYPE_JSON:
+	case typeJSON:
 		return Column{Kind: JSON, Family: "json"}, true
-	case mysql.MYSQL_TYPE_GEOMETRY:
+	case typeGeometry:
 		return Column{Kind: Binary, Family: "geometry"}, true
-	case mysql.MYSQL_TYPE_VECTOR:
+	case typeVector:
 		return Column{Kind: Binary, Family: "vector"}, true
 	}
 	return Column{}, false
-}
-
-// collationsOf returns the collation numbers of the character columns by column index. The library's own map is not
-// used: it leaves out VECTOR, which the server counts among them, so that every later column gets the collation of
-// another.
-func collationsOf(event *replication.TableMapEvent) map[int]uint64 {
-	exceptions := map[uint64]uint64{}
-	for i := 1; i+1 < len(event.DefaultCharset); i += 2 {
-		exceptions[event.DefaultCharset[i]] = event.DefaultCharset[i+1]
-	}
-	out, n := map[int]uint64{}, uint64(0)
-	for i := range event.ColumnType {
-		if !isCharacter(event, i) {
-			continue
-		}
-		if len(event.DefaultCharset) > 0 {
-			out[i] = event.DefaultCharset[0]
-			if collation, ok := exceptions[n]; ok {
-				out[i] = collation
-			}
-		} else if n < uint64(len(event.ColumnCharset)) {
-			out[i] = event.ColumnCharset[n]
-		}
-		n++
-	}
-	return out
-}
-
-func isCharacter(event *replication.TableMapEvent, column int) bool {
-	return event.ColumnType[column] == mysql.MYSQL_TYPE_VECTOR || event.IsCharacterColumn(column)
-}
-
-// tableOf describes the table of a table map event. The optional metadata of the event must have been read into it.
-func tableOf(event *replication.TableMapEvent) *Table {
-	t := &Table{Schema: string(event.Schema), Name: string(event.Table)}
-	collations := collationsOf(event)
-	for i, code := range event.ColumnType {
-		c := columnOf(code, event.ColumnMeta[i], collations[i])
-		if len(event.ColumnName) == len(event.ColumnType) {
-			c.Name = string(event.ColumnName[i])
-		}
-		t.Columns = append(t.Columns, c)
-	}
-	for i, column := range event.PrimaryKey {
-		t.PrimaryKey = append(t.PrimaryKey, int(column))
-		t.PrefixKey = t.PrefixKey || event.PrimaryKeyPrefix[i] != 0
-	}
-	return t
 }

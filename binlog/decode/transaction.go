@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"errors"
 	"time"
 
 	"github.com/regentdb/regent/gtid"
@@ -38,6 +39,8 @@ type Transaction struct {
 	CommittedAt time.Time
 	// Size is its length in the binary log, in bytes, compressed where the log is.
 	Size uint64
+	// Offset is where it begins, in bytes of the file or of the stream of events.
+	Offset int64
 	// Rows are the row changes in order.
 	Rows []Row
 	// Statements are the DDL and the changes in statement format, in order.
@@ -46,6 +49,17 @@ type Transaction struct {
 	Opaque []string
 	// Undecodable says what of the transaction is missing from Rows and Statements; empty where nothing is.
 	Undecodable []string
+}
+
+// Note says on the transaction that values could not be made. The error is one of [Image.Value] or [Image.Values]; nil
+// changes nothing.
+func (t *Transaction) Note(err error) {
+	if errors.Is(err, ErrPartial) {
+		note(&t.Opaque, partialJSON)
+	}
+	if errors.Is(err, ErrCorrupt) {
+		note(&t.Undecodable, badValue)
+	}
 }
 
 // Row is one row change. Images have the columns of the table in order, and are nil where the operation has none.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/regentdb/regent/binlog/decode/jsonb"
 )
 
 // Kind is the family of a value: how its text is to be understood.
@@ -49,10 +51,7 @@ func UnsignedValue(n uint64) Value { return Value{Integer, strconv.FormatUint(n,
 
 // FloatValue returns a floating point number; the sign of zero is not kept, as comparison in SQL ignores it.
 func FloatValue(f float64) Value {
-	if f == 0 {
-		return Value{Float, "0"}
-	}
-	return Value{Float, strconv.FormatFloat(f, 'g', -1, 64)}
+	return Value{Float, string(appendFloat(nil, f))}
 }
 
 // TimeValue returns a temporal value; the fraction loses its trailing zeros, as the number of its digits is a
@@ -95,22 +94,7 @@ func canonicalNumbers(document any) any {
 			d[key] = canonicalNumbers(d[key])
 		}
 	case json.Number:
-		return canonicalNumber(d)
+		return json.Number(jsonb.Number(d.String()))
 	}
 	return document
-}
-
-func canonicalNumber(n json.Number) json.Number {
-	if !strings.ContainsAny(n.String(), ".eE") {
-		return n
-	}
-	f, err := n.Float64()
-	if err != nil {
-		return n
-	}
-	text := strconv.FormatFloat(f, 'g', -1, 64)
-	if !strings.ContainsAny(text, ".e") {
-		text += ".0"
-	}
-	return json.Number(text)
 }

@@ -1,0 +1,219 @@
+package decode
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Places in Image.places of columns that have no bytes.
+const (
+	placeAbsent = math.MaxUint32
+	placeNull   = math.MaxUint32 - 1
+)
+
+// ErrPartial is returned for a JSON document of which only the change was logged, where the document before the
+// change is not in the before image or is not the one that was changed.
+var ErrPartial = errors.New("partial JSON update without its document")
+
+// Image is one row image in the bytes of the log, of which values are made only when they are asked for. It is valid
+// as long as the Change that it came with.
+type Image struct {
+	table *Table
+	// bytes are the image: the bitmap of NULLs and the values.
+	bytes []byte
+	// places are the offsets in bytes where the values of the columns begin.
+	places []uint32
+	// changed marks the JSON columns that hold changes to the document of before, by their number among those.
+	changed []byte
+	before  *Image
+	text    []byte // of the values of one row, kept for its memory
+	ends    []int
+}
+
+// Bytes returns the image as it is in the log: the bitmap of NULLs, and the values without those of absent columns.
+// Images with the same columns of the same table are of equal rows where the bytes are equal; JSON documents of other
+// bytes may still be equal.
+func (m *Image) Bytes() []byte { return m.bytes }
+
+// Raw returns the kind of a column in this image, which is Absent, Null or the kind of the column, and the stored bytes
+// of the value: numbers and times in their storage format, strings without length and without padding. For a change to
+// a JSON document it returns the change, and Kind Absent.
+func (m *Image) Raw(column int) (Kind, []byte) {
+	switch place := m.places[column]; {
+	case place == placeAbsent:
+		return Absent, nil
+	case place == placeNull:
+		return Null, nil
+	case m.isChange(column):
+		return Absent, m.table.cells[column].content(m.bytes[place:])
+	default:
+		return m.table.Columns[column].Kind, m.table.cells[column].content(m.bytes[place:])
+	}
+}
+
+// Value returns the value of a column. The error wraps ErrPartial or ErrCorrupt, and the value is Absent then.
+func (m *Image) Value(column int) (Value, error) {
+	m.text = m.text[:0]
+	kind, err := m.append(column)
+	return Value{kind, string(m.text)}, err
+}
+
+// Values returns the values of all columns. Those that could not be made are Absent, and the error joins the reasons,
+// which wrap ErrPartial or ErrCorrupt.
+func (m *Image) Values() ([]Value, error) {
+	out := make([]Value, len(m.places))
+	m.text, m.ends = m.text[:0], m.ends[:0]
+	var failures error
+	for i := range out {
+		kind, err := m.append(i)
+		if err != nil {
+			failures = errors.Join(failures, err)
+		}
+		out[i].Kind = kind
+		m.ends = append(m.ends, len(m.text))
+	}
+	// One string holds the texts of the whole row, which is much cheaper than one for each.
+	text, begin := string(m.text), 0
+	for i, end := range m.ends {
+		out[i].Text = text[begin:end]
+		begin = end
+	}
+	return out, failures
+}
+
+// append appends the text of a column, and returns its kind.
+func (m *Image) append(column int) (Kind, error) {
+	place := m.places[column]
+	if place == placeAbsent {
+		return Absent, nil
+	}
+	if place == placeNull {
+		return Null, nil
+	}
+	content := m.table.cells[column].content(m.bytes[place:])
+	begin, err := len(m.text), error(nil)
+	if m.isChange(column) {
+		m.text, err = m.appendChanged(column, content)
+	} else {
+		var ok bool
+		m.text, ok = m.table.cells[column].appendText(m.text, content)
+		if !ok {
+			err = fmt.Errorf("decode: a value of type %s: %w", m.table.Columns[column].Family, ErrCorrupt)
+		}
+	}
+	if err != nil {
+		m.text = m.text[:begin]
+		return Absent, err
+	}
+	return m.table.Columns[column].Kind, nil
+}
+
+// isChange says whether the column holds changes to a document.
+func (m *Image) isChange(column int) bool {
+	if m.changed == nil || m.table.cells[column].code != typeJSON {
+		return false
+	}
+	documents := 0
+	for i := range column {
+		if m.table.cells[i].code == typeJSON {
+			documents++
+		}
+	}
+	return bit(m.changed, documents)
+}
+
+// read finds the values of an image at the beginning of the bytes, and returns how many bytes the image has. Bit i of
+// present says whether the image has column i, and count how many those are.
+func (m *Image) read(t *Table, body, present []byte, count int) (int, bool) {
+	m.table, m.changed = t, nil
+	if cap(m.places) < len(t.cells) {
+		m.places = make([]uint32, len(t.cells))
+	}
+	m.places = m.places[:len(t.cells)]
+	at := bitmapSize(count)
+	if at > len(body) {
+		return 0, false
+	}
+	ok := false
+	if count == len(t.cells) {
+		at, ok = m.readFull(body, at)
+	} else {
+		at, ok = m.readPartial(body, present, at)
+	}
+	if !ok || at > len(body) {
+		return 0, false
+	}
+	m.bytes = body[:at]
+	return at, true
+}
+
+func (m *Image) readFull(body []byte, at int) (int, bool) {
+	cells, places := m.table.cells, m.places[:len(m.table.cells)]
+	for i := range cells {
+		if body[i>>3]&(1<<(i&7)) != 0 {
+			places[i] = placeNull
+			continue
+		}
+		places[i] = uint32(at)
+		c := &cells[i]
+		if c.prefix == 0 {
+			at += int(c.size)
+			continue
+		}
+		n, ok := c.measure(body, at)
+		if !ok {
+			return 0, false
+		}
+		at += n
+	}
+	return at, true
+}
+
+func (m *Image) readPartial(body, present []byte, at int) (int, bool) {
+	nulls := 0
+	for i := range m.places {
+		if !bit(present, i) {
+			m.places[i] = placeAbsent
+			continue
+		}
+		nulls++
+		if bit(body, nulls-1) {
+			m.places[i] = placeNull
+			continue
+		}
+		m.places[i] = uint32(at)
+		n, ok := m.table.cells[i].measure(body, at)
+		if !ok {
+			return 0, false
+		}
+		at += n
+	}
+	return at, true
+}
+
+// measure returns how many bytes the value takes that begins there.
+func (c *cell) measure(body []byte, at int) (int, bool) {
+	prefix := int(c.prefix)
+	if at+prefix > len(body) {
+		return 0, false
+	}
+	stored := body[at:]
+	switch prefix {
+	case 0:
+		return int(c.size), true
+	case 1:
+		return 1 + int(stored[0]), true
+	case 2:
+		return 2 + int(binary.LittleEndian.Uint16(stored)), true
+	case 3:
+		return 3 + int(uint24(stored)), true
+	}
+	return 4 + int(binary.LittleEndian.Uint32(stored)), true
+}
+
+// bitmapSize is how many bytes so many bits take.
+func bitmapSize(bits int) int { return (bits + 7) / 8 }
+
+func bit(bitmap []byte, i int) bool { return bitmap[i>>3]&(1<<(i&7)) != 0 }

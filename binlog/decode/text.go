@@ -1,0 +1,111 @@
+package decode
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/regentdb/regent/binlog/decode/field"
+	"github.com/regentdb/regent/binlog/decode/jsonb"
+)
+
+// appendText appends the text of a stored value; false where the bytes are no value of the type.
+func (c *cell) appendText(dst, raw []byte) ([]byte, bool) {
+	switch c.code {
+	case typeTiny, typeShort, typeInt24, typeLong, typeLongLong:
+		return c.appendInteger(dst, raw), true
+	case typeEnum, typeSet:
+		return strconv.AppendUint(dst, littleEndian(raw), 10), true
+	case typeBit:
+		var n uint64
+		for _, b := range raw {
+			n = n<<8 | uint64(b)
+		}
+		return strconv.AppendUint(dst, n, 10), true
+	case typeYear:
+		if raw[0] == 0 {
+			return append(dst, '0'), true
+		}
+		return strconv.AppendUint(dst, 1900+uint64(raw[0]), 10), true
+	case typeFloat:
+		return appendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))), true
+	case typeDouble:
+		return appendFloat(dst, math.Float64frombits(binary.LittleEndian.Uint64(raw))), true
+	case typeNewDecimal:
+		return field.AppendDecimal(dst, raw, int(c.meta>>8), int(c.meta&0xff))
+	case typeJSON:
+		dst, err := jsonb.Append(dst, raw)
+		return dst, err == nil
+	case typeString:
+		dst = append(dst, raw...)
+		for n := len(raw); n < int(c.pad); n++ {
+			dst = append(dst, 0)
+		}
+		return dst, true
+	case typeVarchar, typeVarString, typeBlob, typeGeometry, typeVector:
+		return append(dst, raw...), true
+	}
+	return c.appendTemporal(dst, raw)
+}
+
+func (c *cell) appendTemporal(dst, raw []byte) ([]byte, bool) {
+	switch c.code {
+	case typeDate, typeNewDate:
+		return field.AppendDate(dst, raw)
+	case typeTime2:
+		return field.AppendTime(dst, raw)
+	case typeDatetime2:
+		return field.AppendDatetime(dst, raw)
+	case typeTimestamp2:
+		return field.AppendTimestamp(dst, raw)
+	case typeTime:
+		return field.AppendOldTime(dst, raw)
+	case typeDatetime:
+		return field.AppendOldDatetime(dst, raw)
+	case typeTimestamp:
+		return field.AppendOldTimestamp(dst, raw)
+	}
+	return dst, false
+}
+
+func (c *cell) appendInteger(dst, raw []byte) []byte {
+	n := littleEndian(raw)
+	if c.unsigned {
+		return strconv.AppendUint(dst, n, 10)
+	}
+	unused := 64 - 8*len(raw)
+	return strconv.AppendInt(dst, int64(n<<unused)>>unused, 10)
+}
+
+func littleEndian(raw []byte) uint64 {
+	var n uint64
+	for i, b := range raw {
+		n |= uint64(b) << (8 * i)
+	}
+	return n
+}
+
+func appendFloat(dst []byte, f float64) []byte {
+	if f == 0 {
+		return append(dst, '0')
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, 64)
+}
+
+// appendChanged appends the document that the changes make of the one in the before image.
+func (m *Image) appendChanged(column int, changes []byte) ([]byte, error) {
+	kind, document := m.before.Raw(column)
+	if kind != JSON {
+		return m.text, fmt.Errorf("decode: a JSON document: %w", ErrPartial)
+	}
+	text, err := jsonb.AppendChanged(m.text, document, changes)
+	switch {
+	case errors.Is(err, jsonb.ErrElsewhere):
+		return m.text, fmt.Errorf("decode: a JSON document: %w", ErrPartial)
+	case err != nil:
+		return m.text, fmt.Errorf("decode: a JSON document: %w", ErrCorrupt)
+	}
+	return text, nil
+}
