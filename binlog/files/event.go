@@ -2,6 +2,7 @@ package files
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -72,19 +73,27 @@ type window struct {
 	filled int
 }
 
-// windowSize is in bytes: a few transactions where they are short, little to copy where they are long.
-const windowSize = boundaryLimit
+const (
+	// windowSize is in bytes: many transactions where they are short.
+	windowSize = 32 << 10
+	// peek is how much is read behind a hop, in bytes: an opening event, and little that is not looked at.
+	peek = 512
+)
 
 // bytes returns n bytes of the file, which are good until the next call; n must not exceed windowSize.
 func (w *window) bytes(at int64, n int) ([]byte, error) {
 	if w.buffer == nil {
 		w.buffer = make([]byte, windowSize)
 	}
-	if at < w.at || at+int64(n) > w.at+int64(w.filled) {
-		got, err := w.file.ReadAt(w.buffer, at)
+	if end := w.at + int64(w.filled); at < w.at || at+int64(n) > end {
+		size := windowSize
+		if at < w.at || at > end+peek {
+			size = max(n, peek)
+		}
+		got, err := w.file.ReadAt(w.buffer[:size], at)
 		w.at, w.filled = at, got
 		if got < n {
-			if err == nil || err == io.EOF { //nolint:errorlint // ReadAt returns io.EOF itself.
+			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err

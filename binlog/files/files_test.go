@@ -58,7 +58,7 @@ func open(t *testing.T, dir string) *files.Log {
 func dumped(log *files.Log, exclude gtid.Set) (gtid.Set, error) {
 	var splitter decode.Splitter
 	var whole []gtid.GTID
-	err := log.Dump(context.Background(), exclude, func(e decode.Event) error { //nolint:usetesting // fuzzing has no test here.
+	err := log.Dump(context.Background(), exclude, func(e decode.Event) error {
 		part, err := splitter.Add(e)
 		if err == nil && part.Last {
 			whole = append(whole, part.Tx.GTID)
@@ -297,7 +297,7 @@ func TestWhatIsNoSequenceIsRefused(t *testing.T) {
 			index(t, dir, "binlog.000003", "binlog.000001", "binlog.000002")
 		}, files.ErrOrder, "binlog.000003"},
 		"a file of another server": {func(t *testing.T, dir string) {
-			filestest.New(2, 9).Transaction(3).Write(t, filepath.Join(dir, "binlog.000004"))
+			filestest.New(2, 8).Transaction(3).Write(t, filepath.Join(dir, "binlog.000004"))
 		}, files.ErrServer, "server_id 1"},
 		"no log at all": {func(t *testing.T, dir string) {
 			for i := range 3 {
@@ -352,6 +352,28 @@ func TestARelayLogGivesATransactionThatWasFetchedAgainOnce(t *testing.T) {
 	}
 }
 
+func TestACopyOfAServerGoesOnUnderAnotherServerID(t *testing.T) {
+	dir := three(t)
+	filestest.New(2, 9).Transaction(3).Write(t, filepath.Join(dir, "binlog.000004"))
+	got, err := dumped(open(t, dir), set("1-2"))
+	if err != nil || !got.Equal(set("3-10")) {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestARelayLogCountsWhatTheReplicaExecuted(t *testing.T) {
+	dir := three(t)
+	filestest.NewRelay(7, 0).After(9).Transaction(20).Write(t, filepath.Join(dir, "relay-bin.000001"))
+	index := filepath.Join(dir, "relay-bin.index")
+	if err := os.WriteFile(index, []byte("./relay-bin.000001\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	standing, err := open(t, index).Standing()
+	if err != nil || !standing.Executed.Equal(set("1-10")) {
+		t.Errorf("%s, %v", standing.Executed, err)
+	}
+}
+
 func TestTheServersOwnUUIDIsRead(t *testing.T) {
 	dir := three(t)
 	standing, err := open(t, dir).Standing()
@@ -373,7 +395,7 @@ func TestAnyFlippedBitIsNoticedOrHarmless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := 0; at < len(sound); at++ {
+	for at := range sound {
 		changed := bytes.Clone(sound)
 		changed[at] ^= 1 << (at % 8)
 		if err := os.WriteFile(path, changed, 0o600); err != nil {

@@ -31,6 +31,8 @@ type Log struct {
 	Files []File
 	// UUID is the server's own, from auto.cnf; empty where that is not there.
 	UUID string
+	// own is the log that a replica writes itself, where this is its relay log and that stands beside it; else nil.
+	own *Log
 	// absent are the names of files that belong into the sequence and are not there, in order.
 	absent []string
 }
@@ -59,11 +61,31 @@ func Open(place string) (*Log, error) {
 	if l.UUID, err = ownUUID(l.Dir); err != nil {
 		return nil, err
 	}
-	return l, l.check()
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	return l, l.beside()
+}
+
+// beside opens the server's own log beside a relay log: what a replica had executed is written there.
+func (l *Log) beside() error {
+	if !l.newest().relay {
+		return nil
+	}
+	there, err := l.groups()
+	if err != nil {
+		return err
+	}
+	base, err := l.choose(there)
+	if err != nil || inspect(l.Dir, there[base][0]).relay {
+		return nil //nolint:nilerr // There is no such log, or no way to tell which: then the relay log is all there is.
+	}
+	l.own, err = Open(l.Dir)
+	return err
 }
 
 // numbered is the name of a file as a server makes it.
-var numbered = regexp.MustCompile(`^(.+)\.(\d{6,})$`) //nolint:gochecknoglobals // compiled once, never changed.
+var numbered = regexp.MustCompile(`^(.+)\.(\d{6,})$`)
 
 // number is the number in a name; -1 where it has none.
 func number(name string) int {
@@ -232,9 +254,9 @@ func (l *Log) check() error {
 		if f.err != nil {
 			continue
 		}
-		if before != nil && before.server != f.server {
-			return fmt.Errorf("files: %s: %w: %s was written with server_id %d and %s with %d; give each server a directory of its own",
-				l.Dir, ErrServer, before.Name, before.server, f.Name, f.server)
+		if before != nil && before.server != f.server && !l.joined(before, f) {
+			return fmt.Errorf("files: %s: %w: %s was written with server_id %d and %s with %d, and the one does not go on where "+
+				"the other ends; give each server a directory of its own", l.Dir, ErrServer, before.Name, before.server, f.Name, f.server)
 		}
 		if before != nil && !f.Previous.Contains(before.Previous) {
 			return fmt.Errorf("files: %s: %w: before %s there was logged what was not yet logged before %s (%s); give them "+
@@ -244,6 +266,13 @@ func (l *Log) check() error {
 		before = f
 	}
 	return nil
+}
+
+// joined says whether a file begins exactly where another ends: then one server wrote both, which got another
+// server_id between them, as the copy of a server does.
+func (l *Log) joined(f, next *File) bool {
+	found, err := l.tail(f)
+	return err == nil && next.Previous.Equal(f.Previous.Union(found.set))
 }
 
 // newest is the last file; its error says why it cannot be read.

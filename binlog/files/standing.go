@@ -17,7 +17,8 @@ type Standing struct {
 	// Own are the UUIDs of the transactions of the newest file that the server committed first itself: its own, as a
 	// rule the only one. Empty where there are none, as in the files of a replica.
 	Own []string
-	// Executed is what it had logged, transactions included that are torn or lie in a missing file.
+	// Executed is what it had logged, transactions included that are torn or lie in a missing file. Of a relay log it
+	// is what the replica received, and what is in its own log where that stands beside it.
 	Executed gtid.Set
 	// Purged is what was logged before the oldest file.
 	Purged gtid.Set
@@ -41,6 +42,13 @@ func (l *Log) Standing() (Standing, error) {
 		return out, err
 	}
 	out.Executed = newest.Previous.Union(found.set)
+	if l.own != nil {
+		own, err := l.own.Standing()
+		if err != nil {
+			return out, err
+		}
+		out.Executed = out.Executed.Union(own.Executed)
+	}
 	out.Unknown = append(found.unknown, l.after(found.next)...)
 	out.Own = slices.Sorted(maps.Keys(found.own))
 	return out, nil

@@ -30,6 +30,9 @@ type walker struct {
 	// format is the format description that holds here.
 	format []byte
 	at     int64
+	// ahead is what stands at the place that a hop led to, which is looked at once, where looked says so.
+	ahead  sight
+	looked bool
 	// next is the name of the file that follows, where the server wrote it down.
 	next string
 }
@@ -53,7 +56,7 @@ func (l *Log) walk(f *File) (*walker, error) {
 // step returns the next stretch, or false at the end of the file.
 func (w *walker) step() (step, bool, error) {
 	for {
-		s, err := w.look(w.at)
+		s, err := w.here()
 		if err != nil {
 			return step{}, false, w.failed(err)
 		}
@@ -74,6 +77,15 @@ func (w *walker) step() (step, bool, error) {
 			return step{}, false, w.failed(err)
 		}
 	}
+}
+
+// here says what stands at the place where the walk is.
+func (w *walker) here() (sight, error) {
+	if w.looked {
+		w.looked = false
+		return w.ahead, nil
+	}
+	return w.look(w.at)
 }
 
 // pass takes note of an event between transactions.
@@ -129,7 +141,7 @@ func (w *walker) transaction(s sight) (step, error) {
 			return out, w.failed(err)
 		}
 		if landing.kind != inner && landing.kind != unframed {
-			w.at = out.end
+			w.at, w.ahead, w.looked = out.end, landing, true
 			return out, nil
 		}
 	}
@@ -161,6 +173,7 @@ func (w *walker) interrupted(out step, first int64) (step, error) {
 
 // whole reads a transaction to its end and says what is wrong with it.
 func (w *walker) whole(s step) (string, error) {
+	w.looked = false // Its bytes are in the window, which moves now.
 	err := w.verify(s.at, s.end)
 	if errors.Is(err, decode.ErrCorrupt) {
 		return fmt.Sprintf("%s at offset %d: %s is damaged: %s", w.name, s.at, s.id, err), nil

@@ -214,3 +214,9 @@ func Opening(log []byte, n int) int {
 		at += int(binary.LittleEndian.Uint32(log[at+9:]))
 	}
 }
+
+// After makes the next transaction that behind the n-th, without the others.
+func (f *File) After(n uint64) *File {
+	f.last = n
+	return f
+}
