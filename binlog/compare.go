@@ -5,20 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/regentdb/regent/binlog/capture"
-	"github.com/regentdb/regent/binlog/classify"
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
-	"github.com/regentdb/regent/binlog/live"
+	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/binlog/report"
 	"github.com/regentdb/regent/gtid"
 )
 
-// ErrNotDiverged is returned when the new primary has everything that was captured: there is nothing to report.
-var ErrNotDiverged = errors.New("the new primary lacks none of the captured transactions")
+var (
+	// ErrNotDiverged is returned when the new primary has everything that was captured: there is nothing to report.
+	ErrNotDiverged = errors.New("the new primary lacks none of the captured transactions")
+	// ErrUnrelated is returned for two sides that share no transaction: they never were one cluster, or not by GTID.
+	ErrUnrelated = errors.New("the two sides share no transaction: they never were one cluster, or one of them was loaded without its GTIDs")
+	// ErrSame is returned where the old and the new side are one server.
+	ErrSame = errors.New("the old and the new side are the same server")
+)
 
 // Endpoint is how to reach a server.
 type Endpoint = capture.Endpoint
@@ -29,6 +34,9 @@ type Source = capture.Source
 // Manifest describes a capture.
 type Manifest = capture.Manifest
 
+// Standing is what a server, or its binary log files, say of it.
+type Standing = capture.Standing
+
 // CaptureRequest says what to capture into which directory.
 type CaptureRequest = capture.Request
 
@@ -37,6 +45,9 @@ func Capture(ctx context.Context, r CaptureRequest) (Manifest, error) {
 	return capture.Capture(ctx, r)
 }
 
+// Stand asks a server, or reads its files, for what it had executed.
+func Stand(ctx context.Context, of Endpoint) (Standing, error) { return capture.Stand(ctx, of) }
+
 // CompareRequest says what to compare and how to name the report.
 type CompareRequest struct {
 	// ID and Cluster name the report, OldServer the primary of the old side.
@@ -44,7 +55,8 @@ type CompareRequest struct {
 	// Dir is the directory of the capture; the report goes there too.
 	Dir string
 	// NewPrimary is the server that the old side is compared with. The account needs SELECT on the tables concerned
-	// and REPLICATION SLAVE.
+	// and REPLICATION SLAVE. Where it is files only, there are no live rows, and no row change is better than OPAQUE
+	// but one without effect.
 	NewPrimary Endpoint
 	// Enew is what the new primary had executed when the divergence was found.
 	Enew gtid.Set
@@ -77,56 +89,47 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	if err := manifest.Verify(r.Dir); err != nil {
 		return report.Summary{}, err
 	}
-	snapshot, err := live.Open(ctx, r.NewPrimary)
+	side, err := r.side(ctx)
 	if err != nil {
 		return report.Summary{}, err
 	}
-	defer func() { err = errors.Join(err, snapshot.Close()) }()
-	executed := snapshot.Executed.Union(r.Enew)
-	if manifest.Wanted.Subtract(executed).IsEmpty() {
+	defer func() { err = errors.Join(err, side.close()) }()
+	executed := side.executed.Union(r.Enew)
+	if manifest.Wanted.Subtract(executed).IsEmpty() && !manifest.Unknown() {
 		return report.Summary{}, ErrNotDiverged
 	}
-	d, err := r.old(ctx, manifest, snapshot, executed)
+	d, err := r.old(ctx, manifest, side, executed)
 	if err != nil {
 		return report.Summary{}, err
 	}
 	common := ancestor(manifest, executed)
-	newOnly, err := r.new(ctx, common, d)
+	newOnly, gaps, err := r.new(ctx, common, d)
 	if err != nil {
 		return report.Summary{}, err
 	}
-	if err := classify.ReadLive(ctx, d, snapshot); err != nil {
+	manifest = lacking(manifest, append(gaps, side.unknown...))
+	classified, err := side.classify(ctx, d)
+	if err != nil {
 		return report.Summary{}, err
 	}
 	return report.Write(r.Dir, report.Input{
 		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
 		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
-		Transactions: classify.Classify(d), Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
+		Transactions: classified, Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
 	})
 }
 
-// old reads the captured transactions and the definitions of the tables that they touch.
-func (r CompareRequest) old(
-	ctx context.Context, manifest Manifest, snapshot *live.Snapshot, executed gtid.Set,
-) (*diff.Divergence, error) {
-	all, err := captured(manifest, r.Dir)
-	if err != nil {
-		return nil, err
-	}
+// old reads the captured transactions, and the definitions of the tables that they touch as these come up.
+func (r CompareRequest) old(ctx context.Context, manifest Manifest, side *newSide, executed gtid.Set) (*diff.Divergence, error) {
 	tables := map[diff.Name]*diff.Definition{}
-	for _, tx := range all {
-		for _, row := range tx.Rows {
-			name := diff.Name{Schema: row.Table.Schema, Table: row.Table.Name}
-			if tables[name] != nil {
-				continue
-			}
-			if tables[name], err = snapshot.Definition(ctx, name); err != nil {
-				return nil, err
-			}
-		}
-	}
 	d := diff.New(tables)
-	for _, tx := range all {
+	for tx, err := range captured(manifest, r.Dir) {
+		if err != nil {
+			return nil, err
+		}
+		if err := side.define(ctx, tx, tables); err != nil {
+			return nil, err
+		}
 		if executed.ContainsGTID(tx.GTID) {
 			d.AddShared(tx)
 		} else {
@@ -147,57 +150,59 @@ func ancestor(manifest Manifest, executed gtid.Set) gtid.Set {
 }
 
 // new reads what the new side did since the common ancestor and returns which transactions these were. The exclusion
-// holds nothing that the new primary never had: it refuses its own GTIDs that it lacks.
-func (r CompareRequest) new(ctx context.Context, common gtid.Set, d *diff.Divergence) (gtid.Set, error) {
-	var seen []gtid.GTID
-	err := capture.Transactions(ctx, r.NewPrimary, common, func(tx *decode.Transaction) error {
-		seen = append(seen, tx.GTID)
+// holds nothing that the new primary never had: it refuses its own GTIDs that it lacks. What files of the new side do
+// not hold comes back as gaps; of a running server that is an error.
+func (r CompareRequest) new(ctx context.Context, common gtid.Set, d *diff.Divergence) (newOnly gtid.Set, gaps []string, err error) {
+	var seen files.Collector
+	err = capture.Transactions(ctx, r.NewPrimary, common, func(tx *decode.Transaction) error {
+		seen.Add(tx.GTID)
 		d.AddNew(tx)
 		return nil
 	})
-	if err != nil {
-		return gtid.Set{}, err
+	if errors.Is(err, files.ErrIncomplete) {
+		gaps = append(gaps, err.Error())
+	} else if err != nil {
+		return newOnly, nil, err
 	}
-	newOnly := gtid.Of(seen...)
-	if missing := r.Enew.Subtract(common).Subtract(newOnly); !missing.IsEmpty() {
-		return gtid.Set{}, fmt.Errorf("the binary log of %s ends without %s", r.NewPrimary.Server, missing)
+	if newOnly, err = seen.Set(); err != nil {
+		return newOnly, nil, err
 	}
-	return newOnly, nil
+	missing := r.Enew.Subtract(common).Subtract(newOnly)
+	if missing.IsEmpty() {
+		return newOnly, gaps, nil
+	}
+	ends := fmt.Sprintf("the binary log of %s ends without %s", r.NewPrimary.Server, missing)
+	if r.NewPrimary.Files == "" {
+		return newOnly, nil, errors.New(ends)
+	}
+	return newOnly, append(gaps, ends), nil
 }
 
-// captured reads the transactions of all files, each once, in the order of their commits: within a file its own order,
-// between files by time.
-func captured(manifest Manifest, dir string) ([]*decode.Transaction, error) {
-	var queues [][]*decode.Transaction
-	var taken gtid.Set
-	for _, server := range manifest.Servers {
-		for _, file := range server.Files {
-			queue, err := fileTransactions(dir, file, taken)
-			if err != nil {
-				return nil, err
-			}
-			queues = append(queues, queue)
-		}
-		taken = taken.Union(server.Captured)
+// lacking makes a manifest incomplete for what is not known of the new side.
+func lacking(m Manifest, gaps []string) Manifest {
+	if len(gaps) > 0 {
+		m.Complete = false
+		m.Reason = strings.TrimPrefix(m.Reason+"; "+strings.Join(gaps, "; "), "; ")
 	}
-	return merged(queues), nil
+	return m
 }
 
-// merged takes from the queue whose next transaction is the oldest.
-func merged(queues [][]*decode.Transaction) []*decode.Transaction {
-	var out []*decode.Transaction
-	for {
-		queues = slices.DeleteFunc(queues, func(q []*decode.Transaction) bool { return len(q) == 0 })
-		if len(queues) == 0 {
-			return out
-		}
-		first := 0
-		for i, queue := range queues {
-			if queue[0].CommittedAt.Before(queues[first][0].CommittedAt) {
-				first = i
-			}
-		}
-		out = append(out, queues[first][0])
-		queues[first] = queues[first][1:]
+// Related returns an error that wraps ErrUnrelated for two sides that share nothing, and ErrSame for a server that is
+// to be compared with itself.
+func Related(old, fresh Standing) error {
+	switch {
+	case old.UUID != "" && strings.EqualFold(old.UUID, fresh.UUID):
+		return fmt.Errorf("binlog: %w (server_uuid %s)", ErrSame, old.UUID)
+	case old.Executed.Intersect(fresh.Executed).IsEmpty():
+		return fmt.Errorf("binlog: %w; the old side has %s, the new side has %s", ErrUnrelated, shown(old.Executed), shown(fresh.Executed))
 	}
+	return nil
+}
+
+// shown is a set for a sentence.
+func shown(set gtid.Set) string {
+	if set.IsEmpty() {
+		return "nothing"
+	}
+	return set.String()
 }

@@ -4,7 +4,8 @@
 // The two steps, [Capture] and [Compare], are made to be repeated: each picks up what an earlier run left in the
 // directory, so that whoever drives them needs no memory of its own.
 //
-//	capture/   raw events off a running server, with checksums and a manifest
+//	capture/   raw events off a running server or its files, with checksums and a manifest
+//	files/     binary log files without their server: order, sets, hopping
 //	decode/    events into transactions with typed rows
 //	diff/      both sides, key by key; pure
 //	live/      definitions and rows on the new primary, in one snapshot

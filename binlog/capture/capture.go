@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +34,8 @@ type Request struct {
 	// Now gives the times of the manifest.
 	Now func() time.Time
 	Log *slog.Logger
+	// Progress is called after each transaction, with what has come from the server so far; nil where nobody asks.
+	Progress func(server string, transactions uint64, bytes int64)
 }
 
 // ErrRequest is returned for a request that cannot be carried out as it is.
@@ -68,7 +69,10 @@ func Capture(ctx context.Context, r Request) (Manifest, error) {
 			return m, err
 		}
 	}
-	return m, nil
+	if !m.Complete {
+		return m, nil // A file that is damaged may yet be all that is left.
+	}
+	return m, m.sweep(r.Dir)
 }
 
 func (r Request) check() error {
@@ -123,13 +127,16 @@ func (m *Manifest) conclude() {
 		if entry.Reason != "" {
 			reasons = append(reasons, entry.Server+": "+entry.Reason)
 		}
+		for _, unknown := range entry.Unknown {
+			reasons = append(reasons, entry.Server+": "+unknown)
+		}
 	}
 	missing := m.Wanted.Subtract(m.Captured)
 	if !missing.IsEmpty() {
 		reasons = append(reasons, "not captured: "+missing.String())
 	}
-	grown := slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() })
-	m.Complete = missing.IsEmpty() && !grown
+	open := slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() || len(c.Unknown) > 0 })
+	m.Complete = missing.IsEmpty() && !open
 	m.Reason = ""
 	if !m.Complete {
 		m.Reason = strings.Join(reasons, "; ")
@@ -139,56 +146,49 @@ func (m *Manifest) conclude() {
 // one captures from one server what no earlier one gave.
 func (r Request) one(ctx context.Context, source Source, m Manifest, before ServerCapture) ServerCapture {
 	wanted := source.Extra.Subtract(m.Captured)
-	if kept, ok := r.kept(ctx, before, source, wanted); ok {
-		return kept
+	sound := r.sound(ctx, before)
+	if sound && before.Complete && before.Captured.Contains(wanted) {
+		// Files are kept also when nothing is wanted of the server any more.
+		before.Extra = before.Captured.Union(source.Extra)
+		return before
 	}
 	entry := ServerCapture{
-		Server: source.Server, Address: source.Address, Extra: source.Extra, Executed: source.Executed,
+		Server: source.Server, Address: source.Address, Directory: source.Files, Extra: source.Extra, Executed: source.Executed,
 		Wanted: wanted, Files: []File{}, StartedAt: r.Now(),
 	}
+	if !sound {
+		before.Files = nil
+	}
+	if sound && source.Files == "" && before.Wanted.Equal(wanted) {
+		// The dump broke off: what comes now is later in the server's order, so that it can go into another file.
+		entry.UUID, entry.Files, entry.Captured = before.UUID, before.Files, before.Captured
+	}
 	var err error
-	if !wanted.IsEmpty() {
+	if !wanted.IsEmpty() || source.Files != "" { // Of files nobody knows yet whether they are all there.
 		err = r.take(ctx, source, taking{known: m.Wanted, before: before, entry: &entry})
+	}
+	if sound && !entry.Captured.Contains(before.Captured) {
+		entry.Files, entry.Captured = before.Files, before.Captured
 	}
 	entry.EndedAt = r.Now()
 	if err != nil {
 		entry.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
-	entry.Complete = err == nil
-	if old, ok := r.better(before, entry); ok {
-		old.Reason, old.Grown = entry.Reason, entry.Grown
-		entry = old
-	}
+	entry.Complete = err == nil && len(entry.Unknown) == 0
 	r.Log.InfoContext(ctx, "capture", slog.String("server", entry.Server), slog.Bool("complete", entry.Complete),
 		slog.Uint64("transactions", entry.Captured.Count()), slog.String("reason", entry.Reason))
 	return entry
 }
 
-// kept returns the entry of an earlier run where it holds all that is wanted now and its files are sound. Files are
-// kept also when nothing is wanted of the server any more.
-func (r Request) kept(
-	ctx context.Context, before ServerCapture, source Source, wanted gtid.Set,
-) (ServerCapture, bool) {
-	if !before.Complete || len(before.Files) == 0 || !before.Captured.Contains(wanted) {
-		return ServerCapture{}, false
+// sound says whether an earlier run left files of the server that are what its manifest says.
+func (r Request) sound(ctx context.Context, before ServerCapture) bool {
+	if len(before.Files) == 0 {
+		return false
 	}
-	if err := before.verify(r.Dir); err != nil {
+	err := before.verify(r.Dir)
+	if err != nil {
 		r.Log.WarnContext(ctx, "captured file is not sound; capturing again",
-			slog.String("server", source.Server), slog.Any("error", err))
-		return ServerCapture{}, false
+			slog.String("server", before.Server), slog.Any("error", err))
 	}
-	before.Extra = before.Captured.Union(source.Extra)
-	return before, true
+	return err == nil
 }
-
-// better says whether an earlier capture holds what the new one could not get.
-func (r Request) better(before, now ServerCapture) (ServerCapture, bool) {
-	if now.Complete || len(before.Files) == 0 || len(now.Files) > 0 || before.verify(r.Dir) != nil {
-		return ServerCapture{}, false
-	}
-	before.Extra, before.Wanted = now.Extra, now.Wanted
-	before.Complete = false
-	return before, true
-}
-
-func (r Request) file(server string) string { return filepath.Join(r.Dir, server+".binlog") }

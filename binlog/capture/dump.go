@@ -24,11 +24,12 @@ var errEnough = errors.New("enough")
 
 // Transactions calls visit with every transaction that the server has in its binary log and that is not in exclude,
 // in its commit order, until the end of the log as it is at this moment. The exclusion must contain whatever the
-// server has purged, else the error wraps ErrPurged.
+// server has purged, else the error wraps ErrPurged. Of files, the error wraps files.ErrIncomplete after all that is
+// whole was visited.
 func Transactions(
 	ctx context.Context, from Endpoint, exclude gtid.Set, visit func(*decode.Transaction) error,
 ) error {
-	s, err := from.connect(ctx)
+	s, err := from.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,10 +22,15 @@ const (
 	heartbeatPeriod = 5 * time.Second
 )
 
-// Endpoint is how to reach a server. The account needs REPLICATION SLAVE.
+// Endpoint is how to reach a server, or its binary log files. An account needs REPLICATION SLAVE.
 type Endpoint struct {
 	// Server is the name that manifests and errors use.
 	Server string
+	// Files is a directory of binary log files, or the index file of one; with it nothing else is needed, and no
+	// server is asked.
+	Files string
+	// UUID is the server_uuid that the server must have; empty where any will do.
+	UUID string
 	// Address is host:port, or the path of a unix socket.
 	Address        string
 	User, Password string
@@ -36,9 +41,10 @@ type Endpoint struct {
 // session is a connection for a dump.
 type session struct {
 	*client.Conn
-	server string
-	// release ends the watch over the context, and closes the connection.
-	release func()
+	server   string
+	endpoint Endpoint
+	// close ends the watch over the context, and closes the connection.
+	close func()
 }
 
 // connect opens a session that is cut when the context ends.
@@ -61,7 +67,7 @@ func (p Endpoint) connect(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("capture: connect to %s at %s as %s: %w", p.Server, p.Address, p.User, err)
 	}
 	stop := context.AfterFunc(ctx, func() { closeQuietly(raw) })
-	return &session{Conn: conn, server: p.Server, release: func() {
+	return &session{Conn: conn, server: p.Server, endpoint: p, close: func() {
 		stop()
 		closeQuietly(raw)
 	}}, nil

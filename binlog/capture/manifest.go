@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/regentdb/regent/binlog/durable"
@@ -40,6 +41,8 @@ type ServerCapture struct {
 	Server  string `json:"server"`
 	UUID    string `json:"uuid,omitempty"`
 	Address string `json:"address"`
+	// Directory is where the binary log files are, where they were read instead of the server.
+	Directory string `json:"directory,omitempty"`
 	// Extra is what the server holds and the new primary lacks.
 	Extra gtid.Set `json:"extra"`
 	// Executed is the server's set when its capture began.
@@ -48,7 +51,9 @@ type ServerCapture struct {
 	Wanted   gtid.Set `json:"wanted"`
 	Captured gtid.Set `json:"captured"`
 	// Grown is what the server executed while it should have stood still, and nobody knew as extra.
-	Grown     gtid.Set  `json:"grown"`
+	Grown gtid.Set `json:"grown"`
+	// Unknown says what the server may hold that nobody can name, one reason each.
+	Unknown   []string  `json:"unknown,omitempty"`
 	Files     []File    `json:"files"`
 	StartedAt time.Time `json:"started_at"`
 	EndedAt   time.Time `json:"ended_at"`
@@ -63,6 +68,11 @@ type File struct {
 	Size         int64  `json:"size"`
 	SHA256       string `json:"sha256"`
 	Transactions int    `json:"transactions"`
+}
+
+// Unknown says whether a server may hold what nobody can name.
+func (m Manifest) Unknown() bool {
+	return slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return len(c.Unknown) > 0 })
 }
 
 // ReadManifest reads the manifest of a directory. It returns an error that wraps fs.ErrNotExist where there is none.
@@ -128,6 +138,24 @@ func (m Manifest) write(dir string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("capture: %w", err)
+	}
+	return nil
+}
+
+// sweep removes captured files that the manifest does not name any more.
+func (m Manifest) sweep(dir string) error {
+	found, err := filepath.Glob(filepath.Join(dir, "*.binlog"))
+	if err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	for _, path := range found {
+		named := func(f File) bool { return f.Name == filepath.Base(path) }
+		if slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return slices.ContainsFunc(c.Files, named) }) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("capture: %w", err)
+		}
 	}
 	return nil
 }

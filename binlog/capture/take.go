@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/regentdb/regent/binlog/durable"
+	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -14,44 +17,49 @@ import (
 type taking struct {
 	// known is what is known as extra on any server.
 	known gtid.Set
-	// before is what an earlier run left.
+	// before is what an earlier run left; its files keep their names.
 	before ServerCapture
-	// entry is filled in; its Wanted says what to copy.
+	// entry is filled in; its Wanted says what to copy, its Captured what an earlier run has copied of that.
 	entry *ServerCapture
 }
 
 // take copies what is wanted off the server and fills in the entry.
 func (r Request) take(ctx context.Context, source Source, t taking) error {
-	s, err := source.connect(ctx)
+	o, err := source.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.release()
+	defer o.release()
+	standing, err := o.standing()
+	if err != nil {
+		return err
+	}
 	entry := t.entry
-	if entry.UUID, err = s.value("SELECT @@GLOBAL.server_uuid"); err != nil {
-		return err
+	entry.UUID, entry.Executed, entry.Unknown = standing.UUID, standing.Executed, standing.Unknown
+	if entry.UUID == "" && len(standing.Own) == 1 {
+		entry.UUID = standing.Own[0]
 	}
-	if entry.Executed, err = s.set("gtid_executed"); err != nil {
-		return err
+	if source.Files != "" {
+		// Files do not tell what a server got by a clone, or a relay log what was received before it.
+		entry.Executed = entry.Executed.Union(source.Executed)
 	}
-	purged, err := s.set("gtid_purged")
-	if err != nil {
-		return err
-	}
-	available := entry.Wanted.Intersect(entry.Executed).Subtract(purged)
+	missing := entry.Wanted.Subtract(entry.Captured)
+	available := missing.Intersect(entry.Executed).Subtract(standing.Purged)
+	var failure error
 	if !available.IsEmpty() {
-		if err := r.fill(ctx, s, available, t); err != nil {
-			return err
-		}
+		failure = r.fill(ctx, o, available, t)
 	}
-	return errors.Join(gap(entry, purged), stillness(ctx, source, t))
+	if failure != nil && !errors.Is(failure, files.ErrIncomplete) {
+		return failure
+	}
+	return errors.Join(failure, gap(entry, standing.Purged, o.gone()), stillness(ctx, source, t))
 }
 
-// gap explains what the server could not give.
-func gap(entry *ServerCapture, purged gtid.Set) error {
+// gap explains what the server could not give; gone says why what it purged is not there.
+func gap(entry *ServerCapture, purged gtid.Set, gone error) error {
 	missing := entry.Wanted.Subtract(entry.Captured)
 	if lost := missing.Intersect(purged); !lost.IsEmpty() {
-		return fmt.Errorf("capture: %s: %s: %w; restore them from a backup of its binary logs", entry.Server, lost, ErrPurged)
+		return fmt.Errorf("capture: %s: %s: %w; restore them from a backup of its binary logs", entry.Server, lost, gone)
 	}
 	if never := missing.Subtract(entry.Executed); !never.IsEmpty() {
 		return fmt.Errorf("capture: %s never executed %s", entry.Server, never)
@@ -62,29 +70,44 @@ func gap(entry *ServerCapture, purged gtid.Set) error {
 	return nil
 }
 
-// fill copies the available transactions into the server's file. The transactions that were whole when the copy
-// failed are kept, unless an earlier file holds some that are missing now.
-func (r Request) fill(ctx context.Context, s *session, available gtid.Set, t taking) error {
-	path := r.file(t.entry.Server)
+// fill copies the available transactions into the server's next file. The transactions that were whole when the copy
+// failed are kept.
+func (r Request) fill(ctx context.Context, o origin, available gtid.Set, t taking) error {
+	name := t.free()
+	path := filepath.Join(r.Dir, name)
 	w, err := newWriter(path, available)
 	if err != nil {
 		return err
 	}
-	failure := s.dump(ctx, t.entry.Executed.Subtract(available), w.add)
+	if r.Progress != nil {
+		w.progress = func(transactions uint64, bytes int64) { r.Progress(t.entry.Server, transactions, bytes) }
+	}
+	failure := o.dump(ctx, t.entry.Executed.Subtract(available), w.add)
 	file, err := w.settle()
 	if err != nil {
 		return errors.Join(failure, err)
 	}
-	captured := gtid.Of(w.captured...)
-	if captured.IsEmpty() || !captured.Contains(t.before.Captured) && t.before.verify(r.Dir) == nil {
-		return errors.Join(failure, os.Remove(durable.Partial(path)))
+	captured, err := w.captured.Set()
+	if err != nil || captured.IsEmpty() {
+		return errors.Join(failure, err, os.Remove(durable.Partial(path)))
 	}
 	if err := durable.Publish(path); err != nil {
 		return errors.Join(failure, err)
 	}
-	file.Name = t.entry.Server + ".binlog"
-	t.entry.Files, t.entry.Captured = []File{file}, captured
+	file.Name = name
+	t.entry.Files, t.entry.Captured = append(t.entry.Files, file), t.entry.Captured.Union(captured)
 	return failure
+}
+
+// free is the first name that no file has: the one of the server, then numbered ones.
+func (t taking) free() string {
+	used := slices.Concat(t.before.Files, t.entry.Files)
+	name := t.entry.Server + ".binlog"
+	taken := func(f File) bool { return f.Name == name }
+	for n := 2; slices.ContainsFunc(used, taken); n++ {
+		name = fmt.Sprintf("%s.%d.binlog", t.entry.Server, n)
+	}
+	return name
 }
 
 // stillness reads the executed set again, on a connection of its own as the other one is spent on the dump, and
@@ -93,16 +116,16 @@ func stillness(ctx context.Context, source Source, t taking) error {
 	if source.Executed.IsEmpty() {
 		return nil
 	}
-	s, err := source.connect(ctx)
+	o, err := source.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.release()
-	now, err := s.set("gtid_executed")
+	defer o.release()
+	now, err := o.standing()
 	if err != nil {
 		return err
 	}
-	t.entry.Grown = now.Subtract(source.Executed).Subtract(t.known)
+	t.entry.Grown = now.Executed.Subtract(source.Executed).Subtract(t.known)
 	if t.entry.Grown.IsEmpty() {
 		return nil
 	}

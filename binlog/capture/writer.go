@@ -12,6 +12,7 @@ import (
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/durable"
+	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -24,7 +25,10 @@ type writer struct {
 	format   decode.Event
 	splitter decode.Splitter
 	wanted   gtid.Set
-	captured []gtid.GTID
+	count    uint64 // of wanted
+	captured files.Collector
+	// progress is called after each transaction with how many there are, and their bytes; nil where nobody asks.
+	progress func(transactions uint64, bytes int64)
 	// written counts the bytes handed over, whole those up to the end of the last whole transaction.
 	written, whole int64
 }
@@ -34,7 +38,7 @@ func newWriter(path string, wanted gtid.Set) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("capture: write %s: %w", path, err)
 	}
-	w := &writer{path: path, out: out, buffer: bufio.NewWriterSize(out, 1<<20), wanted: wanted}
+	w := &writer{path: path, out: out, buffer: bufio.NewWriterSize(out, 1<<20), wanted: wanted, count: wanted.Count()}
 	if err := w.write([]byte(decode.Magic)); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
@@ -68,8 +72,11 @@ func (w *writer) add(e decode.Event) error {
 		return nil
 	}
 	w.whole = w.written
-	w.captured = append(w.captured, part.Tx.GTID)
-	if uint64(len(w.captured)) == w.wanted.Count() {
+	w.captured.Add(part.Tx.GTID)
+	if w.progress != nil {
+		w.progress(w.captured.Count(), w.written)
+	}
+	if w.captured.Count() == w.count {
 		return errEnough
 	}
 	return nil
@@ -97,7 +104,7 @@ func (w *writer) settle() (File, error) {
 	if err = errors.Join(err, w.out.Sync(), w.out.Close()); err != nil {
 		return File{}, fmt.Errorf("capture: write %s: %w", w.path, err)
 	}
-	return File{Size: w.whole, SHA256: hex.EncodeToString(sum.Sum(nil)), Transactions: len(w.captured)}, nil
+	return File{Size: w.whole, SHA256: hex.EncodeToString(sum.Sum(nil)), Transactions: int(w.captured.Count())}, nil
 }
 
 // digest reads the file back, so that the checksum is of what the file system returns.
