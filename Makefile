@@ -77,10 +77,16 @@ fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 	@FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 .PHONY: integration
-integration: ## end to end on real MySQL servers, in network namespaces
+integration: ## end to end on real MySQL servers, in network namespaces, and pages in a real browser
 	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT) -args -slack 5s
 	go test -tags integration -p 2 -parallel 3 ./mysql ./binlog ./executor -count=1 -timeout $(INTEGRATION_TIMEOUT)
 	go test -tags integration ./guard -count=1 -timeout $(INTEGRATION_TIMEOUT)
+	@$(MAKE) --no-print-directory pages
+
+.PHONY: pages
+pages: ## the page of a report in a real browser; PICTURES=dir keeps what it looks like
+	REGENT_BROWSER="$$(scripts/browser.sh)" go test -tags integration ./binlog/report -count=1 -v -run Browser -timeout $(INTEGRATION_TIMEOUT) \
+		$(if $(PICTURES),-args -results '$(abspath $(PICTURES))')
 
 # The long series, each on demand: how often is RUNS, and CUT is how long a region is cut off.
 RUNS ?= 20

@@ -105,6 +105,8 @@ func withReport(w *apitest.World) {
 	w.Write(apitest.Report, api.PartTransactions, "{\"gtid\":\"a:8\"}\n{\"gtid\":\"a:9\"}\n")
 	w.Write(apitest.Report, api.PartHTML, "<!doctype html>")
 	w.Write(apitest.Report, api.PartSQL, "START TRANSACTION;")
+	w.Write(apitest.Report, api.PartEntities, entity)
+	w.Write(apitest.Report, api.PartEntitiesCSV, "class,schema,table,key\n")
 }
 
 // promoted is what follows a failover that works: epoch and primary change, and the history says so.
@@ -142,3 +144,7 @@ func unwrap(t *testing.T, answer *httptest.ResponseRecorder, r *http.Request) *h
 	}
 	return out
 }
+
+// entity is one line of the export of affected rows.
+const entity = `{"class":"SAFE","transaction_class":"SAFE","schema":"shop","table":"orders","key":{"id":"#1"},"acknowledged":"yes","changes":1,` +
+	`"first_committed_at":"2026-11-02T09:00:00Z","last_committed_at":"2026-11-02T09:00:00Z","last_gtid":"a:8"}` + "\n"

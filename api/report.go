@@ -140,8 +140,16 @@ func (p *partWriter) begin() {
 	h := p.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", p.name+suffix))
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
+	h.Set("Content-Security-Policy", p.part.policy())
 	p.WriteHeader(http.StatusOK)
+}
+
+// policy is what a browser lets the part do. The page brings its own script and a stricter policy that names it.
+func (p ReportPart) policy() string {
+	if p == PartHTML {
+		return "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; sandbox allow-scripts"
+	}
+	return "default-src 'none'; sandbox"
 }
 
 // media is the content type and the file suffix of the part.
@@ -155,6 +163,10 @@ func (p ReportPart) media() (kind, suffix string) {
 		return "text/html; charset=utf-8", ".html"
 	case PartSQL:
 		return "application/sql; charset=utf-8", ".sql"
+	case PartEntities:
+		return "application/x-ndjson", "-entities.ndjson"
+	case PartEntitiesCSV:
+		return "text/csv; charset=utf-8", "-entities.csv"
 	}
 	return "application/octet-stream", ""
 }

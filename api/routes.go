@@ -44,6 +44,8 @@ func (s *Server) reads() []route {
 		s.reportFile("/v1/reports/{id}/transactions", PartTransactions),
 		s.reportFile("/v1/reports/{id}/html", PartHTML),
 		s.reportFile("/v1/reports/{id}/sql", PartSQL),
+		s.reportFile("/v1/reports/{id}/entities", PartEntities),
+		s.reportFile("/v1/reports/{id}/entities.csv", PartEntitiesCSV),
 		events,
 	}
 }

@@ -66,6 +66,8 @@ const (
 	PartTransactions ReportPart = "transactions" // NDJSON, one transaction each
 	PartHTML         ReportPart = "html"
 	PartSQL          ReportPart = "sql"
+	PartEntities     ReportPart = "entities"     // NDJSON, one affected row each
+	PartEntitiesCSV  ReportPart = "entities.csv" // the same as a table
 )
 
 // Reports are the files of reports that this node holds.

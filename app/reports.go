@@ -49,8 +49,12 @@ func (r *reports) Copy(_ context.Context, w io.Writer, id string, part api.Repor
 		return report.WriteHTML(w, dir, reveal)
 	case api.PartSQL:
 		return copyFile(w, filepath.Join(dir, report.SQLName))
+	case api.PartEntities:
+		return report.WriteEntitiesNDJSON(w, dir, reveal)
+	case api.PartEntitiesCSV:
+		return report.WriteEntitiesCSV(w, dir, reveal)
 	}
-	return fmt.Errorf("%w: reports have no part %q; export ndjson, html or sql", api.ErrNoReport, part)
+	return fmt.Errorf("%w: reports have no part %q; export ndjson, html, sql or entities", api.ErrNoReport, part)
 }
 
 func copyFile(w io.Writer, path string) error {

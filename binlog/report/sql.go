@@ -18,29 +18,61 @@ SET SESSION time_zone = '+00:00', sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALI
 SET SESSION foreign_key_checks = 1, unique_checks = 1;
 `
 
-// guard ends the client where the statement before it did not change exactly one row: a scalar subquery with two rows
-// is an error.
-const guard = "SELECT IF(ROW_COUNT() = 1, 0, (SELECT 1 UNION ALL SELECT 2));\n"
+// stop is what a check chooses where it fails: a scalar subquery with two rows is an error, which ends the client.
+const stop = "(SELECT 1 UNION ALL SELECT 2)"
 
-// writeSQL writes the replay of the SAFE transactions, each as a transaction of its own, each statement bound to the
-// full row that it expects. The other transactions are comments in their places.
-func writeSQL(w io.Writer, s Summary, all []classify.Transaction) error {
-	out := &sqlWriter{w: w}
-	out.line("-- regent report %s of cluster %s: %s", s.ID, s.Cluster, s.Sentence)
-	out.line("-- Replays the SAFE transactions on %s. Run it with the mysql client, which stops at the first error;", s.NewServer)
-	out.line("-- end its session then: the open transaction is rolled back with it.")
-	out.line("-- SAFE speaks of rows, not of business rules.")
-	out.text(session)
-	for _, tx := range all {
-		out.transaction(tx)
+// guard ends the client where the statement before it did not change exactly one row.
+const guard = "SELECT IF(ROW_COUNT() = 1, 0, " + stop + ");\n"
+
+// WriteSQL writes the replay of the SAFE transactions of a report, each as a transaction of its own, each statement
+// bound to the full row that it expects; then, as comments, what is not replayed. It shows values of rows.
+func WriteSQL(w io.Writer, dir string) error {
+	s, err := ReadSummary(dir)
+	if err != nil {
+		return err
+	}
+	definitions, err := readTables(dir)
+	if err != nil {
+		return err
+	}
+	out := &sqlWriter{w: w, tables: definitions}
+	out.head(s)
+	if err := walk(dir, true, &replaySection{out}); err != nil {
+		return err
+	}
+	out.section("Not replayed: nothing below is a statement.")
+	if err := walkAll(dir, true, &restSection{out}); err != nil {
+		return err
 	}
 	return out.err
 }
 
+func (o *sqlWriter) head(s Summary) {
+	o.line("-- regent report %s of cluster %s: %s", s.ID, s.Cluster, s.Sentence)
+	for _, equation := range s.Arithmetic.Equations {
+		o.line("--   %s", equation)
+	}
+	o.text(`--
+-- This file holds values of rows. It replays the SAFE transactions, ` + "\n")
+	o.line("-- on %s: the primary of the new side when the report was made.", s.NewServer)
+	o.text(`-- Run:    mysql --host=HOST --user=USER --password --skip-reconnect < FILE
+-- Never with --force: the client must end at the first error. Its open transaction is rolled back then, what was
+-- committed before it stays, and running the file again stops at the first transaction that is already there.
+-- Each statement is bound to the whole row that it expects, and changes one row or ends the client.
+-- Triggers and generated keys of the table are what classes other than SAFE are for. SAFE speaks of rows, not of
+-- business rules: what an application read and concluded is in no binary log.
+`)
+	o.text(session)
+	o.line("-- The new side must be here, else this is the wrong server.")
+	o.text("SELECT IF(GTID_SUBSET('" + s.Gtids.Common.Union(s.Gtids.NewOnly).String() + "', @@GLOBAL.gtid_executed), 0, " + stop + ");\n")
+	o.section("SAFE")
+}
+
 // sqlWriter remembers the first error.
 type sqlWriter struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	tables tables
+	err    error
 }
 
 func (o *sqlWriter) text(text string) {
@@ -54,51 +86,119 @@ func (o *sqlWriter) line(format string, args ...any) {
 	o.text(sqltext.Comment(fmt.Sprintf(format, args...)) + "\n")
 }
 
-func (o *sqlWriter) transaction(tx classify.Transaction) {
+func (o *sqlWriter) section(name string) {
 	o.text("\n")
-	o.line("-- %s %s %s: %s", tx.GTID, tx.CommittedAt.UTC().Format(time.RFC3339Nano), tx.Class, tx.Reason)
-	if tx.Class != classify.Safe {
-		for _, row := range tx.Rows {
-			o.line("--   %s %s.%s, %s: %s", row.Op, row.Table.Schema, row.Table.Name, row.Class, row.Reason)
-		}
-		return
-	}
-	o.text("START TRANSACTION;\n")
-	for _, row := range tx.Rows {
-		if row.Class == classify.Safe {
-			o.text(statement(row) + ";\n" + guard)
-		} else {
-			o.line("--   %s %s.%s, %s: %s", row.Op, row.Table.Schema, row.Table.Name, row.Class, row.Reason)
-		}
-	}
-	o.text("COMMIT;\n")
+	o.line("-- ==== %s ====", name)
 }
 
-// statement spells one row change, bound to its full before image.
-func statement(row classify.Row) string {
-	d := row.Definition
-	switch row.Op {
-	case decode.Insert:
-		var names, values []string
-		for i, c := range d.Columns {
-			if !c.Generated {
-				names = append(names, sqltext.Identifier(c.Name))
-				values = append(values, sqltext.Literal(c, row.After[i]))
-			}
-		}
-		return "INSERT INTO " + sqltext.Table(d.Name) + " (" + strings.Join(names, ", ") + ") VALUES (" +
-			strings.Join(values, ", ") + ")"
-	case decode.Update:
-		var sets []string
-		for i, c := range d.Columns {
-			if !c.Generated && row.Before[i] != row.After[i] {
-				sets = append(sets, sqltext.Identifier(c.Name)+" = "+sqltext.Literal(c, row.After[i]))
-			}
-		}
-		return "UPDATE " + sqltext.Table(d.Name) + " SET " + strings.Join(sets, ", ") + expected(d, row.Before)
-	case decode.Delete:
+func (o *sqlWriter) transaction(tx Transaction) {
+	o.text("\n")
+	o.line("-- %s %s %s: %s", tx.GTID, tx.CommittedAt.UTC().Format(time.RFC3339Nano), tx.Class, tx.Reason)
+}
+
+func (o *sqlWriter) rest(row Row) {
+	o.line("--   %s %s.%s, %s: %s", row.Op, row.Schema, row.Table, row.Class, row.Reason)
+}
+
+// replaySection writes the transactions that are safe.
+type replaySection struct{ *sqlWriter }
+
+func (o replaySection) begin(tx Transaction) error {
+	if tx.Class != classify.Safe {
+		return errSkip
 	}
-	return "DELETE FROM " + sqltext.Table(d.Name) + expected(d, row.Before)
+	o.transaction(tx)
+	o.text("START TRANSACTION;\n")
+	return o.err
+}
+
+func (o replaySection) row(tx Transaction, row Row) error {
+	if row.Class != classify.Safe {
+		o.rest(row)
+		return o.err
+	}
+	text, err := o.tables.statement(row)
+	if err != nil {
+		return fmt.Errorf("report: %s: %s of %s.%s: %w", tx.GTID, row.Op, row.Schema, row.Table, err)
+	}
+	o.text(text)
+	return o.err
+}
+
+func (o replaySection) end(tx Transaction) error {
+	if tx.Class == classify.Safe {
+		o.text("COMMIT;\n")
+	}
+	return o.err
+}
+
+// restSection names the others.
+type restSection struct{ *sqlWriter }
+
+func (o restSection) begin(tx Transaction) error {
+	if tx.Class == classify.Safe {
+		return errSkip
+	}
+	o.transaction(tx)
+	return o.err
+}
+
+func (o restSection) row(_ Transaction, row Row) error {
+	o.rest(row)
+	return o.err
+}
+
+func (o restSection) end(Transaction) error { return o.err }
+
+// statement spells one row change, bound to its full before image, and its guard.
+func (t tables) statement(row Row) (string, error) {
+	d := t[diff.Name{Schema: row.Schema, Table: row.Table}]
+	if d == nil {
+		return "", errPartial
+	}
+	before, err := valuesOf(d, row, beforeImage, row.Before)
+	if err != nil {
+		return "", err
+	}
+	after, err := valuesOf(d, row, afterImage, row.After)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case before == nil && after == nil:
+		return "", errPartial
+	case before == nil:
+		return insertion(d, after) + ";\n" + guard, nil
+	case after == nil:
+		return "DELETE FROM " + sqltext.Table(d.Name) + expected(d, before) + ";\n" + guard, nil
+	}
+	return update(d, before, after), nil
+}
+
+func insertion(d *diff.Definition, after []decode.Value) string {
+	var names, values []string
+	for i, c := range d.Columns {
+		if !c.Generated {
+			names = append(names, sqltext.Identifier(c.Name))
+			values = append(values, sqltext.Literal(c, after[i]))
+		}
+	}
+	return "INSERT INTO " + sqltext.Table(d.Name) + " (" + strings.Join(names, ", ") + ") VALUES (" +
+		strings.Join(values, ", ") + ")"
+}
+
+// update sets what changed. Where nothing did, the row is only expected: no row would count as changed.
+func update(d *diff.Definition, before, after []decode.Value) string {
+	var sets []string
+	for i, c := range d.Columns {
+		if !c.Generated && before[i] != after[i] {
+			sets = append(sets, sqltext.Identifier(c.Name)+" = "+sqltext.Literal(c, after[i]))
+		}
+	}
+	if len(sets) == 0 {
+		return "SELECT IF((SELECT COUNT(*) FROM " + sqltext.Table(d.Name) + expected(d, before) + ") = 1, 0, " + stop + ");\n"
+	}
+	return "UPDATE " + sqltext.Table(d.Name) + " SET " + strings.Join(sets, ", ") + expected(d, before) + ";\n" + guard
 }
 
 // expected is the condition that finds the row by its primary key, and only if it is exactly the image.

@@ -47,9 +47,13 @@ type Summary struct {
 	From       time.Time      `json:"from"`
 	To         time.Time      `json:"to"`
 	CreatedAt  time.Time      `json:"created_at"`
-	Undecoded  []Undecoded    `json:"undecodable_transactions,omitempty"`
-	Gtids      Sets           `json:"gtid_sets"`
-	Dir        string         `json:"-"`
+	Arithmetic Arithmetic     `json:"arithmetic"`
+	// Undecoded are the first of those that could not be read in full; undecodable.ndjson has all.
+	Undecoded []Undecoded `json:"undecodable_transactions,omitempty"`
+	Gtids     Sets        `json:"gtid_sets"`
+	// Harmless are the columns whose values are not redacted.
+	Harmless []Column `json:"harmless_columns,omitempty"`
+	Dir      string   `json:"-"`
 }
 
 // ServerExtra is a server with what it holds and the new primary lacks.
@@ -82,21 +86,44 @@ type Sets struct {
 	Captured gtid.Set `json:"captured"`
 }
 
-// count adds a listed transaction.
+// undecodedLimit is how many undecodable transactions a summary names.
+const undecodedLimit = 100
+
+func newSummary(in Input) Summary {
+	s := Summary{
+		ID: in.ID, Cluster: in.Cluster, State: Open, OldServer: in.OldServer, NewServer: in.NewServer,
+		Servers: []ServerExtra{}, Captured: in.Manifest.Captured.Count(), ByClass: map[string]int{},
+		Tables: []TableCount{}, CreatedAt: in.CreatedAt, Arithmetic: newArithmetic(), Harmless: in.Harmless,
+		Gtids: Sets{Common: in.Common, OldOnly: in.OldOnly, NewOnly: in.NewOnly, Captured: in.Manifest.Captured},
+	}
+	for _, server := range in.Manifest.Servers {
+		s.Servers = append(s.Servers, ServerExtra{Server: server.Server, Extra: server.Extra})
+	}
+	if !in.Manifest.Complete {
+		s.Incomplete = append(s.Incomplete, "the capture is incomplete: "+in.Manifest.Reason)
+	}
+	return s
+}
+
+// count adds a transaction, listed or undecodable.
 func (s *Summary) count(tx Transaction) {
-	s.Listed++
-	s.ByClass[tx.Class.String()]++
 	s.span(tx.CommittedAt)
-	for _, row := range tx.Rows {
-		s.table(row.Schema, row.Table, row.Class)
+	s.Arithmetic.count(tx)
+	if len(tx.Undecodable) == 0 {
+		s.Listed++
+		s.ByClass[tx.Class.String()]++
+		return
+	}
+	if s.Unreadable++; len(s.Undecoded) < undecodedLimit {
+		s.Undecoded = append(s.Undecoded, Undecoded{GTID: tx.GTID, CommittedAt: tx.CommittedAt, Reasons: tx.Undecodable})
 	}
 }
 
-// skip adds a transaction that could not be read.
-func (s *Summary) skip(tx classify.Transaction) {
-	s.Unreadable++
-	s.span(tx.CommittedAt)
-	s.Undecoded = append(s.Undecoded, Undecoded{GTID: tx.GTID, CommittedAt: tx.CommittedAt, Reasons: tx.Undecodable})
+// countRow adds a row change.
+func (s *Summary) countRow(row Row) {
+	s.Arithmetic.RowChanges++
+	s.Arithmetic.RowsByClass[row.Class.String()]++
+	s.table(row.Schema, row.Table, row.Class)
 }
 
 func (s *Summary) span(at time.Time) {
@@ -125,7 +152,9 @@ func (s *Summary) table(schema, table string, class classify.Class) {
 
 // conclude checks that nothing is missing and writes the sentence on top.
 func (s *Summary) conclude(seen gtid.Set) {
-	if accounted := uint64(s.Listed + s.Unreadable); accounted != s.Captured || !seen.Equal(s.Gtids.Captured) {
+	s.Arithmetic.conclude(s)
+	accounted := uint64(s.Listed + s.Unreadable)
+	if accounted != s.Captured || !seen.Equal(s.Gtids.Captured) || !s.Arithmetic.Balanced {
 		s.Incomplete = append(s.Incomplete, fmt.Sprintf("captured %d transactions, but %d listed and %d undecodable",
 			s.Captured, s.Listed, s.Unreadable))
 	}
@@ -143,9 +172,8 @@ func (s *Summary) sentence() string {
 			person += s.ByClass[class.String()]
 		}
 	}
-	text := fmt.Sprintf("%s, %s, %s-%s UTC: %d safe, %d already repeated",
-		plural(s.Listed+s.Unreadable, "transaction"), plural(len(s.Tables), "table"),
-		s.From.UTC().Format(time.TimeOnly), s.To.UTC().Format(time.TimeOnly),
+	text := fmt.Sprintf("%s, %s%s: %d safe, %d already repeated",
+		plural(s.Listed+s.Unreadable, "transaction"), plural(len(s.Tables), "table"), s.times(),
 		s.ByClass[classify.Safe.String()], s.ByClass[classify.Already.String()])
 	if n := s.ByClass[classify.Noop.String()]; n > 0 {
 		text += fmt.Sprintf(", %d without effect", n)
@@ -158,6 +186,18 @@ func (s *Summary) sentence() string {
 		return "INCOMPLETE: " + text + ". Missing: " + strings.Join(s.Incomplete, "; ")
 	}
 	return text
+}
+
+// times is from when to when, with the days where they are two.
+func (s *Summary) times() string {
+	if s.From.IsZero() {
+		return ""
+	}
+	from, to, layout := s.From.UTC(), s.To.UTC(), time.TimeOnly
+	if from.Format(time.DateOnly) != to.Format(time.DateOnly) {
+		layout = time.DateTime
+	}
+	return fmt.Sprintf(", %s-%s UTC", from.Format(layout), to.Format(layout))
 }
 
 func plural(n int, noun string) string {

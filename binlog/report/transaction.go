@@ -1,14 +1,11 @@
 package report
 
 import (
-	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/regentdb/regent/binlog/classify"
 	"github.com/regentdb/regent/binlog/decode"
@@ -22,8 +19,10 @@ type Transaction struct {
 	Class        classify.Class `json:"class"`
 	Reason       string         `json:"reason"`
 	Acknowledged string         `json:"acknowledged"`
-	Rows         []Row          `json:"rows"`
 	Statements   []Statement    `json:"statements,omitempty"`
+	// Undecodable says what of the transaction could not be read; its rows are those that could.
+	Undecodable []string `json:"undecodable,omitempty"`
+	Rows        []Row    `json:"rows"`
 }
 
 // Row is one row change. Before, After and Live are nil where there is no row.
@@ -38,6 +37,9 @@ type Row struct {
 	After       Image          `json:"after"`
 	Live        Image          `json:"live"`
 	Counterpart *gtid.GTID     `json:"counterpart_gtid"`
+	// Encoded names, as image.column, the values whose JSON is not what the type of their column says: text that is no
+	// UTF-8, in hexadecimal digits, and the JSON document null.
+	Encoded []string `json:"encoded,omitempty"`
 }
 
 // Statement is a change that was logged as text.
@@ -46,80 +48,22 @@ type Statement struct {
 	Text   string `json:"text"`
 }
 
-// Image is a row as a JSON object that keeps the order of its columns.
-type Image []Field
-
-// Field is one column of an image.
-type Field struct {
-	Column string
-	// Value is JSON.
-	Value json.RawMessage
-}
-
-// MarshalJSON returns an object, or null for no row.
-func (m Image) MarshalJSON() ([]byte, error) {
-	if m == nil {
-		return []byte("null"), nil
-	}
-	out := []byte{'{'}
-	for i, f := range m {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		name, err := json.Marshal(f.Column)
-		if err != nil {
-			return nil, fmt.Errorf("report: column %q: %w", f.Column, err)
-		}
-		out = append(append(append(out, name...), ':'), f.Value...)
-	}
-	return append(out, '}'), nil
-}
-
-// errImage is the error for an image that is no object.
-var errImage = errors.New("report: an object of columns wanted")
-
-// UnmarshalJSON is the inverse of MarshalJSON.
-func (m *Image) UnmarshalJSON(text []byte) error {
-	*m = nil
-	if bytes.Equal(text, []byte("null")) {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return errImage
-	}
-	*m = Image{}
-	for decoder.More() {
-		token, err := decoder.Token()
-		if err != nil {
-			return fmt.Errorf("report: image: %w", err)
-		}
-		f := Field{Column: fmt.Sprint(token)}
-		if err := decoder.Decode(&f.Value); err != nil {
-			return fmt.Errorf("report: image: %w", err)
-		}
-		*m = append(*m, f)
-	}
-	return nil
-}
-
-// lineOf converts a classified transaction.
-func lineOf(tx classify.Transaction, acknowledged string) (Transaction, error) {
+// headOf converts a classified transaction without its rows.
+func headOf(tx classify.Transaction, acknowledged string) Transaction {
 	out := Transaction{
-		GTID: tx.GTID, CommittedAt: tx.CommittedAt, Class: tx.Class, Reason: tx.Reason,
-		Acknowledged: acknowledged, Rows: []Row{},
+		GTID: tx.GTID, CommittedAt: tx.CommittedAt, Class: tx.Class, Reason: tx.Reason, Acknowledged: acknowledged,
+		Undecodable: tx.Undecodable,
+	}
+	if len(tx.Undecodable) > 0 {
+		out.Class = classify.Opaque
+		if out.Reason == "" {
+			out.Reason = tx.Undecodable[0]
+		}
 	}
 	for _, s := range tx.Statements {
 		out.Statements = append(out.Statements, Statement{Schema: s.Schema, Text: strings.ToValidUTF8(s.Text, "\ufffd")})
 	}
-	for _, r := range tx.Rows {
-		row, err := rowOf(r)
-		if err != nil {
-			return out, fmt.Errorf("report: %s: %w", tx.GTID, err)
-		}
-		out.Rows = append(out.Rows, row)
-	}
-	return out, nil
+	return out
 }
 
 func rowOf(r classify.Row) (Row, error) {
@@ -132,13 +76,18 @@ func rowOf(r classify.Row) (Row, error) {
 		out.Counterpart = &r.Counterpart
 	}
 	var errs [4]error
-	out.Before, errs[0] = imageOf(names, r.Before)
-	out.After, errs[1] = imageOf(names, r.After)
-	out.Live, errs[2] = imageOf(names, r.Live)
+	var odd [3][]string
+	out.Before, odd[0], errs[0] = imageOf(beforeImage, names, r.Before)
+	out.After, odd[1], errs[1] = imageOf(afterImage, names, r.After)
+	out.Live, odd[2], errs[2] = imageOf(liveImage, names, r.Live)
+	out.Encoded = slices.Concat(odd[:]...)
 	if key, keyNames := keyOf(r, names); len(key) > 0 {
-		out.Key, errs[3] = imageOf(keyNames, key)
+		out.Key, _, errs[3] = imageOf("key", keyNames, key)
 	}
-	return out, errors.Join(errs[:]...)
+	if err := errors.Join(errs[:]...); err != nil {
+		return out, fmt.Errorf("%s.%s: %w", out.Schema, out.Table, err)
+	}
+	return out, nil
 }
 
 // columnNames prefers the names of the log, then those of the new primary, then numbers.
@@ -178,42 +127,4 @@ func keyOf(r classify.Row, names []string) (key []decode.Value, keyNames []strin
 		}
 	}
 	return key, keyNames
-}
-
-func imageOf(names []string, values []decode.Value) (Image, error) {
-	if values == nil {
-		return nil, nil
-	}
-	out := Image{}
-	for i, v := range values {
-		if v.Kind == decode.Absent || i >= len(names) {
-			continue
-		}
-		text, err := jsonOf(v)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Field{Column: names[i], Value: text})
-	}
-	return out, nil
-}
-
-// jsonOf shows a value: numbers as numbers, documents as documents, exact decimals and everything else as text, bytes
-// that are no text in hexadecimal digits.
-func jsonOf(v decode.Value) (json.RawMessage, error) {
-	switch v.Kind {
-	case decode.Absent, decode.Null:
-		return json.RawMessage("null"), nil
-	case decode.Integer, decode.Float, decode.JSON:
-		if json.Valid([]byte(v.Text)) {
-			return json.RawMessage(v.Text), nil
-		}
-	case decode.Binary:
-		return json.Marshal("0x" + hex.EncodeToString([]byte(v.Text)))
-	case decode.Decimal, decode.Time, decode.Text:
-	}
-	if !utf8.ValidString(v.Text) {
-		return json.Marshal("0x" + hex.EncodeToString([]byte(v.Text)))
-	}
-	return json.Marshal(v.Text)
 }

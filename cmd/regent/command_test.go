@@ -75,7 +75,7 @@ func (s *shell) withReport() {
 	s.world.Change(apitest.Cluster, func(c *fsm.Cluster) {
 		c.State.Divergences = []failover.Divergence{apitest.SampleReport()}
 	})
-	s.world.Write(apitest.Report, api.PartSummary, `{"summary":"2 transactions: 1 safe, 1 needs a person","tables":[{"schema":"shop","table":"orders","rows":2,"by_class":{"SAFE":1,"CONFLICT":1}}]}`)
+	s.world.Write(apitest.Report, api.PartSummary, `{"summary":"2 transactions: 1 safe, 1 needs a person","arithmetic":{"equations":["2 captured = 2 listed + 0 undecodable","2 listed = 1 SAFE + 1 CONFLICT"]},"tables":[{"schema":"shop","table":"orders","rows":2,"by_class":{"SAFE":1,"CONFLICT":1}}]}`)
 	s.world.Write(apitest.Report, api.PartTransactions, "{\"gtid\":\"a:8\"}\n{\"gtid\":\"a:9\"}\n")
 	s.world.Write(apitest.Report, api.PartHTML, "<!doctype html>")
 	s.world.Write(apitest.Report, api.PartSQL, "START TRANSACTION;")

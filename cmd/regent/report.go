@@ -137,8 +137,19 @@ func (c *console) copyPart(ctx context.Context, client *api.Client, id string, p
 }
 
 func drawReport(w io.Writer, r api.Report) error {
+	var s shownSummary
+	if len(r.Summary) > 0 {
+		if err := json.Unmarshal(r.Summary, &s); err != nil {
+			return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
+		}
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "report %s of cluster %s: %s, %s\n", r.ID, r.Cluster, r.State, map[bool]string{true: "complete", false: "INCOMPLETE"}[r.Complete])
+	if s.Sentence != "" {
+		b.WriteString("  " + s.Sentence + "\n")
+	}
+	section(&b, "incomplete because", s.Incomplete)
+	section(&b, "arithmetic", s.Arithmetic.Equations)
 	fmt.Fprintf(&b, "  %s had %s that %s lacks", r.OldServer, plural(r.Transactions, "transaction", "transactions"), r.NewServer)
 	if r.From != nil && r.To != nil {
 		fmt.Fprintf(&b, ", from %s to %s", at(*r.From), at(*r.To))
@@ -163,9 +174,7 @@ func drawReport(w io.Writer, r api.Report) error {
 	if r.AcknowledgedBy != "" {
 		fmt.Fprintf(&b, "  settled by %s: %s\n", r.AcknowledgedBy, r.Note)
 	}
-	if err := summarize(&b, r.Summary); err != nil {
-		return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
-	}
+	section(&b, "tables", s.tables())
 	return printf(w, "%s", b.String())
 }
 
@@ -173,7 +182,10 @@ func drawReport(w io.Writer, r api.Report) error {
 type shownSummary struct {
 	Sentence   string   `json:"summary"`
 	Incomplete []string `json:"incomplete"`
-	Tables     []struct {
+	Arithmetic struct {
+		Equations []string `json:"equations"`
+	} `json:"arithmetic"`
+	Tables []struct {
 		Schema  string         `json:"schema"`
 		Table   string         `json:"table"`
 		Rows    int            `json:"rows"`
@@ -181,24 +193,12 @@ type shownSummary struct {
 	} `json:"tables"`
 }
 
-func summarize(b *strings.Builder, raw json.RawMessage) error {
-	if len(raw) == 0 {
-		return nil
-	}
-	var s shownSummary
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return err
-	}
-	if s.Sentence != "" {
-		b.WriteString("  " + s.Sentence + "\n")
-	}
-	section(b, "incomplete because", s.Incomplete)
+func (s shownSummary) tables() []string {
 	var lines []string
 	for _, t := range s.Tables {
 		lines = append(lines, fmt.Sprintf("%s.%s: %s (%s)", t.Schema, t.Table, plural(t.Rows, "row", "rows"), classWords(t.ByClass)))
 	}
-	section(b, "tables", lines)
-	return nil
+	return lines
 }
 
 func newReportExport(c *console) *cobra.Command {
@@ -208,10 +208,12 @@ func newReportExport(c *console) *cobra.Command {
 		Use:   "export ID",
 		Short: "Write a report to a file",
 		Long: `Write a report to a file that only its owner can read: every transaction as NDJSON, one page of HTML, or
-SQL that repeats the safe transactions and guards every statement. SQL, and --reveal, need the role
-revealer. The exit code is 6 when the report does not account for every transaction.`,
-		Example: "  regent report export orders-d1 --format html --out orders-d1.html",
-		Args:    takes(1, 1),
+SQL that repeats the safe transactions and guards every statement; or, for telling those concerned, the
+rows that it names, as NDJSON (entities) or as a table (entities-csv). Values are keyed hashes. SQL, and
+--reveal, need the role revealer. The exit code is 6 when the report does not account for every transaction.`,
+		Example: "  regent report export orders-d1 --format html --out orders-d1.html\n" +
+			"  regent report export orders-d1 --format entities-csv --reveal --out affected.csv",
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := reference(kindReport, args[0])
 			if err != nil {
@@ -235,9 +237,9 @@ revealer. The exit code is 6 when the report does not account for every transact
 			return accounted(c.export(cmd.Context(), client, id, part, reveal, out), report)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "ndjson", "ndjson, html or sql")
+	cmd.Flags().StringVar(&format, "format", "ndjson", "ndjson, html, sql, entities or entities-csv")
 	cmd.Flags().StringVar(&out, "out", "", "the file, or - for standard output")
-	cmd.Flags().BoolVar(&reveal, "reveal", false, "show the values of rows in ndjson; needs the role revealer")
+	cmd.Flags().BoolVar(&reveal, "reveal", false, "show the values of rows; needs the role revealer")
 	return cmd
 }
 
@@ -249,8 +251,12 @@ func partOf(format string) (api.ReportPart, error) {
 		return api.PartHTML, nil
 	case "sql":
 		return api.PartSQL, nil
+	case "entities":
+		return api.PartEntities, nil
+	case "entities-csv":
+		return api.PartEntitiesCSV, nil
 	}
-	return "", usage("--format %s is unknown; use ndjson, html or sql", format)
+	return "", usage("--format %s is unknown; use ndjson, html, sql, entities or entities-csv", format)
 }
 
 // export writes a part to a file, which appears only when it is whole.
