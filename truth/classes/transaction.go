@@ -1,0 +1,118 @@
+package classes
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/regentdb/regent/truth/table"
+	"github.com/regentdb/regent/truth/verbose"
+)
+
+// Transaction is one transaction of a side, over the tables of one schema.
+type Transaction struct {
+	GTID string
+	Rows []Row
+	// Statements are DDL and statement format, without the texts of XA.
+	Statements []verbose.Statement
+	// Opaque says that it has statements, is distributed or has partial images.
+	Opaque bool
+}
+
+// Row is one row change.
+type Row struct {
+	Table string
+	Op    verbose.Op
+	// Before and After are nil where there is no row, and where the image does not fit the table.
+	Before, After table.Row
+	// Misfit says that the table is missing or differs from the log.
+	Misfit bool
+}
+
+// Reader converts what mysqlbinlog printed.
+type Reader struct {
+	Tables map[string]*table.Table
+	// Fill returns the images of a row that mysqlbinlog did not print exactly: the n-th change of the table in the
+	// transaction. False means that nobody knows them.
+	Fill func(gtid, table string, n int) (before, after table.Row, ok bool)
+}
+
+// Convert converts a transaction of the log.
+func (r Reader) Convert(tx verbose.Transaction) (Transaction, error) {
+	out := Transaction{GTID: tx.GTID, Opaque: tx.XA}
+	for _, s := range tx.Statements {
+		if !strings.HasPrefix(s.Text, "XA ") {
+			out.Statements, out.Opaque = append(out.Statements, s), true
+		}
+	}
+	seen := map[string]int{}
+	for _, row := range tx.Rows {
+		converted, err := r.row(tx.GTID, row, seen)
+		if err != nil {
+			return Transaction{}, fmt.Errorf("classes: %s: %w", tx.GTID, err)
+		}
+		out.Rows = append(out.Rows, converted)
+		for _, image := range []table.Row{converted.Before, converted.After} {
+			out.Opaque = out.Opaque || !image.Full()
+		}
+	}
+	return out, nil
+}
+
+func (r Reader) row(gtid string, row verbose.Row, seen map[string]int) (out Row, err error) {
+	out = Row{Table: row.Table, Op: row.Op}
+	t := r.Tables[row.Table]
+	if t == nil || !t.Fits(row.Before) || !t.Fits(row.After) || r.short(t, row) {
+		out.Misfit = true
+		return out, nil
+	}
+	if out.Before, err = t.Image(row.Before); err != nil {
+		return out, err
+	}
+	if out.After, err = t.Image(row.After); err != nil {
+		return out, err
+	}
+	if !row.Cut && exact(row) {
+		return out, nil
+	}
+	before, after, ok := r.Fill(gtid, row.Table, seen[row.Table])
+	seen[row.Table]++
+	if ok {
+		out.Before, out.After = before, after
+	} else if row.Cut {
+		return out, fmt.Errorf("row of %s: mysqlbinlog cannot print it and the ledger does not have it", row.Table)
+	}
+	return out, nil
+}
+
+// exact says whether mysqlbinlog printed all values exactly, partial updates of documents aside.
+func exact(row verbose.Row) bool {
+	for _, image := range [][]verbose.Value{row.Before, row.After} {
+		for _, v := range image {
+			if !v.Exact() && !v.Change && v.Type != verbose.Absent {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// short says whether a full image has fewer columns than the table. The log has no number of columns in what
+// mysqlbinlog prints, so that an image which leaves columns out in front is taken as one of the table's.
+func (r Reader) short(t *table.Table, row verbose.Row) bool {
+	if row.Cut {
+		return false
+	}
+	for _, image := range [][]verbose.Value{row.Before, row.After} {
+		if len(image) == 0 || len(image) >= len(t.Columns) {
+			continue
+		}
+		gaps := false
+		for _, v := range image {
+			gaps = gaps || v.Type == verbose.Absent
+		}
+		if !gaps {
+			return len(row.Before) == len(row.After) || row.Op != verbose.Update
+		}
+	}
+	return false
+}

@@ -1,0 +1,15 @@
+// Package verbose reads the text that
+//
+//	mysqlbinlog -v -v --base64-output=DECODE-ROWS
+//
+// prints of a binary log, into transactions with their row images and statements.
+//
+// Values are exact but for what mysqlbinlog itself does not print exactly, which [Value.Exact] says:
+//   - FLOAT and VECTOR are printed with six digits.
+//   - GEOMETRY is not printed at all, and with it the rest of its event is missing: [Row.Cut].
+//   - A partial update of a JSON document is printed as an expression over the document before.
+//   - BINARY(n) has lost its trailing zero bytes in the log already, and what a string column holds is bytes in the
+//     column's character set.
+//
+// A statement that itself contains a line of the delimiter /*!*/; ends there.
+package verbose
