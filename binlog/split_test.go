@@ -77,11 +77,11 @@ func oldSide(s *server) map[string]string {
 	expect("CONFLICT", s.statement("UPDATE shop.orders SET id=109 WHERE id=9"))
 	// Keys that differ in spelling only.
 	expect("CONFLICT", s.statement("INSERT INTO shop.users VALUES ('Dora@Example.com','D','d')"))
-	expect("DRIFT", s.statement("INSERT INTO shop.users VALUES ('émile@example.com','E','e')"))
+	expect("CONFLICT", s.statement("INSERT INTO shop.users VALUES ('émile@example.com','E','e')"))
 	expect("UNIQUE_COLLISION", s.statement("INSERT INTO shop.users VALUES ('f@example.com','F','taken')"))
 	expect("SAFE", s.statement("UPDATE shop.users SET nick='bb' WHERE mail='b@example.com'"))
 	expect("OPAQUE", s.statement("INSERT INTO shop.keyless VALUES (1)"))
-	expect("FOREIGN_KEY", s.statement("INSERT INTO shop.parent VALUES (1)"))
+	expect("SAFE", s.statement("INSERT INTO shop.parent VALUES (1)"))
 	expect("OPAQUE", s.statement("INSERT INTO shop.watched VALUES (1,1)"))
 	expect("OPAQUE", s.statement("UPDATE shop.altered SET v=2 WHERE id=1"))
 	expect("OPAQUE", s.statement("CREATE TABLE shop.only_east (id INT PRIMARY KEY)"))

@@ -1,7 +1,6 @@
 package classify_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -25,32 +24,12 @@ type row = string
 // change is one row change of table t: from one row to another.
 type change struct{ from, to row }
 
-// world is a table of the new primary with its rows by id, and who holds unique values.
-type world struct {
-	rows    map[string]row
-	holders map[string]row
-}
-
 func image(r row) []decode.Value {
 	if r == "" {
 		return nil
 	}
 	id, v, _ := strings.Cut(r, "=")
 	return []decode.Value{{Kind: decode.Integer, Text: id}, {Kind: decode.Text, Text: v}}
-}
-
-func (w world) Rows(_ context.Context, _ *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
-	out := make([][]decode.Value, 0, len(keys))
-	for _, key := range keys {
-		out = append(out, image(w.rows[key[0].Text]))
-	}
-	return out, nil
-}
-
-func (w world) Holder(
-	_ context.Context, _ *diff.Definition, unique diff.Unique, tuple []decode.Value,
-) ([]decode.Value, error) {
-	return image(w.holders[tuple[unique.Columns[0]].Text]), nil
 }
 
 func logged() *decode.Table {
@@ -85,20 +64,14 @@ func transaction(uuid string, seq int, changes ...change) *decode.Transaction {
 }
 
 // classes classifies and returns the class of each transaction of the old side.
-func classes(t *testing.T, table *diff.Definition, w world, old, fresh []*decode.Transaction) []string {
+func classes(t *testing.T, table *diff.Definition, live []row, old, fresh []*decode.Transaction) []string {
 	t.Helper()
-	d := diff.New(map[diff.Name]*diff.Definition{table.Name: table})
-	for _, tx := range old {
-		d.AddOld(tx)
-	}
-	for _, tx := range fresh {
-		d.AddNew(tx)
-	}
-	if err := classify.ReadLive(t.Context(), d, w); err != nil {
-		t.Fatal(err)
+	m := newModel(table)
+	for _, r := range live {
+		m.put(table.Name, image(r))
 	}
 	var out []string
-	for _, tx := range classify.Classify(d) {
+	for _, tx := range m.classified(t, old, fresh) {
 		out = append(out, tx.Class.String())
 	}
 	return out
@@ -116,48 +89,41 @@ func TestRules(t *testing.T) {
 	type tx = []change
 	tests := map[string]struct {
 		old, fresh []tx
-		live       map[string]row
-		holders    map[string]row
+		live       []row
 		want       string
 	}{
 		"insert":                      {old: []tx{{{"", "1=a"}}}, want: "SAFE"},
-		"update":                      {old: []tx{{{"1=a", "1=b"}}}, live: map[string]row{"1": "1=a"}, want: "SAFE"},
-		"delete":                      {old: []tx{{{"1=a", ""}}}, live: map[string]row{"1": "1=a"}, want: "SAFE"},
+		"update":                      {old: []tx{{{"1=a", "1=b"}}}, live: []row{"1=a"}, want: "SAFE"},
+		"delete":                      {old: []tx{{{"1=a", ""}}}, live: []row{"1=a"}, want: "SAFE"},
 		"a chain":                     {old: []tx{{{"", "1=a"}}, {{"1=a", "1=b"}}}, want: "SAFE+SAFE"},
-		"there and back":              {old: []tx{{{"1=a", "1=b"}}, {{"1=b", "1=a"}}}, live: map[string]row{"1": "1=c"}, want: "NOOP+NOOP"},
+		"there and back":              {old: []tx{{{"1=a", "1=b"}}, {{"1=b", "1=a"}}}, live: []row{"1=c"}, want: "NOOP+NOOP"},
 		"insert and delete":           {old: []tx{{{"", "1=a"}}, {{"1=a", ""}}}, want: "NOOP+NOOP"},
 		"empty":                       {old: []tx{{}}, want: "NOOP"},
-		"repeated update":             {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "1=b"}}}, live: map[string]row{"1": "1=b"}, want: "ALREADY"},
+		"repeated update":             {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "1=b"}}}, live: []row{"1=b"}, want: "ALREADY"},
 		"repeated delete":             {old: []tx{{{"1=a", ""}}}, fresh: []tx{{{"1=a", ""}}}, want: "ALREADY"},
-		"update-update":               {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "1=c"}}}, live: map[string]row{"1": "1=c"}, want: "CONFLICT"},
+		"update-update":               {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "1=c"}}}, live: []row{"1=c"}, want: "CONFLICT"},
 		"update-delete":               {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", ""}}}, want: "CONFLICT"},
-		"delete-update":               {old: []tx{{{"1=a", ""}}}, fresh: []tx{{{"1=a", "1=c"}}}, live: map[string]row{"1": "1=c"}, want: "CONFLICT"},
-		"insert-insert":               {old: []tx{{{"", "1=a"}}}, fresh: []tx{{{"", "1=b"}}}, live: map[string]row{"1": "1=b"}, want: "CONFLICT"},
-		"touched and put back":        {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "1=c"}}, {{"1=c", "1=a"}}}, live: map[string]row{"1": "1=a"}, want: "CONFLICT"},
-		"differs though untouched":    {old: []tx{{{"1=a", "1=b"}}}, live: map[string]row{"1": "1=x"}, want: "DRIFT"},
+		"delete-update":               {old: []tx{{{"1=a", ""}}}, fresh: []tx{{{"1=a", "1=c"}}}, live: []row{"1=c"}, want: "CONFLICT"},
+		"insert-insert":               {old: []tx{{{"", "1=a"}}}, fresh: []tx{{{"", "1=b"}}}, live: []row{"1=b"}, want: "CONFLICT"},
+		"touched and put back":        {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "1=c"}}, {{"1=c", "1=a"}}}, live: []row{"1=a"}, want: "CONFLICT"},
+		"differs though untouched":    {old: []tx{{{"1=a", "1=b"}}}, live: []row{"1=x"}, want: "DRIFT"},
 		"missing though untouched":    {old: []tx{{{"1=a", "1=b"}}}, want: "DRIFT"},
-		"there though untouched":      {old: []tx{{{"", "1=a"}}}, live: map[string]row{"1": "1=a"}, want: "DRIFT"},
-		"case is a difference":        {old: []tx{{{"1=a", "1=b"}}}, live: map[string]row{"1": "1=A"}, want: "DRIFT"},
-		"key moved":                   {old: []tx{{{"1=a", "2=a"}}}, live: map[string]row{"1": "1=a"}, want: "SAFE"},
-		"key moved onto a new row":    {old: []tx{{{"1=a", "2=a"}}}, fresh: []tx{{{"", "2=z"}}}, live: map[string]row{"1": "1=a", "2": "2=z"}, want: "CONFLICT"},
-		"new side moved the key away": {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "9=a"}}}, live: map[string]row{"9": "9=a"}, want: "CONFLICT"},
-		"worst row decides":           {old: []tx{{{"", "1=a"}, {"", "2=b"}}}, fresh: []tx{{{"", "2=z"}}}, live: map[string]row{"2": "2=z"}, want: "CONFLICT"},
+		"there though untouched":      {old: []tx{{{"", "1=a"}}}, live: []row{"1=a"}, want: "DRIFT"},
+		"case is a difference":        {old: []tx{{{"1=a", "1=b"}}}, live: []row{"1=A"}, want: "DRIFT"},
+		"key moved":                   {old: []tx{{{"1=a", "2=a"}}}, live: []row{"1=a"}, want: "SAFE"},
+		"key moved onto a new row":    {old: []tx{{{"1=a", "2=a"}}}, fresh: []tx{{{"", "2=z"}}}, live: []row{"1=a", "2=z"}, want: "CONFLICT"},
+		"new side moved the key away": {old: []tx{{{"1=a", "1=b"}}}, fresh: []tx{{{"1=a", "9=a"}}}, live: []row{"9=a"}, want: "CONFLICT"},
+		"worst row decides":           {old: []tx{{{"", "1=a"}, {"", "2=b"}}}, fresh: []tx{{{"", "2=z"}}}, live: []row{"2=z"}, want: "CONFLICT"},
 		"taint by the row of another": {
 			old:   []tx{{{"", "1=a"}}, {{"1=a", "1=b"}, {"", "2=b"}}, {{"1=b", "1=c"}}, {{"", "3=a"}}},
-			fresh: []tx{{{"", "2=z"}}}, live: map[string]row{"2": "2=z"}, want: "SAFE+CONFLICT+CONFLICT+SAFE",
+			fresh: []tx{{{"", "2=z"}}}, live: []row{"2=z"}, want: "SAFE+CONFLICT+CONFLICT+SAFE",
 		},
-		"a gap in the history":             {old: []tx{{{"", "1=a"}}, {{"1=x", "1=b"}}}, want: "OPAQUE+OPAQUE"},
-		"unique value taken":               {old: []tx{{{"", "1=a"}}}, holders: map[string]row{"a": "7=a"}, want: "UNIQUE_COLLISION"},
-		"unique value its own":             {old: []tx{{{"1=a", "1=b"}}}, live: map[string]row{"1": "1=a"}, holders: map[string]row{"b": "1=b"}, want: "SAFE"},
-		"unique value kept is not checked": {old: []tx{{{"1=a", "1=a"}, {"", "2=x"}}}, live: map[string]row{"1": "1=a"}, holders: map[string]row{"a": "7=a"}, want: "SAFE"},
+		"a gap in the history": {old: []tx{{{"", "1=a"}}, {{"1=x", "1=b"}}}, want: "OPAQUE+OPAQUE"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			table := defined()
-			if tt.holders != nil {
-				table.Unique = []diff.Unique{{Name: "u", Columns: []int{1}}}
-			}
-			got := classes(t, table, world{tt.live, tt.holders}, txs(oldUUID, tt.old...), txs(newUUID, tt.fresh...))
+			got := classes(t, table, tt.live, txs(oldUUID, tt.old...), txs(newUUID, tt.fresh...))
 			if diff := cmp.Diff(tt.want, strings.Join(got, "+")); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
@@ -170,24 +136,27 @@ func TestHazardsOfTheTable(t *testing.T) {
 		change func(*diff.Definition)
 		want   string
 	}{
-		"none":                     {func(*diff.Definition) {}, "SAFE"},
-		"missing":                  {func(d *diff.Definition) { d.Missing = true }, "OPAQUE"},
-		"another column":           {func(d *diff.Definition) { d.Columns[1].Name = "w" }, "OPAQUE"},
-		"another type":             {func(d *diff.Definition) { d.Columns[1].Type = "text" }, "OPAQUE"},
-		"a column more":            {func(d *diff.Definition) { d.Columns = append(d.Columns, diff.Column{}) }, "OPAQUE"},
-		"another primary key":      {func(d *diff.Definition) { d.PrimaryKey = []int{1} }, "OPAQUE"},
-		"no primary key":           {func(d *diff.Definition) { d.PrimaryKey = nil }, "OPAQUE"},
-		"prefix key":               {func(d *diff.Definition) { d.PrefixKey = true }, "OPAQUE"},
-		"engine":                   {func(d *diff.Definition) { d.Transactional = false }, "OPAQUE"},
-		"trigger":                  {func(d *diff.Definition) { d.Triggers = []string{"x"} }, "OPAQUE"},
-		"triggers cannot be seen":  {func(d *diff.Definition) { d.TriggersHidden = true }, "OPAQUE"},
-		"foreign key":              {func(d *diff.Definition) { d.ForeignKeys = []string{"x"} }, "FOREIGN_KEY"},
-		"unique key on expression": {func(d *diff.Definition) { d.Unique = []diff.Unique{{Name: "u", Partial: true}} }, "UNIQUE_COLLISION"},
+		"none":                    {func(*diff.Definition) {}, "SAFE"},
+		"missing":                 {func(d *diff.Definition) { d.Missing = true }, "OPAQUE"},
+		"another column":          {func(d *diff.Definition) { d.Columns[1].Name = "w" }, "OPAQUE"},
+		"another type":            {func(d *diff.Definition) { d.Columns[1].Type = "text" }, "OPAQUE"},
+		"a column more":           {func(d *diff.Definition) { d.Columns = append(d.Columns, diff.Column{}) }, "OPAQUE"},
+		"another primary key":     {func(d *diff.Definition) { d.PrimaryKey = []int{1} }, "OPAQUE"},
+		"no primary key":          {func(d *diff.Definition) { d.PrimaryKey = nil }, "OPAQUE"},
+		"prefix key":              {func(d *diff.Definition) { d.PrefixKey = true }, "OPAQUE"},
+		"engine":                  {func(d *diff.Definition) { d.Transactional = false }, "OPAQUE"},
+		"trigger":                 {func(d *diff.Definition) { d.Triggers = []diff.Trigger{{Name: "x", On: decode.Insert}} }, "OPAQUE"},
+		"triggers cannot be seen": {func(d *diff.Definition) { d.TriggersHidden = true }, "OPAQUE"},
+		"trigger for another": {func(d *diff.Definition) {
+			d.Triggers = []diff.Trigger{{Name: "x", On: decode.Update}, {Name: "y", On: decode.Delete}}
+		}, "SAFE"},
+		"unique key on expression": {func(d *diff.Definition) { d.Unique = []diff.Unique{{Name: "u", Columns: []int{-1}}} }, "UNIQUE_COLLISION"},
+		"unique key with a prefix": {func(d *diff.Definition) { d.Unique = []diff.Unique{{Name: "u", Columns: []int{1}, Prefix: true}} }, "UNIQUE_COLLISION"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := defined()
 			tt.change(table)
-			got := classes(t, table, world{}, txs(oldUUID, []change{{"", "1=a"}}), nil)
+			got := classes(t, table, nil, txs(oldUUID, []change{{"", "1=a"}}), nil)
 			if got[0] != tt.want {
 				t.Errorf("got %s, want %s", got[0], tt.want)
 			}
@@ -213,10 +182,10 @@ func TestStatementsTaintTheTablesThatTheyName(t *testing.T) {
 				Statements: []decode.Statement{{Schema: "s", Text: tt.text}},
 			}
 			old := append([]*decode.Transaction{ddl}, txs(oldUUID, insert)...)
-			if got := strings.Join(classes(t, defined(), world{}, old, nil), "+"); got != tt.onOld {
+			if got := strings.Join(classes(t, defined(), nil, old, nil), "+"); got != tt.onOld {
 				t.Errorf("on the old side: got %s, want %s", got, tt.onOld)
 			}
-			got := classes(t, defined(), world{}, txs(oldUUID, insert), []*decode.Transaction{ddl})
+			got := classes(t, defined(), nil, txs(oldUUID, insert), []*decode.Transaction{ddl})
 			if got[0] != tt.onNew {
 				t.Errorf("on the new side: got %s, want %s", got[0], tt.onNew)
 			}
@@ -228,10 +197,10 @@ func TestWhatCannotBeDecodedTaintsAll(t *testing.T) {
 	lost := &decode.Transaction{GTID: gtid.GTID{UUID: oldUUID, Seq: 9}, Undecodable: []string{"incident"}}
 	insert := txs(oldUUID, []change{{"", "1=a"}})
 	old := []*decode.Transaction{insert[0], lost, transaction(oldUUID, 2, change{"", "2=a"})}
-	if got := fmt.Sprint(classes(t, defined(), world{}, old, nil)); got != "[SAFE OPAQUE OPAQUE]" {
+	if got := fmt.Sprint(classes(t, defined(), nil, old, nil)); got != "[SAFE OPAQUE OPAQUE]" {
 		t.Errorf("on the old side: %s", got)
 	}
-	if got := classes(t, defined(), world{}, insert, []*decode.Transaction{lost}); got[0] != "OPAQUE" {
+	if got := classes(t, defined(), nil, insert, []*decode.Transaction{lost}); got[0] != "OPAQUE" {
 		t.Errorf("on the new side: %s", got)
 	}
 }
@@ -265,7 +234,9 @@ func TestSharedTransactionsAreSettled(t *testing.T) {
 	d.AddShared(both)
 	d.AddOld(transaction(oldUUID, 2, change{"1=a", "1=b"}))
 	d.AddNew(both)
-	if err := classify.ReadLive(t.Context(), d, world{rows: map[string]row{"1": "1=a"}}); err != nil {
+	m := newModel(defined())
+	m.put(defined().Name, image("1=a"))
+	if err := classify.ReadLive(t.Context(), d, m); err != nil {
 		t.Fatal(err)
 	}
 	got := classify.Classify(d)

@@ -8,84 +8,141 @@ import (
 	"github.com/regentdb/regent/binlog/diff"
 )
 
-// LiveRows is the new primary inside one snapshot.
+// LiveRows is the new primary inside one snapshot. Answers come in the order of what is asked for.
 type LiveRows interface {
-	// Rows returns the rows of the primary keys in their order, nil where there is none.
+	// Rows returns the rows of the primary keys, nil where there is none.
 	Rows(ctx context.Context, table *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error)
-	// Holder returns the row that holds the image's tuple under the unique key, nil where none does.
-	Holder(ctx context.Context, table *diff.Definition, unique diff.Unique, image []decode.Value) ([]decode.Value, error)
+	// Holders returns the primary keys of the rows that hold the images' tuples under the unique key, nil where none
+	// does. The tuples have no NULL.
+	Holders(ctx context.Context, table *diff.Definition, unique diff.Unique, images [][]decode.Value) ([][]decode.Value, error)
+	// Weights returns the sort keys of texts.
+	Weights(ctx context.Context, texts []diff.Text) ([]string, error)
+	// Count returns how many rows have the values.
+	Count(ctx context.Context, wanted []diff.Wanted) ([]int, error)
+	// Last returns the highest value of an integer column, 0 where there is none.
+	Last(ctx context.Context, table *diff.Definition, column int) (uint64, error)
 }
 
-// ReadLive fills in what is on the new primary for every key of the divergence.
+// ReadLive fills in what is on the new primary: the rows of every key of the divergence, and what Classify needs to
+// know about unique and foreign keys.
 func ReadLive(ctx context.Context, d *diff.Divergence, live LiveRows) error {
-	byTable := map[diff.Name][]*diff.State{}
-	var tables []diff.Name
-	for _, key := range d.Order {
-		if byTable[key.Name] == nil {
-			tables = append(tables, key.Name)
-		}
-		byTable[key.Name] = append(byTable[key.Name], d.States[key])
-	}
-	for _, table := range tables {
-		if err := readTable(ctx, d.Tables[table], byTable[table], live); err != nil {
+	r := reading{d: d, live: live}
+	for _, step := range []func(context.Context) error{r.spellings, r.rows, r.twins, r.weights, r.holders, r.relatives, r.last} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func readTable(ctx context.Context, table *diff.Definition, states []*diff.State, live LiveRows) error {
-	keys := make([][]decode.Value, 0, len(states))
-	for _, state := range states {
-		keys = append(keys, state.KeyValues)
+// reading is a ReadLive under way.
+type reading struct {
+	d    *diff.Divergence
+	live LiveRows
+}
+
+// spellings finds out which keys are the same though they are spelled differently.
+func (r *reading) spellings(ctx context.Context) error {
+	if err := r.weigh(ctx, r.d.UnweighedKeys()); err != nil {
+		return err
 	}
-	rows, err := live.Rows(ctx, table, keys)
+	r.d.Respell()
+	return nil
+}
+
+// weigh asks for sort keys.
+func (r *reading) weigh(ctx context.Context, texts []diff.Text) error {
+	asked := map[diff.Text]bool{}
+	texts = slices.DeleteFunc(texts, func(t diff.Text) bool {
+		again := asked[t]
+		asked[t] = true
+		return again
+	})
+	weights, err := r.live.Weights(ctx, texts)
 	if err != nil {
 		return err
 	}
-	for i, state := range states {
-		state.Live, state.LiveRead = rows[i], true
-		if err := readHolders(ctx, state, live); err != nil {
-			return err
-		}
+	for i, text := range texts {
+		r.d.Facts.Weights[text] = weights[i]
 	}
 	return nil
 }
 
-// readHolders looks for other rows that hold a unique tuple of the row that the old side left.
-func readHolders(ctx context.Context, state *diff.State, live LiveRows) error {
-	if state.After == nil || state.Opaque != "" || !alike(state.Live, state.Before) {
-		return nil // There is nothing to store, or the row is not safe for another reason.
+// rows reads the row of every key.
+func (r *reading) rows(ctx context.Context) error {
+	byTable := map[diff.Name][]*diff.State{}
+	var tables []diff.Name
+	for _, key := range r.d.Order {
+		if byTable[key.Name] == nil {
+			tables = append(tables, key.Name)
+		}
+		byTable[key.Name] = append(byTable[key.Name], r.d.States[key])
 	}
-	for _, unique := range state.Table.Unique {
-		if !changes(state, unique) {
-			continue
+	for _, table := range tables {
+		states := byTable[table]
+		keys := make([][]decode.Value, 0, len(states))
+		for _, state := range states {
+			keys = append(keys, state.KeyValues)
 		}
-		if unique.Partial {
-			state.Collision = "unique key " + unique.Name + " has a prefix or an expression and was not checked"
-			return nil
-		}
-		holder, err := live.Holder(ctx, state.Table, unique, state.After)
+		rows, err := r.live.Rows(ctx, r.d.Tables[table], keys)
 		if err != nil {
 			return err
 		}
-		if holder == nil {
-			continue
-		}
-		if key, ok := state.Table.KeyOf(holder); !ok || key != state.Key {
-			state.Collision = "another row holds the same value of unique key " + unique.Name
-			return nil
+		for i, state := range states {
+			state.Live, state.LiveRead = rows[i], true
 		}
 	}
 	return nil
 }
 
-// changes says whether the old side gave the row another tuple under the unique key.
-func changes(state *diff.State, unique diff.Unique) bool {
-	if state.Before == nil || unique.Partial {
-		return true
+// twins keeps of the rows that the new side inserted alike those that still are.
+func (r *reading) twins(ctx context.Context) error {
+	done := map[*diff.Group]bool{}
+	for _, key := range r.d.Order {
+		s := r.d.States[key]
+		if s.Twins == nil || len(s.Twins.Inserted) == 0 || done[s.Twins] {
+			continue
+		}
+		done[s.Twins] = true
+		if err := r.alike(ctx, s); err != nil {
+			return err
+		}
 	}
-	return slices.ContainsFunc(unique.Columns, func(column int) bool {
-		return state.Before[column] != state.After[column]
-	})
+	return nil
+}
+
+func (r *reading) alike(ctx context.Context, s *diff.State) error {
+	want, _ := s.Table.ContentID(s.After)
+	keys := make([][]decode.Value, 0, len(s.Twins.Inserted))
+	for _, in := range s.Twins.Inserted {
+		keys = append(keys, in.KeyValues)
+	}
+	rows, err := r.live.Rows(ctx, s.Table, keys)
+	if err != nil {
+		return err
+	}
+	kept := s.Twins.Inserted[:0]
+	for i, in := range s.Twins.Inserted {
+		if content, ok := s.Table.ContentID(rows[i]); ok && content == want {
+			kept = append(kept, in)
+		}
+	}
+	s.Twins.Inserted = kept
+	return nil
+}
+
+// last reads the highest generated key of the tables for which new ones may have to be proposed.
+func (r *reading) last(ctx context.Context) error {
+	for _, key := range r.d.Order {
+		s := r.d.States[key]
+		if _, known := r.d.Facts.Last[key.Name]; known || ofState(r.d, s).class != AutoIncrement {
+			continue
+		}
+		last, err := r.live.Last(ctx, s.Table, s.Table.Auto())
+		if err != nil {
+			return err
+		}
+		r.d.Facts.Last[key.Name] = last
+	}
+	return nil
 }

@@ -1,7 +1,7 @@
 package classify
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regentdb/regent/binlog/decode"
@@ -33,42 +33,54 @@ type Row struct {
 	Reason string
 	// Live is the row on the new primary; nil where there is none or it was not read.
 	Live []decode.Value
-	// Counterpart is the transaction of the new side that touched the row last; the zero GTID where none did.
+	// Counterpart is the transaction of the new side that touched or repeated the row last; the zero GTID where none
+	// did.
 	Counterpart gtid.GTID
+	// Proposal is how an AUTO_INCREMENT row could be kept; nil for other classes, and where no number is free.
+	Proposal *Proposal
 }
 
-// Classify applies the rules to the whole divergence, in commit order.
+// Classify applies the rules to the whole divergence, in commit order. It needs what ReadLive reads.
 func Classify(d *diff.Divergence) []Transaction {
-	t := taint{keys: map[diff.Key]cause{}, tables: map[diff.Name]cause{}}
+	j := judge{d: d, taint: newTaint(), trial: newTrial(d), proposals: proposals(d)}
 	out := make([]Transaction, 0, len(d.Old))
-	for _, old := range d.Old {
-		tx := ofTransaction(d, old, &t)
+	for i, old := range d.Old {
+		tx := j.transaction(old)
+		j.trial.end(tx.Class == Safe)
 		if tx.Class.NeedsPerson() {
-			t.spread(d, old, tx)
+			j.taint.spread(d, old, cause{order: i, by: tx.GTID, class: tx.Class})
 		}
 		out = append(out, tx)
 	}
 	return out
 }
 
-func ofTransaction(d *diff.Divergence, old diff.Transaction, t *taint) Transaction {
+// judge is a classification under way.
+type judge struct {
+	d         *diff.Divergence
+	taint     *taint
+	trial     *trial
+	proposals map[diff.Key]*Proposal
+}
+
+func (j *judge) transaction(old diff.Transaction) Transaction {
 	tx := Transaction{
 		GTID: old.GTID, CommittedAt: old.CommittedAt, Statements: old.Statements, Undecodable: old.Undecodable,
 	}
 	if old.Shared {
 		return shared(tx, old)
 	}
-	worst := verdict{Noop, "the transaction changes no row"}
+	worst := verdict{class: Noop, reason: "the transaction changes no row"}
 	for i, change := range old.Changes {
-		row, v := ofChange(d, change, t)
+		row, v := j.change(change)
 		tx.Rows = append(tx.Rows, row)
 		if i == 0 {
 			worst = v
 		}
 		worst = worse(worst, v)
 	}
-	for _, reason := range append(append([]string(nil), old.Undecodable...), old.Opaque...) {
-		worst = worse(worst, verdict{Opaque, reason})
+	for _, reason := range slices.Concat(old.Undecodable, old.Opaque) {
+		worst = worse(worst, verdict{class: Opaque, reason: reason})
 	}
 	tx.Class, tx.Reason = worst.class, worst.reason
 	return tx
@@ -83,85 +95,36 @@ func shared(tx Transaction, old diff.Transaction) Transaction {
 	return tx
 }
 
-func ofChange(d *diff.Divergence, change diff.Change, t *taint) (Row, verdict) {
-	row := Row{Row: change.Row, Definition: d.Tables[diff.Name{Schema: change.Row.Table.Schema, Table: change.Row.Table.Name}]}
-	v := verdict{Opaque, change.Unkeyed}
+func (j *judge) change(change diff.Change) (Row, verdict) {
+	v := ofKeys(j.d, change)
+	if v.class == Safe {
+		v = worse(v, hazard(change))
+	}
+	if v.class == Safe {
+		v = worse(v, j.taint.of(j.d, change))
+	}
+	v = j.trial.try(change, v)
+	return j.row(change, v), v
+}
+
+func (j *judge) row(change diff.Change, v verdict) Row {
+	row := Row{
+		Row: change.Row, Class: v.class, Reason: v.reason, Counterpart: v.by,
+		Definition: j.d.Tables[diff.Name{Schema: change.Row.Table.Schema, Table: change.Row.Table.Name}],
+	}
 	for i, state := range change.States {
-		each := ofState(d, state)
-		if each.class == Safe {
-			each = worse(each, t.of(state.Key))
-		}
 		if i == 0 {
-			v = each
 			row.Key = state.KeyValues
 		}
-		v = worse(v, each)
 		if row.Live == nil {
 			row.Live = state.Live
 		}
-		if state.IsTouched() {
+		if v.by == (gtid.GTID{}) && state.IsTouched() {
 			row.Counterpart = state.Touched
 		}
-	}
-	row.Class, row.Reason = v.class, v.reason
-	return row, v
-}
-
-// cause is the unsafe transaction that makes later ones unsafe.
-type cause struct {
-	by    gtid.GTID
-	class Class
-}
-
-// taint remembers what unsafe transactions touched.
-type taint struct {
-	keys   map[diff.Key]cause
-	tables map[diff.Name]cause
-	// all is set after a transaction of which nobody knows what it touched.
-	all *cause
-}
-
-// of returns the verdict on a safe change of the key.
-func (t *taint) of(key diff.Key) verdict {
-	found, ok := t.keys[key]
-	if !ok {
-		found, ok = t.tables[key.Name]
-	}
-	if !ok && t.all != nil {
-		found, ok = *t.all, true
-	}
-	if !ok {
-		return verdict{}
-	}
-	return verdict{found.class, fmt.Sprintf("follows %s, which is %s", found.by, found.class)}
-}
-
-func (t *taint) spread(d *diff.Divergence, old diff.Transaction, tx Transaction) {
-	c := cause{by: tx.GTID, class: tx.Class}
-	if len(old.Undecodable) > 0 && t.all == nil {
-		t.all = &c
-	}
-	for _, change := range old.Changes {
-		for _, state := range change.States {
-			if _, known := t.keys[state.Key]; !known {
-				t.keys[state.Key] = c
-			}
-		}
-		if change.Unkeyed != "" {
-			t.table(diff.Name{Schema: change.Row.Table.Schema, Table: change.Row.Table.Name}, c)
+		if v.class == AutoIncrement && row.Proposal == nil {
+			row.Proposal = j.proposals[state.Key]
 		}
 	}
-	for _, statement := range old.Statements {
-		for name := range d.Tables {
-			if diff.Touches(statement, name) {
-				t.table(name, c)
-			}
-		}
-	}
-}
-
-func (t *taint) table(name diff.Name, c cause) {
-	if _, known := t.tables[name]; !known {
-		t.tables[name] = c
-	}
+	return row
 }

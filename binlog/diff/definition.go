@@ -29,11 +29,15 @@ type Definition struct {
 	PrefixKey bool
 	// Unique are the other unique keys.
 	Unique []Unique
-	// ForeignKeys are the constraints in which the table takes part, as child or as parent.
-	ForeignKeys []string
-	Triggers    []string
+	// References are the foreign keys of the table, ReferencedBy those that refer to it, each by name.
+	References, ReferencedBy []ForeignKey
+	Triggers                 []Trigger
 	// TriggersHidden says that the account may not see the triggers of the table, so that there may be any.
 	TriggersHidden bool
+	// Volatile holds indexes of the columns that the policy declares volatile: repeating a write does not repeat them.
+	Volatile []int
+	// Mergeable says that the policy allows disjoint updates of a row to be merged.
+	Mergeable bool
 }
 
 // Column is a column of a table on the new primary.
@@ -44,15 +48,7 @@ type Column struct {
 	// Charset and Collation are empty for columns that hold no text.
 	Charset, Collation string
 	Generated          bool
-}
-
-// Unique is a unique key beside the primary key.
-type Unique struct {
-	Name string
-	// Columns holds indexes into the columns of the table.
-	Columns []int
-	// Partial says that the key has a prefix or an expression, so that tuples of columns do not decide.
-	Partial bool
+	AutoIncrement      bool
 }
 
 // families maps data types to the families of the log, where the two differ.

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -32,10 +31,7 @@ func (d *Definition) KeyOf(image []decode.Value) (Key, bool) {
 func (d *Definition) KeyID(values []decode.Value) string {
 	var id strings.Builder
 	for i, column := range d.PrimaryKey {
-		folded := d.Columns[column].folded(values[i].Text)
-		id.WriteString(strconv.Itoa(len(folded)))
-		id.WriteByte(':')
-		id.WriteString(folded)
+		spell(&id, d.Columns[column].folded(values[i].Text))
 	}
 	return id.String()
 }
@@ -54,7 +50,7 @@ func (c Column) folded(text string) string {
 	if c.Kind() != decode.Text {
 		return text
 	}
-	if !strings.Contains(c.Collation, "_0900_") && c.Collation != "binary" {
+	if c.Pads() {
 		text = strings.TrimRight(text, " ")
 	}
 	if !strings.HasSuffix(c.Collation, "_ci") {
@@ -64,6 +60,11 @@ func (c Column) folded(text string) string {
 		return strings.ToLower(text)
 	}
 	return lowerASCII(text)
+}
+
+// Pads says whether the collation overlooks spaces at the end.
+func (c Column) Pads() bool {
+	return !strings.Contains(c.Collation, "_0900_") && c.Collation != "binary"
 }
 
 func lowerASCII(text string) string {

@@ -46,11 +46,11 @@ func (s *Snapshot) engine(ctx context.Context, d *diff.Definition) error {
 
 func (s *Snapshot) columns(ctx context.Context, d *diff.Definition) error {
 	query := "SELECT COLUMN_NAME, DATA_TYPE, IFNULL(CHARACTER_SET_NAME, ''), IFNULL(COLLATION_NAME, ''), " +
-		"GENERATION_EXPRESSION <> '' FROM information_schema.COLUMNS" +
+		"GENERATION_EXPRESSION <> '', EXTRA LIKE '%auto_increment%' FROM information_schema.COLUMNS" +
 		where("TABLE_SCHEMA", "TABLE_NAME", d.Name) + " ORDER BY ORDINAL_POSITION"
 	return s.query(ctx, query, func(rows *sql.Rows) error {
 		var c diff.Column
-		if err := rows.Scan(&c.Name, &c.Type, &c.Charset, &c.Collation, &c.Generated); err != nil {
+		if err := rows.Scan(&c.Name, &c.Type, &c.Charset, &c.Collation, &c.Generated, &c.AutoIncrement); err != nil {
 			return err
 		}
 		c.Type = strings.ToLower(c.Type)
@@ -68,16 +68,16 @@ func holdsText(dataType string) bool {
 }
 
 func (s *Snapshot) keys(ctx context.Context, d *diff.Definition) error {
-	query := "SELECT INDEX_NAME, IFNULL(COLUMN_NAME, ''), SUB_PART IS NOT NULL, COLUMN_NAME IS NULL " +
+	query := "SELECT INDEX_NAME, IFNULL(COLUMN_NAME, ''), SUB_PART IS NOT NULL " +
 		"FROM information_schema.STATISTICS" + where("TABLE_SCHEMA", "TABLE_NAME", d.Name) +
 		" AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX"
 	return s.query(ctx, query, func(rows *sql.Rows) error {
 		var index, column string
-		var prefix, expression bool
-		if err := rows.Scan(&index, &column, &prefix, &expression); err != nil {
+		var prefix bool
+		if err := rows.Scan(&index, &column, &prefix); err != nil {
 			return err
 		}
-		position := columnIndex(d, column)
+		position := d.Column(column) // An expression has no column, or one that is hidden.
 		if index == "PRIMARY" {
 			d.PrimaryKey = append(d.PrimaryKey, position)
 			d.PrefixKey = d.PrefixKey || prefix
@@ -87,39 +87,46 @@ func (s *Snapshot) keys(ctx context.Context, d *diff.Definition) error {
 			d.Unique = append(d.Unique, diff.Unique{Name: index})
 		}
 		last := &d.Unique[len(d.Unique)-1]
-		last.Partial = last.Partial || prefix || expression || position < 0
+		last.Prefix = last.Prefix || prefix
 		last.Columns = append(last.Columns, position)
 		return nil
 	})
 }
 
-func columnIndex(d *diff.Definition, name string) int {
-	for i, c := range d.Columns {
-		if strings.EqualFold(c.Name, name) {
-			return i
-		}
-	}
-	return -1
-}
-
-// foreignKeys reads the constraints in which the table is child or parent.
-func (s *Snapshot) foreignKeys(ctx context.Context, d *diff.Definition) error {
-	const from = "SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS"
-	query := from + where("CONSTRAINT_SCHEMA", "TABLE_NAME", d.Name) + " UNION " +
-		from + where("UNIQUE_CONSTRAINT_SCHEMA", "REFERENCED_TABLE_NAME", d.Name) + " ORDER BY 1"
-	return s.names(ctx, query, &d.ForeignKeys)
-}
-
 func (s *Snapshot) triggers(ctx context.Context, d *diff.Definition) error {
-	query := "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS" +
+	query := "SELECT TRIGGER_NAME, EVENT_MANIPULATION FROM information_schema.TRIGGERS" +
 		where("EVENT_OBJECT_SCHEMA", "EVENT_OBJECT_TABLE", d.Name) + " ORDER BY 1"
-	if err := s.names(ctx, query, &d.Triggers); err != nil {
+	err := s.query(ctx, query, func(rows *sql.Rows) error {
+		var trigger diff.Trigger
+		var event string
+		if err := rows.Scan(&trigger.Name, &event); err != nil {
+			return err
+		}
+		var known bool
+		trigger.On, known = operation(event)
+		if !known {
+			return fmt.Errorf("trigger %s fires for %s, which is unknown", trigger.Name, event)
+		}
+		d.Triggers = append(d.Triggers, trigger)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	var privileges []string
-	err := s.names(ctx, triggerPrivileges(d.Name), &privileges)
-	d.TriggersHidden = len(privileges) == 0
-	return err
+	d.TriggersHidden = true
+	return s.query(ctx, triggerPrivileges(d.Name), func(*sql.Rows) error {
+		d.TriggersHidden = false
+		return nil
+	})
+}
+
+func operation(event string) (op decode.Op, known bool) {
+	for _, op := range []decode.Op{decode.Insert, decode.Update, decode.Delete} {
+		if strings.EqualFold(op.String(), event) {
+			return op, true
+		}
+	}
+	return 0, false
 }
 
 // triggerPrivileges asks for the privilege without which a table seems to have no trigger (MySQL 8.4 Reference Manual,
@@ -133,13 +140,4 @@ func triggerPrivileges(name diff.Name) string {
 		Schema: name.Schema, Table: name.Schema,
 	}) + " AND " + account +
 		" UNION ALL " + from + "TABLE_PRIVILEGES" + where("TABLE_SCHEMA", "TABLE_NAME", name) + " AND " + account
-}
-
-func (s *Snapshot) names(ctx context.Context, query string, into *[]string) error {
-	return s.query(ctx, query, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		*into = append(*into, name)
-		return err
-	})
 }

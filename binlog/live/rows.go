@@ -87,31 +87,6 @@ func readList(d *diff.Definition) string {
 	return strings.Join(parts, ", ")
 }
 
-// Holder returns the row that holds the tuple of the image under a unique key, nil where none does. A tuple with a
-// NULL collides with nothing.
-func (s *Snapshot) Holder(
-	ctx context.Context, d *diff.Definition, unique diff.Unique, image []decode.Value,
-) ([]decode.Value, error) {
-	tuple := make([]decode.Value, 0, len(unique.Columns))
-	for _, column := range unique.Columns {
-		if image[column].Kind == decode.Null {
-			return nil, nil
-		}
-		tuple = append(tuple, image[column])
-	}
-	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + condition(d, unique.Columns, tuple)
-	var holder []decode.Value
-	err := s.query(ctx, query, func(rows *sql.Rows) error {
-		found, err := scan(d, rows)
-		holder = found
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("live: %s: unique key %s of %s: %w", s.server, unique.Name, d.Name, err)
-	}
-	return holder, nil
-}
-
 func scan(d *diff.Definition, rows *sql.Rows) ([]decode.Value, error) {
 	raw := make([]any, len(d.Columns))
 	targets := make([]any, len(d.Columns))

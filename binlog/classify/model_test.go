@@ -1,0 +1,226 @@
+package classify_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/regentdb/regent/binlog/classify"
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
+)
+
+// model is a server in memory that refuses what a real one does: rows that are not as expected, and what breaks a
+// primary, unique or foreign key.
+type model struct {
+	tables map[diff.Name]*diff.Definition
+	rows   map[diff.Name][][]decode.Value
+	asked  int
+}
+
+func newModel(tables ...*diff.Definition) *model {
+	m := &model{tables: map[diff.Name]*diff.Definition{}, rows: map[diff.Name][][]decode.Value{}}
+	for _, t := range tables {
+		m.tables[t.Name] = t
+	}
+	return m
+}
+
+func (m *model) clone() *model {
+	out := &model{tables: m.tables, rows: map[diff.Name][][]decode.Value{}}
+	for name, rows := range m.rows {
+		out.rows[name] = slices.Clone(rows)
+	}
+	return out
+}
+
+func (m *model) put(table diff.Name, row []decode.Value) { m.rows[table] = append(m.rows[table], row) }
+
+// weight is the sort key of the model's collations that ignore case and accents.
+func weight(c diff.Column, text string) string {
+	if strings.HasSuffix(c.Collation, "_ai_ci") {
+		return strings.NewReplacer("é", "e", "É", "e").Replace(strings.ToLower(text))
+	}
+	return text
+}
+
+// match says whether the row has the values in the columns, NULL never.
+func match(table *diff.Definition, columns []int, row, values []decode.Value) bool {
+	for n, i := range columns {
+		if row[i].Kind == decode.Null || values[n].Kind == decode.Null ||
+			weight(table.Columns[i], row[i].Text) != weight(table.Columns[i], values[n].Text) {
+			return false
+		}
+	}
+	return true
+}
+
+func pick(row []decode.Value, columns []int) []decode.Value {
+	out := make([]decode.Value, 0, len(columns))
+	for _, i := range columns {
+		out = append(out, row[i])
+	}
+	return out
+}
+
+// find returns the rows with the values in the columns.
+func (m *model) find(table diff.Name, columns []int, values []decode.Value) [][]decode.Value {
+	var out [][]decode.Value
+	for _, row := range m.rows[table] {
+		if match(m.tables[table], columns, row, values) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+func (m *model) Rows(_ context.Context, table *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	out := make([][]decode.Value, len(keys))
+	for i, key := range keys {
+		if found := m.find(table.Name, table.PrimaryKey, key); len(found) > 0 {
+			out[i] = found[0]
+		}
+	}
+	return out, nil
+}
+
+func (m *model) Holders(
+	_ context.Context, table *diff.Definition, u diff.Unique, images [][]decode.Value,
+) ([][]decode.Value, error) {
+	out := make([][]decode.Value, len(images))
+	for i, image := range images {
+		if found := m.find(table.Name, u.Columns, pick(image, u.Columns)); len(found) > 0 {
+			out[i] = pick(found[0], table.PrimaryKey)
+		}
+	}
+	return out, nil
+}
+
+func (m *model) Weights(_ context.Context, texts []diff.Text) ([]string, error) {
+	out := make([]string, 0, len(texts))
+	for _, text := range texts {
+		out = append(out, weight(diff.Column{Collation: text.Collation}, text.Bytes))
+	}
+	m.asked += len(texts)
+	return out, nil
+}
+
+func (m *model) Count(_ context.Context, wanted []diff.Wanted) ([]int, error) {
+	out := make([]int, 0, len(wanted))
+	for _, w := range wanted {
+		var columns []int
+		for _, c := range w.Columns {
+			columns = append(columns, m.tables[w.Table].Column(c.Name))
+		}
+		out = append(out, len(m.find(w.Table, columns, w.Values)))
+	}
+	return out, nil
+}
+
+func (m *model) Last(_ context.Context, table *diff.Definition, column int) (uint64, error) {
+	var last uint64
+	for _, row := range m.rows[table.Name] {
+		var n uint64
+		if _, err := fmt.Sscan(row[column].Text, &n); err != nil {
+			return 0, err
+		}
+		last = max(last, n)
+	}
+	return last, nil
+}
+
+// change carries out a row change, guarded by the whole before image, or says why a server would refuse.
+func (m *model) change(table *diff.Definition, before, after []decode.Value) error {
+	at := -1
+	if before != nil {
+		if at = slices.IndexFunc(m.rows[table.Name], func(r []decode.Value) bool { return slices.Equal(r, before) }); at < 0 {
+			return fmt.Errorf("%s: the row is not as expected", table.Name)
+		}
+		if err := m.removable(table, before, after); err != nil {
+			return err
+		}
+	}
+	if after != nil {
+		if err := m.storable(table, before, after); err != nil {
+			return err
+		}
+	}
+	if at >= 0 {
+		m.rows[table.Name] = slices.Delete(slices.Clone(m.rows[table.Name]), at, at+1)
+	}
+	if after != nil {
+		m.put(table.Name, after)
+	}
+	return nil
+}
+
+// removable refuses to take a parent from its children.
+func (m *model) removable(table *diff.Definition, before, after []decode.Value) error {
+	for _, f := range table.ReferencedBy {
+		child := m.tables[f.Other]
+		var columns []int
+		for _, name := range f.OtherColumns {
+			columns = append(columns, child.Column(name))
+		}
+		if (after == nil || diff.Differ(f.Columns, before, after)) && len(m.find(f.Other, columns, pick(before, f.Columns))) > 0 {
+			return fmt.Errorf("%s: foreign key %s: children", table.Name, f.Name)
+		}
+	}
+	return nil
+}
+
+// storable refuses a second row with the same key, and a child without a parent.
+func (m *model) storable(table *diff.Definition, before, after []decode.Value) error {
+	keys := [][]int{table.PrimaryKey}
+	for _, u := range table.Unique {
+		keys = append(keys, u.Columns)
+	}
+	for _, columns := range keys {
+		for _, other := range m.find(table.Name, columns, pick(after, columns)) {
+			if before == nil || !slices.Equal(other, before) {
+				return fmt.Errorf("%s: duplicate entry", table.Name)
+			}
+		}
+	}
+	for _, f := range table.References {
+		parent := m.tables[f.Other]
+		var columns []int
+		for _, name := range f.OtherColumns {
+			columns = append(columns, parent.Column(name))
+		}
+		values := pick(after, f.Columns)
+		null := slices.ContainsFunc(values, func(v decode.Value) bool { return v.Kind == decode.Null })
+		own := f.Other == table.Name && match(table, columns, after, values)
+		parents := slices.DeleteFunc(m.find(f.Other, columns, values), func(r []decode.Value) bool {
+			return before != nil && !own && f.Other == table.Name && slices.Equal(r, before)
+		})
+		if !null && len(parents) == 0 && (before != nil || !own) {
+			return fmt.Errorf("%s: foreign key %s: no parent", table.Name, f.Name)
+		}
+	}
+	return nil
+}
+
+// fataler is the part of a test that ends it.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+	Context() context.Context
+}
+
+// classified classifies what the old side did against the model as new primary.
+func (m *model) classified(t fataler, old, fresh []*decode.Transaction) []classify.Transaction {
+	t.Helper()
+	d := diff.New(m.tables)
+	for _, tx := range old {
+		d.AddOld(tx)
+	}
+	for _, tx := range fresh {
+		d.AddNew(tx)
+	}
+	if err := classify.ReadLive(t.Context(), d, m); err != nil {
+		t.Fatal(err)
+	}
+	return classify.Classify(d)
+}

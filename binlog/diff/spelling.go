@@ -1,0 +1,141 @@
+package diff
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/gtid"
+)
+
+// Contact is what the new side did to a key.
+type Contact struct {
+	// Touched is the last transaction of the new side that touched the key; the zero GTID where none did.
+	Touched gtid.GTID
+	// Base is the row before the new side first touched it. It means nothing where the new side did not, or logged a
+	// partial image, and BaseRead is not set then.
+	Base     []decode.Value
+	BaseRead bool
+	// first and last are places in the history of the new side, from 1.
+	first, last int
+}
+
+// IsTouched says whether the new side touched the key.
+func (t *Contact) IsTouched() bool { return t.Touched != gtid.GTID{} }
+
+// touch notes a change of the new side; from is the row of the key before it.
+func (t *Contact) touch(by gtid.GTID, place int, from []decode.Value) {
+	if !t.IsTouched() {
+		t.first, t.Base = place, from
+		t.BaseRead = !slices.ContainsFunc(from, func(v decode.Value) bool { return v.Kind == decode.Absent })
+	}
+	t.Touched, t.last = by, place
+}
+
+// merge adds what the new side did under another spelling of the key.
+func (t *Contact) merge(o Contact) {
+	if !t.IsTouched() || o.first < t.first {
+		t.first, t.Base, t.BaseRead = o.first, o.Base, o.BaseRead
+	}
+	if o.last > t.last {
+		t.Touched, t.last = o.Touched, o.last
+	}
+}
+
+// stray is a key that the new side touched and the old side did not, as far as spelling tells.
+type stray struct {
+	Contact
+	table  *Definition
+	values []decode.Value
+}
+
+// plainly says whether folding tells exactly which texts the server takes as equal to this one, other than texts that
+// are not plain themselves: printable ASCII, in collations that treat it by case alone.
+func (c Column) plainly(text string) bool {
+	if c.Kind() != decode.Text || c.exact() {
+		return true
+	}
+	known := strings.HasSuffix(c.Collation, "_general_ci") || slices.Contains([]string{
+		"utf8mb4_0900_ai_ci", "utf8mb4_0900_as_ci", "utf8mb4_0900_as_cs", "utf8mb4_unicode_ci", "utf8mb4_unicode_520_ci",
+		"latin1_swedish_ci",
+	}, c.Collation)
+	return known && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// plainKey says whether every text of the key is plain.
+func (d *Definition) plainKey(values []decode.Value) bool {
+	for i, column := range d.PrimaryKey {
+		if !d.Columns[column].plainly(values[i].Text) {
+			return false
+		}
+	}
+	return true
+}
+
+// astray keeps a key of the new side that may be another spelling of one of the old side.
+func (d *Divergence) astray(table *Definition, key Key, by gtid.GTID, image, from []decode.Value) {
+	s := d.strays[key]
+	if s == nil {
+		values := table.KeyValues(image)
+		if !d.strange[table.Name] && table.plainKey(values) {
+			return
+		}
+		s = &stray{table: table, values: values}
+		d.strays[key] = s
+		d.strayOrder = append(d.strayOrder, key)
+	}
+	s.touch(by, d.place, from)
+}
+
+// UnweighedKeys lists the texts whose sort keys Respell needs.
+func (d *Divergence) UnweighedKeys() []Text {
+	var out []Text
+	for _, key := range d.Order {
+		if s := d.States[key]; d.respelled(key.Name) {
+			out = append(out, d.unweighed(s.Table, s.Table.PrimaryKey, s.KeyValues)...)
+		}
+	}
+	for _, key := range d.strayOrder {
+		s := d.strays[key]
+		out = append(out, d.unweighed(s.table, s.table.PrimaryKey, s.values)...)
+	}
+	return out
+}
+
+// respelled says whether keys of the table may be spelled in several ways that folding keeps apart.
+func (d *Divergence) respelled(table Name) bool {
+	return d.strange[table] || slices.ContainsFunc(d.strayOrder, func(k Key) bool { return k.Name == table })
+}
+
+// Respell brings together what the new side did under other spellings of the old side's keys, once the sort keys are
+// known. Where the old side itself used two spellings of one key, the history of its row cannot be told.
+func (d *Divergence) Respell() {
+	states := map[Key]*State{}
+	for _, key := range d.Order {
+		s := d.States[key]
+		if !d.respelled(key.Name) {
+			continue
+		}
+		weighed := d.weighed(s.Table, s.KeyValues)
+		if other := states[weighed]; other != nil {
+			const reason = "the old side spelled the key in two ways"
+			s.Opaque, other.Opaque = reason, reason
+		}
+		states[weighed] = s
+	}
+	for _, key := range d.strayOrder {
+		s := d.strays[key]
+		if state := states[d.weighed(s.table, s.values)]; state != nil {
+			state.merge(s.Contact)
+		}
+	}
+}
+
+// weighed is the key as the server compares it.
+func (d *Divergence) weighed(table *Definition, values []decode.Value) Key {
+	var id strings.Builder
+	for i, column := range table.PrimaryKey {
+		spell(&id, d.weight(table.Columns[column], values[i].Text))
+	}
+	return Key{Name: table.Name, ID: id.String()}
+}
