@@ -21,7 +21,7 @@ type Source struct {
 	// Extra is what the server holds and the new primary lacks.
 	Extra gtid.Set
 	// Executed is the server's set that Extra was computed from. Transactions that it has executed since, and that
-	// are not known as extra, make the capture incomplete.
+	// are neither known as extra nor on the new primary, make the capture incomplete.
 	Executed gtid.Set
 }
 
@@ -30,6 +30,8 @@ type Request struct {
 	Servers []Source
 	// Common is what both sides had before they diverged; it is recorded.
 	Common gtid.Set
+	// Enew is what the new primary has. A server may be late to commit some of that, and is not less still for it.
+	Enew gtid.Set
 	// Dir is created, for the owner only, where it does not exist.
 	Dir string
 	// Now gives the times of the manifest.
@@ -128,12 +130,16 @@ func (m *Manifest) conclude() {
 	if !missing.IsEmpty() {
 		reasons = append(reasons, "not captured: "+missing.String())
 	}
-	grown := slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() })
-	m.Complete = missing.IsEmpty() && !grown
+	m.Complete = missing.IsEmpty() && !m.Grew()
 	m.Reason = ""
 	if !m.Complete {
 		m.Reason = strings.Join(reasons, "; ")
 	}
+}
+
+// Grew says that a server executed more than was known of it while it was captured.
+func (m Manifest) Grew() bool {
+	return slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() })
 }
 
 // one captures from one server what no earlier one gave.
@@ -148,7 +154,7 @@ func (r Request) one(ctx context.Context, source Source, m Manifest, before Serv
 	}
 	var err error
 	if !wanted.IsEmpty() {
-		err = r.take(ctx, source, taking{known: m.Wanted, before: before, entry: &entry})
+		err = r.take(ctx, source, taking{known: m.Wanted.Union(r.Enew), before: before, entry: &entry})
 	}
 	entry.EndedAt = r.Now()
 	if err != nil {
