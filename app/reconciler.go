@@ -55,13 +55,13 @@ func (r *reconciler) capture(ctx context.Context, a *failover.Action, d *failove
 		return err
 	}
 	m, err := binlog.Capture(ctx, binlog.CaptureRequest{
-		Servers: servers, Common: common(servers, d.Union()), Dir: dir, Now: time.Now, Log: r.logger.With("report", d.ID),
+		Servers: servers, Common: common(servers, d.Union()), Enew: a.Target, Dir: dir, Now: time.Now, Log: r.logger.With("report", d.ID),
 	})
 	if err != nil {
 		return err
 	}
 	d.Captured, d.Complete = m.Captured, m.Complete
-	if !m.Captured.Contains(d.Union()) {
+	if !m.Captured.Contains(d.Union()) || m.Grew() { // what grew is looked at anew, and is an extra by then or none
 		return fmt.Errorf("%w: %s", errNotCaptured, m.Reason)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/regentdb/regent/binlog"
 	"github.com/regentdb/regent/binlog/capture"
 	"github.com/regentdb/regent/binlog/report"
+	"github.com/regentdb/regent/gtid"
 )
 
 // everyType has a column of each type, so that images and live rows meet in all of them.
@@ -226,6 +227,30 @@ func TestCaptureTakesTheUnionOnceAndResumes(t *testing.T) {
 	summary, err := binlog.Compare(t.Context(), compareRequest(dir, fresh))
 	if err != nil || !summary.Complete || summary.Listed != 3 {
 		t.Errorf("report %+v, %v", summary, err)
+	}
+}
+
+func TestALateCommitOfWhatTheNewPrimaryHasIsNoGrowth(t *testing.T) {
+	t.Parallel()
+	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
+	old.run(schema()...)
+	seen := old.executed()
+	old.run("INSERT INTO shop.parent VALUES (1)")
+	fresh.follow(old)
+	old.run("INSERT INTO shop.parent VALUES (2)")
+	extra := old.executed().Subtract(fresh.executed())
+	request := func(enew gtid.Set) binlog.CaptureRequest {
+		return binlog.CaptureRequest{
+			Dir: filepath.Join(t.TempDir(), "report"), Common: seen, Enew: enew, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			Servers: []binlog.Source{{Endpoint: old.endpoint(), Extra: extra, Executed: seen.Union(extra)}},
+		}
+	}
+	m, err := binlog.Capture(t.Context(), request(fresh.executed()))
+	if err != nil || !m.Complete || m.Grew() {
+		t.Errorf("what both have: complete %v, grew %v, %s, %v", m.Complete, m.Grew(), m.Reason, err)
+	}
+	if m, err = binlog.Capture(t.Context(), request(seen)); err != nil || m.Complete || !m.Grew() {
+		t.Errorf("what only the old server has: complete %v, grew %v, %s, %v", m.Complete, m.Grew(), m.Reason, err)
 	}
 }
 

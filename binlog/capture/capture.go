@@ -20,7 +20,7 @@ type Source struct {
 	// Extra is what the server holds and the new primary lacks.
 	Extra gtid.Set
 	// Executed is the server's set that Extra was computed from. Transactions that it has executed since, and that
-	// are not known as extra, make the capture incomplete.
+	// are neither known as extra nor on the new primary, make the capture incomplete.
 	Executed gtid.Set
 }
 
@@ -29,6 +29,8 @@ type Request struct {
 	Servers []Source
 	// Common is what both sides had before they diverged; it is recorded.
 	Common gtid.Set
+	// Enew is what the new primary has. A server may be late to commit some of that, and is not less still for it.
+	Enew gtid.Set
 	// Dir is created, for the owner only, where it does not exist.
 	Dir string
 	// Now gives the times of the manifest.
@@ -135,12 +137,16 @@ func (m *Manifest) conclude() {
 	if !missing.IsEmpty() {
 		reasons = append(reasons, "not captured: "+missing.String())
 	}
-	open := slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() || len(c.Unknown) > 0 })
-	m.Complete = missing.IsEmpty() && !open
+	m.Complete = missing.IsEmpty() && !m.Grew() && !m.Unknown()
 	m.Reason = ""
 	if !m.Complete {
 		m.Reason = strings.Join(reasons, "; ")
 	}
+}
+
+// Grew says that a server executed more than was known of it while it was captured.
+func (m Manifest) Grew() bool {
+	return slices.ContainsFunc(m.Servers, func(c ServerCapture) bool { return !c.Grown.IsEmpty() })
 }
 
 // one captures from one server what no earlier one gave.
@@ -165,7 +171,7 @@ func (r Request) one(ctx context.Context, source Source, m Manifest, before Serv
 	}
 	var err error
 	if !wanted.IsEmpty() || source.Files != "" { // Of files nobody knows yet whether they are all there.
-		err = r.take(ctx, source, taking{known: m.Wanted, before: before, entry: &entry})
+		err = r.take(ctx, source, taking{known: m.Wanted.Union(r.Enew), before: before, entry: &entry})
 	}
 	if sound && !entry.Captured.Contains(before.Captured) {
 		entry.Files, entry.Captured = before.Files, before.Captured

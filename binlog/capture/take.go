@@ -15,7 +15,7 @@ import (
 
 // taking is what one capture from one server works on.
 type taking struct {
-	// known is what is known as extra on any server.
+	// known is what is known as extra on any server, and what the new primary has.
 	known gtid.Set
 	// before is what an earlier run left; its files keep their names.
 	before ServerCapture
