@@ -106,7 +106,7 @@ func (r *contents) readPayload(tx *Transaction, body io.Reader) error {
 	events := &r.payload.events
 	for {
 		head, err := events.head()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && events.offset > 0 {
 			return nil
 		}
 		if err != nil {
