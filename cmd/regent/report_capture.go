@@ -48,10 +48,11 @@ executing transactions while it is captured makes the manifest incomplete too: s
 	flags := cmd.Flags()
 	flags.StringVar(&o.from.text, "from", "", "the SOURCE to copy from")
 	flags.StringVar(&o.from.uuid, "uuid", "", "the server_uuid that it must have (default: any)")
-	flags.StringVar(&o.from.executed, "executed", "", "what it had executed besides what its files tell, as a server that was cloned")
+	flags.StringVar(&o.from.executed, "executed", "", "what it had executed besides what its files tell, as a server that was cloned has")
 	flags.StringVar(&o.out, "out", "", "the directory to copy into; it is made for its owner only")
 	flags.StringVar(&o.wanted, "wanted", "", "the GTID set to copy")
 	flags.StringVar(&o.against.text, "against", "", "the SOURCE that lacks what is to be copied")
+	flags.StringVar(&o.against.executed, "against-executed", "", "what --against had executed besides what its files tell")
 	flags.StringVar(&o.against.passwordFile, "against-password-file", "", "file of the password for --against, where that is another")
 	o.logins.flags(flags)
 	o.from.flag, o.against.flag = "--from", "--against"
@@ -84,7 +85,7 @@ func (c *console) capture(ctx context.Context, o captureOrder) error {
 		if err != nil {
 			return err
 		}
-		if err := binlog.Related(from.Standing, against.Standing); err != nil {
+		if err := related(from, against, o.from, o.against); err != nil {
 			return err
 		}
 		wanted, common = from.Executed.Subtract(against.Executed), from.Executed.Intersect(against.Executed)

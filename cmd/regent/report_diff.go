@@ -63,10 +63,11 @@ servers that share no transaction are refused: they never were one cluster.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.old.text, "old", "", "the SOURCE of the old side: the former primary")
 	flags.StringVar(&o.old.uuid, "old-uuid", "", "the server_uuid that the old side must have (default: any)")
-	flags.StringVar(&o.old.executed, "old-executed", "", "what the old side had executed besides what its files tell, as a server that was cloned")
+	flags.StringVar(&o.old.executed, "old-executed", "", "what the old side had executed besides what its files tell, as a server that was cloned has")
 	flags.StringVar(&o.old.passwordFile, "old-password-file", "", "file of the password for --old, where that is another")
 	flags.StringVar(&o.fresh.text, "new", "", "the SOURCE of the new side: the present primary")
 	flags.StringVar(&o.fresh.uuid, "new-uuid", "", "the server_uuid that the new side must have (default: any)")
+	flags.StringVar(&o.fresh.executed, "new-executed", "", "what the new side had executed besides what its files tell")
 	flags.StringVar(&o.fresh.passwordFile, "new-password-file", "", "file of the password for --new, where that is another")
 	flags.StringVar(&o.out, "out", "", "the directory for capture and report (default: only the summary is shown)")
 	o.logins.flags(flags)
@@ -87,7 +88,7 @@ func (c *console) diff(ctx context.Context, o diffOrder) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := binlog.Related(old.Standing, fresh.Standing); err != nil {
+	if err := related(old, fresh, o.old, o.fresh); err != nil {
 		return err
 	}
 	extra := old.Executed.Subtract(fresh.Executed)

@@ -83,6 +83,32 @@ func (c *console) stand(ctx context.Context, s source, l logins) (side, error) {
 	return side{endpoint, standing}, nil
 }
 
+// related refuses two sides that cannot be compared: that are one, that never were one cluster, or whose files do not
+// tell what they had.
+func related(old, fresh side, o, f source) error {
+	if err := binlog.Related(old.Standing, fresh.Standing); err != nil {
+		return err
+	}
+	if err := told(old, fresh, o); err != nil {
+		return err
+	}
+	// What the old side purged says nothing about the new one: that may just lack it.
+	return told(fresh, side{Standing: binlog.Standing{Executed: old.Executed}}, f)
+}
+
+// told wants the files of a side to name all that it had, as far as the other side shows that.
+func told(s, other side, from source) error {
+	if s.Files == "" {
+		return nil
+	}
+	given := binlog.Unlogged(s.Executed, other.Standing)
+	if given.IsEmpty() {
+		return nil
+	}
+	return fmt.Errorf("the files of %s do not tell whether it had %s, which the other side has: a server does not log what it got "+
+		"by a clone or a load; if it had that (its gtid_executed or gtid_purged said so), add %s %s", s.Server, given, from.executedFlag(), given)
+}
+
 // endpoint reads a source: whatever exists is files, the rest must be an account at an address.
 func (c *console) endpoint(s source, l logins) (binlog.Endpoint, error) {
 	if s.text == "" {

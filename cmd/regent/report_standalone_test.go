@@ -140,6 +140,28 @@ func TestDiffOfFilesAloneCallsNothingSafe(t *testing.T) {
 	}
 }
 
+func TestFilesThatDoNotTellAllNeedAWord(t *testing.T) {
+	_, fresh := shelves(t)
+	cloned := filepath.Join(t.TempDir(), "cloned")
+	if err := os.Mkdir(cloned, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	filestest.NewAfter(1, gtid.MustParse(filestest.UUID+":4-6")).After(6).Transaction(9).Write(t, filepath.Join(cloned, "binlog.000001"))
+	s := &shell{t: t}
+	r := s.run("report", "diff", "--old", cloned, "--new", fresh)
+	if want := "add --old-executed " + filestest.UUID + ":1-3"; r.code != codeError || !strings.Contains(r.errs, want) {
+		t.Errorf("exit %d: %s; want %q", r.code, r.errs, want)
+	}
+	if r := s.run("report", "diff", "--old", fresh, "--new", cloned); !strings.Contains(r.errs, "add --new-executed "+filestest.UUID+":1-3") {
+		t.Errorf("exit %d: %s", r.code, r.errs)
+	}
+	var result diffResult
+	s.json(&result, "report", "diff", "--old", cloned, "--new", fresh, "--old-executed", filestest.UUID+":1-3")
+	if !result.Complete || result.Gtids.OldOnly.String() != filestest.UUID+":7" || result.Gtids.Common.String() != filestest.UUID+":1-6" {
+		t.Errorf("%+v", result)
+	}
+}
+
 func TestThePasswordComesFromAFileOrTheEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
