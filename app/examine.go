@@ -39,3 +39,12 @@ func (e *Examiner) Examine(ctx context.Context, s topology.Server) (*topology.Fa
 	rights, err := server.Privileges(ctx)
 	return facts, rights, err
 }
+
+// Logging reads what decides whether a divergence of a server could be listed row by row.
+func (e *Examiner) Logging(ctx context.Context, s topology.Server) (mysql.Logging, error) {
+	server, err := e.accounts.server(s)
+	if err != nil {
+		return mysql.Logging{}, err
+	}
+	return server.Logging(ctx)
+}

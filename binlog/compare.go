@@ -16,14 +16,8 @@ import (
 	"github.com/regentdb/regent/gtid"
 )
 
-var (
-	// ErrNotDiverged is returned when the new primary has everything that was captured: there is nothing to report.
-	ErrNotDiverged = errors.New("the new primary lacks none of the captured transactions")
-	// ErrUnrelated is returned for two sides that share no transaction: they never were one cluster, or not by GTID.
-	ErrUnrelated = errors.New("the two sides share no transaction: they never were one cluster, or one of them was loaded without its GTIDs")
-	// ErrSame is returned where the old and the new side are one server.
-	ErrSame = errors.New("the old and the new side are the same server")
-)
+// ErrNotDiverged is returned when the new primary has everything that was captured: there is nothing to report.
+var ErrNotDiverged = errors.New("the new primary lacks none of the captured transactions")
 
 // Endpoint is how to reach a server.
 type Endpoint = capture.Endpoint
@@ -185,24 +179,4 @@ func lacking(m Manifest, gaps []string) Manifest {
 		m.Reason = strings.TrimPrefix(m.Reason+"; "+strings.Join(gaps, "; "), "; ")
 	}
 	return m
-}
-
-// Related returns an error that wraps ErrUnrelated for two sides that share nothing, and ErrSame for a server that is
-// to be compared with itself.
-func Related(old, fresh Standing) error {
-	switch {
-	case old.UUID != "" && strings.EqualFold(old.UUID, fresh.UUID):
-		return fmt.Errorf("binlog: %w (server_uuid %s)", ErrSame, old.UUID)
-	case old.Executed.Intersect(fresh.Executed).IsEmpty():
-		return fmt.Errorf("binlog: %w; the old side has %s, the new side has %s", ErrUnrelated, shown(old.Executed), shown(fresh.Executed))
-	}
-	return nil
-}
-
-// shown is a set for a sentence.
-func shown(set gtid.Set) string {
-	if set.IsEmpty() {
-		return "nothing"
-	}
-	return set.String()
 }

@@ -171,3 +171,27 @@ func (s *server) waitFor(set gtid.Set) {
 		}
 	}
 }
+
+// TestFilesDoNotTellWhatAServerWasGivenWithoutALog: a server that was cloned or loaded has GTIDs that no file of it
+// names, not even later ones. What they leave out is found by comparing with another server.
+func TestFilesDoNotTellWhatAServerWasGivenWithoutALog(t *testing.T) {
+	const other = "00000000-0000-0000-0000-00000000000a"
+	s := newServer(t, "east-db1", 1)
+	s.run("RESET BINARY LOGS AND GTIDS", "SET GLOBAL gtid_purged='"+other+":1-10:blue:3'",
+		"CREATE DATABASE shop", "SET gtid_next='"+other+":11'", "CREATE DATABASE shop2", "SET gtid_next='AUTOMATIC'",
+		"FLUSH BINARY LOGS", "CREATE DATABASE shop3")
+	want := s.executed()
+	s.Close()
+	standing, err := binlog.Stand(t.Context(), s.shelf())
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := gtid.MustParse(other + ":1-10:blue:3")
+	if got := want.Subtract(standing.Executed); !got.Equal(given) {
+		t.Errorf("the files leave out %s, want %s", got, given)
+	}
+	whole := binlog.Standing{Executed: want, Purged: gtid.MustParse(other + ":blue:3")}
+	if got := binlog.Unlogged(standing.Executed, whole); !got.Equal(given) {
+		t.Errorf("found %s, want %s", got, given)
+	}
+}

@@ -27,6 +27,8 @@ type checkReport struct {
 	Node     string    `json:"node"`
 	Servers  []string  `json:"servers"` // those that were examined or tried
 	Findings []finding `json:"findings"`
+	// Clusters says of each whether a divergence could be listed today.
+	Clusters []reconcilability `json:"clusters"`
 }
 
 func newCheckCommand(c *console) *cobra.Command {
@@ -40,7 +42,11 @@ compared, the grants that regent needs, and settings that keep the promise of th
 says what to do. The servers are those of the file given with -f, else those that the group has
 declared, which are asked for through --api. Under durability: async it also says of each server that may
 become primary whether the group has the proof that an automatic failover from it needs: a boot that was
-seen to come up read-only. Nothing is changed.`,
+seen to come up read-only.
+
+Of each cluster it says whether a divergence could be reconciled today: yes, partly, or no, and because of
+what. That takes GTIDs, row format with full images and whole JSON documents, binary logs that are kept for
+days, primary keys, engines that can roll back, and the right to see triggers. Nothing is changed.`,
 		Example: "  regent check --config /etc/regent/node.yaml -f clusters.yaml\n  regent check --config /etc/regent/node.yaml",
 		Args:    takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,7 +57,7 @@ seen to come up read-only. Nothing is changed.`,
 			if _, _, err := config.LoadTokens(node.API.TokensFile); err != nil {
 				return err
 			}
-			report := checkReport{Config: path, Node: node.Node.ID, Servers: []string{}, Findings: []finding{}}
+			report := checkReport{Config: path, Node: node.Node.ID, Servers: []string{}, Findings: []finding{}, Clusters: []reconcilability{}}
 			specs, err := c.declared(cmd.Context(), file)
 			if err != nil {
 				return err
@@ -100,22 +106,37 @@ func (r *checkReport) examineAll(ctx context.Context, node config.NodeFile, spec
 	}
 	for i := range specs.Clusters {
 		cluster := &specs.Clusters[i]
+		var found []finding
 		for _, s := range cluster.Servers {
 			r.Servers = append(r.Servers, s.Name)
-			ctx, cancel := context.WithTimeout(ctx, examineLimit)
-			facts, rights, err := examiner.Examine(ctx, s.Identity())
-			cancel()
-			if err != nil {
-				r.Findings = append(r.Findings, finding{
-					Object: "server/" + s.Name, Severity: severityError, Finding: err.Error(),
-					Fix: "check the address " + s.Address + ", the account and password of the node file, and the network from this machine",
-				})
-				continue
-			}
-			r.Findings = append(r.Findings, examine(s, cluster.Policy, facts, rights)...)
+			found = append(found, examineOne(ctx, examiner, s, cluster.Policy)...)
 		}
+		r.Findings = append(r.Findings, found...)
+		r.Clusters = append(r.Clusters, verdict(cluster.Name, found))
 	}
 	return nil
+}
+
+// examineOne examines one server.
+func examineOne(ctx context.Context, examiner *app.Examiner, s policy.ServerSpec, p policy.Policy) []finding {
+	ctx, cancel := context.WithTimeout(ctx, examineLimit)
+	defer cancel()
+	facts, rights, err := examiner.Examine(ctx, s.Identity())
+	if err != nil {
+		return []finding{{
+			Object: "server/" + s.Name, Severity: severityError, Finding: err.Error(), limits: extentUnknown,
+			Fix: "check the address " + s.Address + ", the account and password of the node file, and the network from this machine",
+		}}
+	}
+	found := examine(s, p, facts, rights)
+	log, err := examiner.Logging(ctx, s.Identity())
+	if err != nil {
+		return append(found, finding{
+			Object: "server/" + s.Name, Severity: severityWarning, Finding: err.Error(), limits: extentUnknown,
+			Fix: "check again when the server is less busy; the tables are read from information_schema",
+		})
+	}
+	return append(found, logging(s.Name, log)...)
 }
 
 func drawCheck(w io.Writer, r checkReport) error {
@@ -144,6 +165,9 @@ func drawCheck(w io.Writer, r checkReport) error {
 			}
 		}
 		return n
+	}
+	if err := drawReconcilable(w, r.Clusters); err != nil {
+		return err
 	}
 	return printf(w, "%s examined: %s, %s, %s\n", plural(len(r.Servers), "server", "servers"),
 		plural(count(severityError), "error", "errors"), plural(count(severityWarning), "warning", "warnings"), plural(count(severityNote), "note", "notes"))

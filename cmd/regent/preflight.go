@@ -27,6 +27,8 @@ type finding struct {
 	Severity severity `json:"severity"`
 	Finding  string   `json:"finding"`
 	Fix      string   `json:"fix"`
+	// limits says how much of a divergence could be listed with it; empty where it has no influence on that.
+	limits extent
 }
 
 // examination collects the findings about one server.
@@ -82,6 +84,9 @@ func (e *examination) want(list []wanted) {
 			continue
 		}
 		e.add(w.grade, fmt.Sprintf("%s is %s: %s", w.name, have, w.why), fmt.Sprintf("SET PERSIST %s = %s", w.name, w.values[0]))
+		if decisive(w.name) {
+			e.found[len(e.found)-1].limits = extentNo
+		}
 	}
 }
 

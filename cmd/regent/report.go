@@ -23,7 +23,7 @@ func newReportCommand(c *console) *cobra.Command {
 		Long: `After two sides accepted writes, a report lists every transaction that the new primary lacks, what
 became of its rows, and whether it is safe to repeat.`,
 	})
-	cmd.AddCommand(newReportList(c), newReportShow(c), newReportExport(c), newReportAck(c))
+	cmd.AddCommand(newReportList(c), newReportShow(c), newReportExport(c), newReportAck(c), newReportCapture(c), newReportDiff(c))
 	return cmd
 }
 
