@@ -13,7 +13,7 @@ import (
 )
 
 // script is transactions of row changes of the shop: "table before > after; ..." with values parted by commas, - for
-// NULL and nothing for no row. A transaction that begins with ! is opaque.
+// NULL and nothing for no row. A transaction that begins with ! is opaque, one that begins with # is a statement.
 type script []string
 
 func (s script) transactions(uuid string) []*decode.Transaction {
@@ -24,6 +24,11 @@ func (s script) transactions(uuid string) []*decode.Transaction {
 	var out []*decode.Transaction
 	for i, text := range s {
 		tx := transaction(uuid, i+1)
+		if statement, ok := strings.CutPrefix(text, "#"); ok {
+			tx.Opaque, tx.Statements = []string{"DDL"}, []decode.Statement{{Schema: "s", Text: statement}}
+			out = append(out, tx)
+			continue
+		}
 		text, opaque := strings.CutPrefix(text, "!")
 		if opaque {
 			tx.Opaque = []string{"XA"}
@@ -66,7 +71,9 @@ type stage struct {
 	base, old, fresh script
 	// unlogged changes the new primary without a log.
 	unlogged script
-	define   func(customers, orders *diff.Definition)
+	// torn are rows of both sides that no key was checked for.
+	torn   script
+	define func(customers, orders *diff.Definition)
 }
 
 // classified plays the new side on the model, so that a script that a server would refuse fails.
@@ -77,6 +84,11 @@ func (s stage) classified(t *testing.T) []classify.Transaction {
 		s.define(tables[0], tables[1])
 	}
 	m := newModel(tables...)
+	for _, tx := range s.torn.transactions(newUUID) {
+		for _, row := range tx.Rows {
+			m.put(diff.Name{Schema: row.Table.Schema, Table: row.Table.Name}, row.After)
+		}
+	}
 	for _, part := range []script{s.base, s.fresh, s.unlogged} {
 		for _, tx := range part.transactions(newUUID) {
 			for _, row := range tx.Rows {
@@ -199,6 +211,7 @@ func TestForeignKeys(t *testing.T) {
 		"parent of a later one":           {stage{old: script{"orders >1,1,-,1", "customers >1,a,x"}}, "FOREIGN_KEY + FOREIGN_KEY"},
 		"reference moved":                 {stage{base: append(script{"customers >2,e,x"}, child...), old: script{"orders 1,1,-,->1,2,-,-"}}, "SAFE"},
 		"reference moved to none":         {stage{base: child, old: script{"orders 1,1,-,->1,-,-,-"}, fresh: script{"customers >2,b,y"}}, "SAFE"},
+		"broken before and kept":          {stage{torn: child[1:], old: script{"orders 1,1,-,->1,1,-,5", "orders 1,1,-,5>1,2,-,5"}}, "SAFE + FOREIGN_KEY"},
 		"kept reference is not checked":   {stage{base: child, old: script{"orders 1,1,-,->1,1,-,5"}}, "SAFE"},
 		"no children":                     {stage{base: one, old: script{"customers 1,a,x>"}}, "SAFE"},
 		"children on the new side":        {stage{base: one, old: script{"customers 1,a,x>"}, fresh: script{"orders >7,1,-,-"}}, "FOREIGN_KEY"},
@@ -233,6 +246,10 @@ func TestTaintThroughForeignKeys(t *testing.T) {
 		"former parent of it":            {stage{base: append(script{"orders >1,-,-,-"}, base...), old: script{"orders 1,-,-,->1,1,-,-", "orders 1,1,-,->1,2,-,-", "customers 1,a,x>1,a,y"}, fresh: script{"orders 1,-,-,->1,-,-,9"}}, "CONFLICT + CONFLICT + CONFLICT"},
 		"sibling of an unsafe child":     {stage{base: base, old: script{"orders >1,1,-,1", "orders >2,1,-,2"}, fresh: script{"orders >1,-,-,9"}}, "CONFLICT + SAFE"},
 		"the earliest counts":            {stage{base: base, old: script{"!orders >3,2,-,-", "customers 1,a,x>1,a,y", "orders >1,1,-,1; customers 2,b,x>2,b,y"}, fresh: clash}, "OPAQUE + CONFLICT + OPAQUE(CONFLICT OPAQUE)"},
+		"the earliest counts, crosswise": {stage{base: base, old: script{"!customers 2,b,x>2,b,y", "customers 1,a,x>1,a,y", "orders >1,1,b,1"}, fresh: clash}, "OPAQUE + CONFLICT + OPAQUE"},
+		"the earliest, the other way":    {stage{base: base, old: script{"customers 1,a,x>1,a,y", "!customers 2,b,x>2,b,y", "orders >1,1,b,1"}, fresh: clash}, "CONFLICT + OPAQUE + CONFLICT"},
+		"a parent table altered":         {stage{base: base, old: script{"#ALTER TABLE customers ADD x INT", "orders >1,1,-,1", "orders >2,-,-,2", "words >a,1"}}, "OPAQUE + OPAQUE + SAFE + SAFE"},
+		"altered on the new side":        {stage{base: base, old: script{"customers 1,a,x>1,a,y", "orders >1,1,-,1", "orders >2,2,-,2"}, fresh: script{"#ALTER TABLE customers ADD x INT"}}, "OPAQUE + OPAQUE + SAFE"},
 		"what is not safe keeps its own": {stage{base: base, old: script{"!customers 2,b,x>2,b,y", "orders >1,2,-,1"}, fresh: script{"orders >1,-,-,9"}}, "OPAQUE + CONFLICT"},
 		"rows of an opaque transaction":  {stage{base: base, old: script{"orders >1,1,-,1", "!orders 1,1,-,1>1,1,-,2", "orders >2,2,-,2"}}, "OPAQUE + OPAQUE + SAFE"},
 	})
@@ -251,6 +268,7 @@ func TestRowsThatMoveBetweenKeys(t *testing.T) {
 		"two spellings on the old":    {stage{base: script{"words >é,1"}, old: script{"words é,1>e,1"}}, "OPAQUE"},
 		"another spelling on the new": {stage{old: script{"words >é,1"}, fresh: script{"words >e,1", "words e,1>"}}, "CONFLICT"},
 		"plain there, strange here":   {stage{old: script{"words >e,1"}, fresh: script{"words >É,1"}}, "CONFLICT"},
+		"touched first in a spelling": {stage{base: script{"words >e,1"}, old: script{"words >é,1"}, fresh: script{"words e,1>e,2", "words e,2>é,3"}}, "DRIFT"},
 		"another base in a spelling":  {stage{base: script{"words >é,1"}, old: script{"words é,1>é,2"}, fresh: script{"words é,1>e,1", "words e,1>é,3"}}, "CONFLICT"},
 	})
 }
