@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestDefaults(t *testing.T) {
 	}
 	into[api.Outcome](t, call(t, h, apitest.Admin, "POST", "/v1/specs", confirming(t, body, offer.Confirm)), http.StatusOK)
 	spec := w.State().Clusters["users"].Spec
-	if spec.Mode != policy.ModeAutomatic || spec.Policy != policy.DefaultPolicy() || spec.Servers[0].Promotion != policy.PromotionNeutral {
+	if spec.Mode != policy.ModeAutomatic || !reflect.DeepEqual(spec.Policy, policy.DefaultPolicy()) || spec.Servers[0].Promotion != policy.PromotionNeutral {
 		t.Errorf("declared %+v", spec)
 	}
 }

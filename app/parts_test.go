@@ -120,6 +120,19 @@ func TestCommonIsWhatAllHoldersShareBesidesTheExtras(t *testing.T) {
 	}
 }
 
+func TestRulesOfThePolicyReachTheComparison(t *testing.T) {
+	got := rules(policy.Reconcile{Tables: []policy.TableRule{
+		{Table: "shop.orders", Volatile: []string{"seen"}}, {Table: "shop.a.b", Mergeable: true},
+	}})
+	want := map[binlog.TableName]binlog.TableRule{
+		{Schema: "shop", Table: "orders"}: {Volatile: []string{"seen"}},
+		{Schema: "shop", Table: "a.b"}:    {Mergeable: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestAcknowledged(t *testing.T) {
 	server := func(name, region string) policy.ServerSpec { return policy.ServerSpec{Name: name, Region: region} }
 	cluster := fsm.Cluster{

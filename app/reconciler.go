@@ -79,6 +79,7 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 	}
 	s, err := binlog.Compare(ctx, binlog.CompareRequest{
 		ID: d.ID, Cluster: a.Cluster, OldServer: d.OldServer, Dir: dir, NewPrimary: primary, Enew: a.Target,
+		Rules:        rules(cluster.Spec.Policy.Reconcile),
 		Acknowledged: acknowledged(&cluster, r.source.View(cluster.Spec), d.Epoch), Now: time.Now, Log: r.logger,
 	})
 	if err != nil {
@@ -88,6 +89,16 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 	d.Complete, d.Transactions, d.Undecodable = s.Complete, s.Listed, s.Unreadable
 	d.ByClass, d.From, d.To = s.ByClass, s.From, s.To
 	return nil
+}
+
+// rules are what a policy says about tables, as the comparison takes it.
+func rules(r policy.Reconcile) map[binlog.TableName]binlog.TableRule {
+	out := make(map[binlog.TableName]binlog.TableRule, len(r.Tables))
+	for _, rule := range r.Tables {
+		schema, table, _ := rule.Name()
+		out[binlog.TableName{Schema: schema, Table: table}] = binlog.TableRule{Volatile: rule.Volatile, Mergeable: rule.Mergeable}
+	}
+	return out
 }
 
 // place is the directory of a report and the cluster that it is about.

@@ -31,6 +31,12 @@ type Manifest = capture.Manifest
 // Standing is what a server, or its binary log files, say of it.
 type Standing = capture.Standing
 
+// TableName names a table.
+type TableName = diff.Name
+
+// TableRule is what the policy says about a table.
+type TableRule = diff.Rule
+
 // CaptureRequest says what to capture into which directory.
 type CaptureRequest = capture.Request
 
@@ -54,6 +60,8 @@ type CompareRequest struct {
 	NewPrimary Endpoint
 	// Enew is what the new primary had executed when the divergence was found.
 	Enew gtid.Set
+	// Rules are what the policy says about tables.
+	Rules map[TableName]TableRule
 	// Acknowledged says whether a client was told that a transaction is committed: yes, no or unknown. Nil means that
 	// nobody knows.
 	Acknowledged func(gtid.GTID) string
@@ -95,6 +103,9 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	d, err := r.old(ctx, manifest, side, executed)
 	if err != nil {
 		return report.Summary{}, err
+	}
+	for _, column := range d.Declare(r.Rules) {
+		r.Log.WarnContext(ctx, "the policy declares a volatile column that does not exist", slog.String("id", r.ID), slog.String("column", column))
 	}
 	common := ancestor(manifest, executed)
 	newOnly, gaps, err := r.new(ctx, common, d)

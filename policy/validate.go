@@ -91,6 +91,7 @@ func (v *validation) policy(path string, c *ClusterSpec) {
 		"cross_region %q is not possible; only refuse is: a person overrides it with `regent failover CLUSTER --to SERVER --override-region`", p.CrossRegion)
 	v.check(p.OnIsolation == IsolationServe || p.OnIsolation == IsolationFence, path+".on_isolation", "on_isolation %q is unknown; use serve or fence", p.OnIsolation)
 	v.guard(path, &p)
+	v.reconcile(path+".reconcile", p.Reconcile)
 	v.check(p.SemiSync.WhenMissing == MissingBlock || p.SemiSync.WhenMissing == MissingDegrade, path+".semi_sync.when_missing",
 		"when_missing %q is unknown; use block or degrade", p.SemiSync.WhenMissing)
 	v.check(p.SemiSync.WhenMissing != MissingDegrade || time.Duration(p.SemiSync.DegradeAfter) >= time.Second, path+".semi_sync.degrade_after",

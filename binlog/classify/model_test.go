@@ -174,7 +174,9 @@ func (m *model) removable(table *diff.Definition, before, after []decode.Value) 
 func (m *model) storable(table *diff.Definition, before, after []decode.Value) error {
 	keys := [][]int{table.PrimaryKey}
 	for _, u := range table.Unique {
-		keys = append(keys, u.Columns)
+		if u.Checkable() {
+			keys = append(keys, u.Columns)
+		}
 	}
 	for _, columns := range keys {
 		for _, other := range m.find(table.Name, columns, pick(after, columns)) {

@@ -67,12 +67,9 @@ func repeated(d *diff.Divergence, s *diff.State) verdict {
 	if s.IsTouched() && s.After != nil && s.Live != nil && len(s.Table.Changed(s.Live, s.After)) == 0 {
 		return verdict{LikelyRepeated, "the new primary made the same change but for volatile columns in " + s.Touched.String(), s.Touched}
 	}
-	if s.Twins != nil {
-		for _, twin := range s.Twins.Inserted {
-			if twin.Key != s.Key {
-				return verdict{LikelyRepeated, "the new primary inserted the same row under another generated key in " + twin.By.String(), twin.By}
-			}
-		}
+	if s.Twins != nil && len(s.Twins.Inserted) > 0 { // None has the key itself: its live row would be the same, which is told above.
+		twin := s.Twins.Inserted[0]
+		return verdict{LikelyRepeated, "the new primary inserted the same row under another generated key in " + twin.By.String(), twin.By}
 	}
 	for i, rivals := range s.Rivals {
 		if by, ok := rival(d, s, s.Table.Unique[i], rivals); ok {
