@@ -27,7 +27,9 @@ func exports() map[string]func(w io.Writer, dir string, reveal bool) error {
 
 func TestNoExportIsShorterThanItsSummary(t *testing.T) {
 	lines := func(change func([]string) []string) func([]byte) []byte {
-		return func(text []byte) []byte { return []byte(strings.Join(change(strings.SplitAfter(string(text), "\n")), "")) }
+		return func(text []byte) []byte {
+			return []byte(strings.Join(change(strings.SplitAfter(string(text), "\n")), ""))
+		}
 	}
 	for name, damage := range map[string]func([]byte) []byte{
 		"a line less":   lines(func(l []string) []string { return l[1:] }),
