@@ -72,6 +72,8 @@ func (o *sqlWriter) head(s Summary) {
 type sqlWriter struct {
 	w      io.Writer
 	tables tables
+	// broken says that a row of the open transaction cannot be written, so that it must not be committed.
+	broken bool
 	err    error
 }
 
@@ -112,23 +114,30 @@ func (o replaySection) begin(tx Transaction) error {
 	return o.err
 }
 
-func (o replaySection) row(tx Transaction, row Row) error {
+func (o replaySection) row(_ Transaction, row Row) error {
 	if row.Class != classify.Safe {
 		o.rest(row)
 		return o.err
 	}
 	text, err := o.tables.statement(row)
 	if err != nil {
-		return fmt.Errorf("report: %s: %s of %s.%s: %w", tx.GTID, row.Op, row.Schema, row.Table, err)
+		o.broken = true
+		o.line("-- Not replayed: %s of %s.%s: %v", row.Op, row.Schema, row.Table, err)
+		return o.err
 	}
 	o.text(text)
 	return o.err
 }
 
 func (o replaySection) end(tx Transaction) error {
-	if tx.Class == classify.Safe {
+	switch {
+	case tx.Class != classify.Safe:
+	case o.broken:
+		o.text("ROLLBACK;\n")
+	default:
 		o.text("COMMIT;\n")
 	}
+	o.broken = false
 	return o.err
 }
 
