@@ -36,6 +36,8 @@ func (p *progress) ended(c fsm.Cluster) bool {
 		return !p.recovering(&c) || p.held(&c)
 	case failover.OrderClone:
 		return p.clonedOrFailed(&c) || p.held(&c)
+	case failover.OrderReplay, failover.OrderRewind, failover.OrderApprove:
+		return p.settled(&c)
 	case failover.OrderAck, failover.OrderRelease, failover.OrderPause, failover.OrderResume, failover.OrderAckReport,
 		failover.OrderMaintenance, failover.OrderMaintenanceEnd:
 		return true

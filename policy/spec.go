@@ -141,6 +141,7 @@ type Policy struct {
 	Cooldown            Duration   `json:"cooldown" yaml:"cooldown"`
 	Flap                Flap       `json:"flap" yaml:"flap"`
 	Objectives          Objectives `json:"objectives" yaml:"objectives"`
+	Settle              Settle     `json:"settle" yaml:"settle"`
 }
 
 // ClusterSpec is what an operator wants of one cluster.

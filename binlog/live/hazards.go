@@ -26,14 +26,14 @@ type Cascade struct {
 	Columns []string
 }
 
-// Fires says what a change of a row would set off, or is empty.
-func (h *Hazards) Fires(d *diff.Definition, op decode.Op, before, after []decode.Value) string {
-	if names := h.Triggers[op]; len(names) > 0 {
-		return "it would fire trigger " + strings.Join(names, ", ")
-	}
+// Fired names the triggers that an operation fires; empty where there are none.
+func (h *Hazards) Fired(op decode.Op) string { return strings.Join(h.Triggers[op], ", ") }
+
+// Cascading names the foreign key by which a change of a row changes children; empty where none does.
+func (h *Hazards) Cascading(d *diff.Definition, op decode.Op, before, after []decode.Value) string {
 	for _, c := range h.Cascades {
 		if op == decode.Delete && c.OnDelete || op == decode.Update && c.OnUpdate && c.moves(d, before, after) {
-			return "it would change children by foreign key " + c.Name
+			return c.Name
 		}
 	}
 	return ""

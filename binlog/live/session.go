@@ -105,8 +105,17 @@ func (s *Session) Definition(ctx context.Context, name diff.Name) (*diff.Definit
 
 // Locked reads the row of a key, nil where there is none, and locks it until the transaction ends. The error wraps a
 // *RefusedError where the server refused it, and names no value.
-func (s *Session) Locked(ctx context.Context, d *diff.Definition, key []decode.Value) (row []decode.Value, err error) {
-	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + condition(d, d.PrimaryKey, key) + " FOR UPDATE"
+func (s *Session) Locked(ctx context.Context, d *diff.Definition, key []decode.Value) ([]decode.Value, error) {
+	return s.row(ctx, d, key, " FOR UPDATE")
+}
+
+// Row reads the row of a key, nil where there is none.
+func (s *Session) Row(ctx context.Context, d *diff.Definition, key []decode.Value) ([]decode.Value, error) {
+	return s.row(ctx, d, key, "")
+}
+
+func (s *Session) row(ctx context.Context, d *diff.Definition, key []decode.Value, locking string) (row []decode.Value, err error) {
+	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + condition(d, d.PrimaryKey, key) + locking
 	err = s.reader.query(ctx, query, func(rows *sql.Rows) (err error) {
 		row, err = scan(d, rows)
 		return err

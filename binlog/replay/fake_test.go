@@ -148,7 +148,11 @@ func (f *fake) Table(context.Context, diff.Name) (*rows.Table, error) {
 
 type harmless struct{}
 
-func (harmless) Fires(*diff.Definition, decode.Op, []decode.Value, []decode.Value) string { return "" }
+func (harmless) Fired(decode.Op) string { return "" }
+
+func (harmless) Cascading(*diff.Definition, decode.Op, []decode.Value, []decode.Value) string {
+	return ""
+}
 
 func (f *fake) Begin(context.Context) error {
 	f.open = maps.Clone(f.rows)

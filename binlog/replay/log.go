@@ -62,7 +62,7 @@ type Decisions map[gtid.GTID]Decision
 // Log is an open decision log. It is for one goroutine.
 type Log struct {
 	file *os.File
-	Last Decisions
+	last Decisions
 }
 
 // ReadDecisions reads the decisions of a report; there are none where no log is. A last line that was torn by a crash
@@ -99,7 +99,7 @@ func (l *Log) load() error {
 	if err != nil {
 		return err
 	}
-	l.Last = last
+	l.last = last
 	if whole < int64(len(text)) {
 		if err := l.file.Truncate(whole); err != nil {
 			return fmt.Errorf("replay: %w", err)
@@ -144,6 +144,9 @@ func parseLine(line string) (Decision, error) {
 
 func sum(text string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(text))) }
 
+// of returns the last decision about a transaction, the zero one where none was made.
+func (l *Log) of(id gtid.GTID) Decision { return l.last[id] }
+
 // Append writes a decision, and returns once it is on disk.
 func (l *Log) Append(d Decision) error {
 	text, err := json.Marshal(d)
@@ -154,7 +157,7 @@ func (l *Log) Append(d Decision) error {
 	if err = errors.Join(err, l.file.Sync()); err != nil {
 		return fmt.Errorf("replay: decision log: %w", err)
 	}
-	l.Last[d.GTID] = d
+	l.last[d.GTID] = d
 	return nil
 }
 

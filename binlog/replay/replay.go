@@ -29,7 +29,8 @@ type Request struct {
 	Permit func(context.Context) error
 	// Progress is told after each decision.
 	Progress func(Counts)
-	Now      func() time.Time
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
 }
 
 // Counts is what became of the transactions of a report.
@@ -95,7 +96,24 @@ func (c *Counts) count(tx *decode.Transaction, e *entry, last Decision) {
 
 // Run repeats the transactions of the selection that are not final yet. The counts are right also with an error. The
 // error wraps ErrStopped where the run may be repeated later, ErrLog where the decision log was damaged.
-func Run(ctx context.Context, r Request) (counts Counts, err error) {
+func Run(ctx context.Context, r Request) (Counts, error) {
+	return r.decideEach(func(run *run, tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) })
+}
+
+// Acknowledge records of the transactions of the selection that are not final yet that a person settles them in another
+// way. No server is touched.
+func Acknowledge(r Request) (Counts, error) {
+	return r.decideEach(func(run *run, tx *decode.Transaction, e *entry) error {
+		last := run.log.of(tx.GTID).Outcome
+		if e == nil || !e.meant || e.settled() || last.Final() {
+			return nil
+		}
+		return run.decide(tx.GTID, last, verdict{outcome: Acknowledged})
+	})
+}
+
+// decideEach calls decide with every transaction of the report, with the decision log open.
+func (r Request) decideEach(decide func(*run, *decode.Transaction, *entry) error) (counts Counts, err error) {
 	if counts, err = Count(r.Report, r.Selection); err != nil {
 		return counts, err
 	}
@@ -108,21 +126,34 @@ func Run(ctx context.Context, r Request) (counts Counts, err error) {
 	if err != nil {
 		return counts, err
 	}
-	run := &run{
-		Request: r, log: log, counts: counts, missing: missing{keys: map[diff.Key]gtid.GTID{}, tables: map[diff.Name]gtid.GTID{}},
-		tables: tables{target: r.Target, known: map[diff.Name]*rows.Table{}},
-	}
-	err = l.each(r.Report, func(tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) })
+	run := newRun(r, log, counts)
+	err = l.each(r.Report, func(tx *decode.Transaction, e *entry) error { return decide(run, tx, e) })
 	return run.counts, err
+}
+
+// decisions is where a run finds and leaves decisions.
+type decisions interface {
+	of(id gtid.GTID) Decision
+	Append(d Decision) error
 }
 
 // run is a replay under way.
 type run struct {
 	Request
-	log     *Log
+	log     decisions
 	counts  Counts
 	tables  tables
 	missing missing
+}
+
+func newRun(r Request, log decisions, counts Counts) *run {
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	return &run{
+		Request: r, log: log, counts: counts, missing: missing{keys: map[diff.Key]gtid.GTID{}, tables: map[diff.Name]gtid.GTID{}},
+		tables: tables{target: r.Target, known: map[diff.Name]*rows.Table{}},
+	}
 }
 
 // visit decides about one transaction.
@@ -131,7 +162,7 @@ func (r *run) visit(ctx context.Context, tx *decode.Transaction, e *entry) error
 		r.missing.everything(tx.GTID)
 		return nil
 	}
-	last := r.log.Last[tx.GTID]
+	last := r.log.of(tx.GTID)
 	if e.settled() || last.Outcome.Final() {
 		return nil
 	}
@@ -140,17 +171,17 @@ func (r *run) visit(ctx context.Context, tx *decode.Transaction, e *entry) error
 		return err
 	}
 	if !e.meant || Replayable(e.class) != nil {
-		r.missing.add(tx, w)
+		r.missing.add(tx.GTID, &w.touched)
 		return nil
 	}
 	v := verdict{Left, ""}
-	if by, follows := r.missing.before(w); follows {
+	if by, follows := r.missing.before(&w.touched); follows {
 		v.detail = fmt.Sprintf("it follows %s, which is not on the server", by)
 	} else if v, err = r.apply(ctx, tx.GTID, w, last.Outcome == Begun); err != nil {
 		return err
 	}
 	if v.outcome == Left {
-		r.missing.add(tx, w)
+		r.missing.add(tx.GTID, &w.touched)
 	}
 	return r.decide(tx.GTID, last.Outcome, v)
 }
@@ -185,30 +216,4 @@ func (r *run) record(id gtid.GTID, v verdict) error {
 	return r.log.Append(Decision{
 		At: r.Now().UTC(), Order: r.Order, By: r.By, Reason: r.Reason, Server: r.Server, GTID: id, Outcome: v.outcome, Detail: v.detail,
 	})
-}
-
-// Acknowledge records of the transactions of the selection that are not final yet that a person settles them in another
-// way. No server is touched.
-func Acknowledge(r Request) (counts Counts, err error) {
-	if counts, err = Count(r.Report, r.Selection); err != nil {
-		return counts, err
-	}
-	log, err := OpenLog(r.Report.Dir)
-	if err != nil {
-		return counts, err
-	}
-	defer func() { err = errors.Join(err, log.Close()) }()
-	l, err := listed(r.Report, r.Selection)
-	if err != nil {
-		return counts, err
-	}
-	run := &run{Request: r, log: log, counts: counts}
-	err = l.each(r.Report, func(tx *decode.Transaction, e *entry) error {
-		last := log.Last[tx.GTID].Outcome
-		if e == nil || !e.meant || e.settled() || last.Final() {
-			return nil
-		}
-		return run.decide(tx.GTID, last, verdict{outcome: Acknowledged})
-	})
-	return run.counts, err
 }

@@ -13,11 +13,14 @@ import (
 )
 
 // Server is a real target.
-type Server struct{ session *live.Session }
+type Server struct {
+	session *live.Session
+	uuid    string
+}
 
-// Connect opens the primary for a replay and ends an earlier session that replays on it: its last statement is over
-// when Connect returns. Close ends it.
-func Connect(ctx context.Context, to capture.Endpoint, report string) (*Server, error) {
+// Connect opens the primary, whose uuid it must have, for a replay, and ends an earlier session that replays on it: its
+// last statement is over when Connect returns. Close ends it.
+func Connect(ctx context.Context, to capture.Endpoint, uuid, report string) (*Server, error) {
 	session, err := live.OpenSession(ctx, to)
 	if err != nil {
 		return nil, err
@@ -25,7 +28,7 @@ func Connect(ctx context.Context, to capture.Endpoint, report string) (*Server, 
 	if err := session.Own(ctx, live.LockName(report)); err != nil {
 		return nil, errors.Join(err, session.Close())
 	}
-	return &Server{session}, nil
+	return &Server{session, uuid}, nil
 }
 
 // Close ends the session; what was not committed is rolled back.
@@ -43,12 +46,14 @@ func (s *Server) Table(ctx context.Context, name diff.Name) (*rows.Table, error)
 
 // Begin opens a transaction on a server that is open to everybody.
 func (s *Server) Begin(ctx context.Context) error {
-	closed, err := s.session.Value(ctx, "SELECT @@GLOBAL.read_only OR @@GLOBAL.super_read_only OR @@GLOBAL.offline_mode")
-	if err != nil {
+	const query = "SELECT CONCAT(@@GLOBAL.read_only OR @@GLOBAL.super_read_only OR @@GLOBAL.offline_mode, @@GLOBAL.server_uuid)"
+	switch is, err := s.session.Value(ctx, query); {
+	case err != nil:
 		return err
-	}
-	if closed != "0" {
+	case is == "1"+s.uuid:
 		return fmt.Errorf("%w: %s is read-only", ErrStopped, s.session.Server)
+	case is != "0"+s.uuid:
+		return fmt.Errorf("%w: another server answers at the address of %s", ErrStopped, s.session.Server)
 	}
 	return s.session.Run(ctx, "START TRANSACTION")
 }

@@ -32,6 +32,7 @@ func (t *tables) of(ctx context.Context, logged *decode.Table) (*rows.Table, err
 // work is one transaction to be repeated.
 type work struct {
 	rows.Set
+	touched touched
 	// obstacle says why it cannot be repeated at all.
 	obstacle string
 }
@@ -44,10 +45,8 @@ func (t *tables) workOf(ctx context.Context, changes []decode.Row) (*work, error
 		if err != nil {
 			return nil, err
 		}
-		why := found.Unusable(row)
-		if why == "" {
-			why = found.Hazards.Fires(found.Definition, row.Op, row.Before, row.After)
-		}
+		w.touched.add(found, row)
+		why := hindrance(found, row)
 		if why == "" {
 			w.Add(found, row)
 		} else if w.obstacle == "" {
@@ -58,6 +57,20 @@ func (t *tables) workOf(ctx context.Context, changes []decode.Row) (*work, error
 		w.obstacle = w.Gap + ": the history of a row has a gap"
 	}
 	return w, nil
+}
+
+// hindrance says why a change cannot be repeated; empty where it can. What triggers and cascades did is in the log too.
+func hindrance(t *rows.Table, row decode.Row) string {
+	if why := t.Unusable(row); why != "" {
+		return why
+	}
+	if names := t.Hazards.Fired(row.Op); names != "" {
+		return "it would fire trigger " + names
+	}
+	if key := t.Hazards.Cascading(t.Definition, row.Op, row.Before, row.After); key != "" {
+		return "it would change children by foreign key " + key
+	}
+	return ""
 }
 
 // standing is how the rows of the target stand to a transaction.

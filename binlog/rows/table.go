@@ -7,9 +7,12 @@ import (
 	"github.com/regentdb/regent/binlog/diff"
 )
 
-// Hazards says what a change would set off besides itself, or is empty.
+// Hazards says what a change would set off besides itself.
 type Hazards interface {
-	Fires(d *diff.Definition, op decode.Op, before, after []decode.Value) string
+	// Fired names the triggers that an operation fires; empty where there are none.
+	Fired(op decode.Op) string
+	// Cascading names the foreign key by which a change of a row changes children; empty where none does.
+	Cascading(d *diff.Definition, op decode.Op, before, after []decode.Value) string
 }
 
 // Table is a table as it is on the server whose rows are to be changed.
