@@ -26,6 +26,9 @@ func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.ok(w, r, Report{ReportEntry: entry})
 	}
+	if tally, works := s.cfg.Settler.Progress(entry.ID); works {
+		entry.Tally = &tally
+	}
 	summary, err := s.summary(r, entry.ID)
 	if err != nil {
 		return err
@@ -155,6 +158,10 @@ func (p ReportPart) media() (kind, suffix string) {
 		return "text/html; charset=utf-8", ".html"
 	case PartSQL:
 		return "application/sql; charset=utf-8", ".sql"
+	case PartHandover:
+		return "application/x-ndjson", ".handover.ndjson"
+	case PartHandoverCSV:
+		return "text/csv; charset=utf-8", ".handover.csv"
 	}
 	return "application/octet-stream", ""
 }

@@ -44,6 +44,8 @@ func (s *Server) reads() []route {
 		s.reportFile("/v1/reports/{id}/transactions", PartTransactions),
 		s.reportFile("/v1/reports/{id}/html", PartHTML),
 		s.reportFile("/v1/reports/{id}/sql", PartSQL),
+		s.reportFile("/v1/reports/{id}/handover", PartHandover),
+		s.reportFile("/v1/reports/{id}/handover.csv", PartHandoverCSV),
 		events,
 	}
 }
@@ -63,6 +65,9 @@ func (s *Server) writes() []route {
 		post("/v1/clusters/{cluster}/maintenance", RoleOperator, s.postMaintenance),
 		post("/v1/servers/{server}/clone", RoleOperator, s.postClone),
 		post("/v1/reports/{id}/ack", RoleOperator, s.postAckReport),
+		post("/v1/reports/{id}/replay", RoleOperator, s.postReplay),
+		post("/v1/reports/{id}/rewind", RoleOperator, s.postRewind),
+		post("/v1/reports/{id}/approve", RoleOperator, s.postApprove),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/binlog/replay"
 	"github.com/regentdb/regent/binlog/report"
 )
 
@@ -49,6 +50,10 @@ func (r *reports) Copy(_ context.Context, w io.Writer, id string, part api.Repor
 		return report.WriteHTML(w, dir, reveal)
 	case api.PartSQL:
 		return copyFile(w, filepath.Join(dir, report.SQLName))
+	case api.PartHandover:
+		return replay.WriteHandover(w, dir, reveal)
+	case api.PartHandoverCSV:
+		return replay.WriteHandoverCSV(w, dir, reveal)
 	}
 	return fmt.Errorf("%w: reports have no part %q; export ndjson, html or sql", api.ErrNoReport, part)
 }

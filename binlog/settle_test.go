@@ -86,7 +86,14 @@ func TestReplayMakesTheNewPrimaryAsExpectedOnce(t *testing.T) {
 	dir := reported(t, old, fresh)
 	fresh.run("CREATE TRIGGER shop.late BEFORE INSERT ON shop.users FOR EACH ROW SET NEW.name = 'trigger'")
 
+	forecast, err := replay.Forecast(t.Context(), replay.Open(dir), safe(), fresh.endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
 	counts := replayed(t, dir, fresh)
+	if forecast != counts {
+		t.Errorf("forecast %+v, became %+v", forecast, counts)
+	}
 	if counts.Replayed != want || counts.Left != 0 || counts.Meant != want {
 		t.Errorf("%+v, want %d replayed", counts, want)
 	}

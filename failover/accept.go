@@ -194,7 +194,7 @@ func (d *decider) fingerprint(before State, o Order, p Preview) string {
 		_, _ = fmt.Fprint(h, "powered off|")
 	}
 	if o.Settle != nil {
-		_, _ = fmt.Fprintf(h, "%+v|", *o.Settle)
+		_, _ = fmt.Fprintf(h, "%s|%d|%d|%t|", o.Settle, o.Settle.Count, o.Settle.Rows, o.Settle.Rest)
 	}
 	_, _ = fmt.Fprintf(h, "%d|%s|%t|%t|", before.Epoch, before.Primary, before.Recovery != nil, before.Paused != nil)
 	var reach []string

@@ -126,6 +126,8 @@ func (d *decider) settleable(o Order) (*Divergence, error) {
 		return nil, fmt.Errorf("%w: report %s of cluster %s; `regent report list` names them", ErrUnknownObject, o.Report, d.in.Spec.Name)
 	case o.Reason == "":
 		return nil, fmt.Errorf("%w: say why with --reason; it is recorded with every decision", ErrBadOrder)
+	case div.State != DivergenceOpen && div.State != DivergenceSettled:
+		return nil, refused("report %s is %s; it can be settled once it is open", div.ID, div.State)
 	case div.Job != nil && !div.Job.Waits:
 		return nil, refused("the %s of report %s that %s ordered is not over", div.Job.Kind, div.ID, div.Job.By)
 	case div.Node != d.in.Node:

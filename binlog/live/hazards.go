@@ -50,7 +50,7 @@ func (c *Cascade) moves(d *diff.Definition, before, after []decode.Value) bool {
 
 // Hazards reads the triggers of a table, and the foreign keys of which it is the parent.
 func (s *Session) Hazards(ctx context.Context, name diff.Name) (*Hazards, error) {
-	h := &Hazards{Triggers: map[decode.Op][]string{}}
+	h := &Hazards{Triggers: make(map[decode.Op][]string)}
 	err := s.reader.query(ctx, "SELECT TRIGGER_NAME, EVENT_MANIPULATION FROM information_schema.TRIGGERS"+
 		where("EVENT_OBJECT_SCHEMA", "EVENT_OBJECT_TABLE", name)+" ORDER BY 1", func(rows *sql.Rows) error {
 		var trigger, event string

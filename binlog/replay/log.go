@@ -1,8 +1,6 @@
 package replay
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,19 +110,17 @@ func (l *Log) load() error {
 // parse returns the last decisions, and how many bytes are whole lines.
 func parse(text []byte) (Decisions, int64, error) {
 	last := Decisions{}
-	var whole int64
-	reader := bufio.NewReader(bytes.NewReader(text))
+	rest := string(text)
 	for n := 1; ; n++ {
-		line, err := reader.ReadString('\n')
-		if err != nil {
-			return last, whole, nil // what has no line end was never written to its end
+		line, after, ended := strings.Cut(rest, "\n")
+		if !ended {
+			return last, int64(len(text) - len(rest)), nil // what has no line end was never written to its end
 		}
-		d, err := parseLine(strings.TrimSuffix(line, "\n"))
+		d, err := parseLine(line)
 		if err != nil {
 			return nil, 0, fmt.Errorf("replay: %w in line %d", err, n)
 		}
-		last[d.GTID] = d
-		whole += int64(len(line))
+		last[d.GTID], rest = d, after
 	}
 }
 

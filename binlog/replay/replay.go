@@ -170,7 +170,7 @@ func (r *run) visit(ctx context.Context, tx *decode.Transaction, e *entry) error
 	if err != nil {
 		return err
 	}
-	if !e.meant || Replayable(e.class) != nil {
+	if !e.meant || Irreplayable(e.class) != "" {
 		r.missing.add(tx.GTID, &w.touched)
 		return nil
 	}

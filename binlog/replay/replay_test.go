@@ -235,3 +235,28 @@ func TestATornLineIsCutOffBeforeTheNextDecision(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestHandoverListsWhatIsLeftWithoutValues(t *testing.T) {
+	t.Parallel()
+	s := newSplit(t)
+	s.add("SAFE", insert(1, "done"))
+	left := s.add("SAFE", update(2, "=secret", "t"))
+	s.add("CONFLICT", update(3, "s", "t"))
+	s.add("ALREADY", insert(4, "there"))
+	s.write()
+	s.run(&fake{rows: map[int]string{2: "x", 3: "y"}})
+	for _, reveal := range []bool{false, true} {
+		var ndjson, table bytes.Buffer
+		if err := errors.Join(replay.WriteHandover(&ndjson, s.dir, reveal), replay.WriteHandoverCSV(&table, s.dir, reveal)); err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(ndjson.String(), "\n"); lines != 2 || strings.Count(table.String(), "\n") != 3 {
+			t.Errorf("%d lines:\n%s\n%s", lines, &ndjson, &table)
+		}
+		for _, text := range []string{ndjson.String(), table.String()} {
+			if strings.Contains(text, "secret") != reveal || !strings.Contains(text, left.String()) || !strings.Contains(text, "changed meanwhile") {
+				t.Errorf("reveal %t:\n%s", reveal, text)
+			}
+		}
+	}
+}

@@ -17,19 +17,19 @@ type Selection struct {
 	Tables []string
 }
 
-// Replayable says of a class whether its transactions may be repeated at all, or why not. The rows decide the rest.
-func Replayable(c classify.Class) error {
+// Irreplayable says why transactions of a class may not be repeated at all; it is empty where the rows decide.
+func Irreplayable(c classify.Class) string {
 	switch c {
 	case classify.Opaque:
-		return fmt.Errorf("class %s cannot be replayed: what its transactions did is not known row by row", c)
+		return fmt.Sprintf("class %s cannot be replayed: what its transactions did is not known row by row", c)
 	case classify.Mergeable:
-		return fmt.Errorf("class %s cannot be replayed: the row is another on each side; merge it by hand and acknowledge it", c)
+		return fmt.Sprintf("class %s cannot be replayed: the row is another on each side; merge it by hand and acknowledge it", c)
 	case classify.Noop, classify.Already:
-		return fmt.Errorf("class %s needs no replay", c)
+		return fmt.Sprintf("class %s needs no replay", c)
 	case classify.Safe, classify.LikelyRepeated, classify.AutoIncrement, classify.UniqueCollision, classify.ForeignKey,
 		classify.Drift, classify.Conflict:
 	}
-	return nil
+	return ""
 }
 
 // Means tells whether the selection means the transaction.

@@ -92,7 +92,7 @@ func (w *work) look(ctx context.Context, target Target) (standing, error) {
 		before, after := rows.Same(row, n.Before), rows.Same(row, n.After)
 		s.before, s.after = s.before && before, s.after && after
 		if !before && !after && s.strange == "" {
-			s.strange = key.Name.String()
+			s.strange = n.Table.String()
 		}
 	}
 	return s, nil

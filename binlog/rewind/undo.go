@@ -76,7 +76,7 @@ func (w *work) compare(ctx context.Context, wanted func(*rows.Net) []decode.Valu
 			return "", fmt.Errorf("rewind: %w", err)
 		}
 		if !rows.Same(row, wanted(n)) {
-			return key.Name.String(), nil
+			return n.Table.String(), nil
 		}
 	}
 	return "", nil

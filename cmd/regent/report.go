@@ -24,6 +24,7 @@ func newReportCommand(c *console) *cobra.Command {
 became of its rows, and whether it is safe to repeat.`,
 	})
 	cmd.AddCommand(newReportList(c), newReportShow(c), newReportExport(c), newReportAck(c))
+	cmd.AddCommand(newReportReplay(c), newReportRewind(c), newReportApprove(c), newReportHandover(c))
 	return cmd
 }
 
@@ -160,6 +161,7 @@ func drawReport(w io.Writer, r api.Report) error {
 	if r.Error != "" {
 		b.WriteString("  error: " + r.Error + "\n")
 	}
+	drawSettling(&b, r.ReportEntry)
 	if r.AcknowledgedBy != "" {
 		fmt.Fprintf(&b, "  settled by %s: %s\n", r.AcknowledgedBy, r.Note)
 	}
@@ -274,32 +276,4 @@ func (c *console) export(ctx context.Context, client *api.Client, id string, par
 		return fmt.Errorf("write %s: %w", out, err)
 	}
 	return c.show(map[string]string{"report": id, "file": out}, func(w io.Writer) error { return printf(w, "report %s is in %s\n", id, out) })
-}
-
-func newReportAck(c *console) *cobra.Command {
-	var note, token string
-	cmd := &cobra.Command{
-		Use:     "ack ID",
-		Short:   "Settle a report",
-		Long:    "Settle a report: what it lists is dealt with, and the note says how.",
-		Example: "  regent report ack orders-d1 --note \"7 orders entered again by hand, see the incident\"",
-		Args:    takes(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := reference(kindReport, args[0])
-			if err != nil {
-				return err
-			}
-			if note == "" {
-				return usage("say what was settled with --note TEXT")
-			}
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			return c.change(cmd.Context(), client, token, api.AckReportChange(id, note))
-		},
-	}
-	cmd.Flags().StringVar(&note, "note", "", "what was settled; it is recorded")
-	confirmFlag(cmd, &token)
-	return cmd
 }
