@@ -23,13 +23,15 @@ func needed() map[string]api.Role {
 		"GET /v1/reports": api.RoleViewer, "GET /v1/reports/{id}": api.RoleViewer, "GET /v1/reports/{id}/transactions": api.RoleViewer,
 		"GET /v1/reports/{id}/html": api.RoleViewer, "GET /v1/reports/{id}/sql": api.RoleViewer,
 		"GET /v1/reports/{id}/entities": api.RoleViewer, "GET /v1/reports/{id}/entities.csv": api.RoleViewer,
+		"GET /v1/reports/{id}/handover": api.RoleViewer, "GET /v1/reports/{id}/handover.csv": api.RoleViewer,
 		"POST /v1/specs":                       api.RoleAdmin,
 		"POST /v1/leader":                      api.RoleOperator,
 		"POST /v1/clusters/{cluster}/failover": api.RoleOperator, "POST /v1/clusters/{cluster}/ack": api.RoleOperator,
 		"POST /v1/clusters/{cluster}/release": api.RoleOperator, "POST /v1/clusters/{cluster}/pause": api.RoleOperator,
 		"POST /v1/clusters/{cluster}/maintenance": api.RoleOperator,
 		"POST /v1/clusters/{cluster}/resume":      api.RoleOperator, "POST /v1/servers/{server}/clone": api.RoleOperator,
-		"POST /v1/reports/{id}/ack": api.RoleOperator,
+		"POST /v1/reports/{id}/ack": api.RoleOperator, "POST /v1/reports/{id}/replay": api.RoleOperator,
+		"POST /v1/reports/{id}/rewind": api.RoleOperator, "POST /v1/reports/{id}/approve": api.RoleOperator,
 	}
 }
 

@@ -115,11 +115,6 @@ func CloneChange(server, from, reason string) Change {
 	return Change{path: "/v1/servers/" + url.PathEscape(server) + "/clone", body: map[string]any{"from": from, "reason": reason}}
 }
 
-// AckReportChange settles a report.
-func AckReportChange(id, note string) Change {
-	return Change{path: "/v1/reports/" + url.PathEscape(id) + "/ack", body: map[string]any{"note": note}}
-}
-
 // LeaderChange hands the leadership of the group to a node.
 func LeaderChange(node, reason string) Change {
 	return Change{path: "/v1/leader", body: map[string]any{"node": node, "reason": reason}}

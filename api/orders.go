@@ -35,12 +35,6 @@ type cloneRequest struct {
 	From string `json:"from"`
 }
 
-// ackReportRequest is the body of POST /v1/reports/{id}/ack.
-type ackReportRequest struct {
-	Note    string `json:"note,omitempty"`
-	Confirm string `json:"confirm,omitempty"`
-}
-
 func (s *Server) postFailover(w http.ResponseWriter, r *http.Request) error {
 	var body failoverRequest
 	if err := decode(r, &body); err != nil {
@@ -73,19 +67,6 @@ func (s *Server) postClone(w http.ResponseWriter, r *http.Request) error {
 		return failure(CodeBadRequest, "a clone needs a donor: name it in \"from\" (--from SERVER)")
 	}
 	return s.order(w, r, failover.Order{Kind: failover.OrderClone, Cluster: cluster, Server: server, From: body.From, Reason: body.Reason}, body.Confirm)
-}
-
-func (s *Server) postAckReport(w http.ResponseWriter, r *http.Request) error {
-	var body ackReportRequest
-	if err := decode(r, &body); err != nil {
-		return err
-	}
-	state := s.cfg.Source.State()
-	entry, err := findReport(&state, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	return s.order(w, r, failover.Order{Kind: failover.OrderAckReport, Cluster: entry.Cluster, Report: entry.ID, Reason: body.Note}, body.Confirm)
 }
 
 func (s *Server) postAck(w http.ResponseWriter, r *http.Request) error {
@@ -141,6 +122,11 @@ func (s *Server) order(w http.ResponseWriter, r *http.Request, o failover.Order,
 // same change do not make it another change.
 func orderRequest(o failover.Order) failover.Order {
 	o.ID, o.By, o.At, o.Reason = "", "", time.Time{}, ""
+	if o.Settle != nil {
+		settle := *o.Settle
+		settle.Forecast = nil // it moves with every write
+		o.Settle = &settle
+	}
 	return o
 }
 
@@ -157,6 +143,15 @@ func (s *Server) offer(w http.ResponseWriter, r *http.Request, preview any, boun
 		return err
 	}
 	return s.ok(w, r, Offer{Preview: shown, Confirm: token, ExpiresAt: &expires})
+}
+
+// dryRun answers with a preview alone: nothing can be confirmed by it.
+func (s *Server) dryRun(w http.ResponseWriter, r *http.Request, preview any) error {
+	shown, err := json.Marshal(preview)
+	if err != nil {
+		return fmt.Errorf("api: encode preview: %w", err)
+	}
+	return s.ok(w, r, Offer{Preview: shown})
 }
 
 // carryOut commits an order and waits until it is done or held.

@@ -36,9 +36,26 @@ func (p *progress) ended(c fsm.Cluster) bool {
 		return !p.recovering(&c) || p.held(&c)
 	case failover.OrderClone:
 		return p.clonedOrFailed(&c) || p.held(&c)
-	case failover.OrderAck, failover.OrderRelease, failover.OrderPause, failover.OrderResume, failover.OrderAckReport,
+	case failover.OrderReplay, failover.OrderRewind, failover.OrderApprove, failover.OrderAckReport:
+		return p.settled(&c)
+	case failover.OrderAck, failover.OrderRelease, failover.OrderPause, failover.OrderResume,
 		failover.OrderMaintenance, failover.OrderMaintenanceEnd:
 		return true
+	}
+	return true
+}
+
+// settled tells that no job of the order is under way on a report, nor one that it approved.
+func (p *progress) settled(c *fsm.Cluster) bool {
+	for i := range c.State.Divergences {
+		div := &c.State.Divergences[i]
+		job := div.Job
+		if job == nil || job.Waits {
+			continue
+		}
+		if job.ID == p.order.ID || (p.order.Kind == failover.OrderApprove && div.ID == p.order.Report) {
+			return false
+		}
 	}
 	return true
 }

@@ -26,6 +26,9 @@ func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.ok(w, r, Report{ReportEntry: entry})
 	}
+	if tally, works := s.cfg.Settler.Progress(entry.ID); works {
+		entry.Tally = &tally
+	}
 	summary, err := s.summary(r, entry.ID)
 	if err != nil {
 		return err
@@ -167,6 +170,10 @@ func (p ReportPart) media() (kind, suffix string) {
 		return "application/x-ndjson", "-entities.ndjson"
 	case PartEntitiesCSV:
 		return "text/csv; charset=utf-8", "-entities.csv"
+	case PartHandover:
+		return "application/x-ndjson", ".handover.ndjson"
+	case PartHandoverCSV:
+		return "text/csv; charset=utf-8", ".handover.csv"
 	}
 	return "application/octet-stream", ""
 }

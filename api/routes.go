@@ -46,6 +46,8 @@ func (s *Server) reads() []route {
 		s.reportFile("/v1/reports/{id}/sql", PartSQL),
 		s.reportFile("/v1/reports/{id}/entities", PartEntities),
 		s.reportFile("/v1/reports/{id}/entities.csv", PartEntitiesCSV),
+		s.reportFile("/v1/reports/{id}/handover", PartHandover),
+		s.reportFile("/v1/reports/{id}/handover.csv", PartHandoverCSV),
 		events,
 	}
 }
@@ -65,6 +67,9 @@ func (s *Server) writes() []route {
 		post("/v1/clusters/{cluster}/maintenance", RoleOperator, s.postMaintenance),
 		post("/v1/servers/{server}/clone", RoleOperator, s.postClone),
 		post("/v1/reports/{id}/ack", RoleOperator, s.postAckReport),
+		post("/v1/reports/{id}/replay", RoleOperator, s.postReplay),
+		post("/v1/reports/{id}/rewind", RoleOperator, s.postRewind),
+		post("/v1/reports/{id}/approve", RoleOperator, s.postApprove),
 	}
 }
 

@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Config is what a server is given. Source, Orders, Reports, Peers, Tokens and Logger are required.
+// Config is what a server is given. Source, Orders, Reports, Settler, Peers, Tokens and Logger are required.
 type Config struct {
 	Source  Source
 	Orders  Orders
 	Reports Reports
+	Settler Settler
 	Peers   Peers
 	// Lead hands the leadership of the group to a node.
 	Lead   func(ctx context.Context, node string) error

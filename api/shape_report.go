@@ -29,7 +29,7 @@ func reportEntry(cluster string, d *failover.Divergence) ReportEntry {
 		ID: d.ID, Cluster: cluster, State: string(d.State), Complete: d.Complete, OldServer: d.OldServer, NewServer: d.NewServer,
 		Servers: []ReportServer{}, Transactions: d.Transactions, Undecodable: d.Undecodable, ByClass: map[string]int{},
 		From: optional(d.From), To: optional(d.To), CreatedAt: d.CreatedAt.UTC(), Node: d.Node, Epoch: d.Epoch, Error: d.Error,
-		AcknowledgedBy: d.Acked, Note: d.Note,
+		Job: d.Job, Tally: d.Tally, AcknowledgedBy: d.Acked, Note: d.Note,
 	}
 	maps.Copy(e.ByClass, d.ByClass)
 	for _, server := range slices.Sorted(maps.Keys(d.Extras)) {

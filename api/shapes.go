@@ -160,6 +160,9 @@ type ReportEntry struct {
 	Node         string         `json:"node"` // the node that holds the files
 	Epoch        uint64         `json:"epoch"`
 	Error        string         `json:"error"`
+	// Job is the replay or rewind that is ordered and not over, Tally what was decided so far; null when there is none.
+	Job   *failover.Job   `json:"job"`
+	Tally *failover.Tally `json:"tally"`
 	// AcknowledgedBy and Note are set once a person settled the report.
 	AcknowledgedBy string `json:"acknowledged_by"`
 	Note           string `json:"note"`

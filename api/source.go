@@ -68,6 +68,8 @@ const (
 	PartSQL          ReportPart = "sql"
 	PartEntities     ReportPart = "entities"     // NDJSON, one affected row each
 	PartEntitiesCSV  ReportPart = "entities.csv" // the same as a table
+	PartHandover     ReportPart = "handover" // NDJSON: what is left to a person, a row each
+	PartHandoverCSV  ReportPart = "handover.csv"
 )
 
 // Reports are the files of reports that this node holds.
@@ -75,6 +77,15 @@ type Reports interface {
 	// Copy writes the part's content, with the values of rows hidden unless they are to be revealed.
 	// Errors wrap [ErrNoReport], with nothing written, when the files are not, or not yet, here.
 	Copy(ctx context.Context, w io.Writer, id string, part ReportPart, reveal bool) error
+}
+
+// Settler looks at what settles a report, with the files on this node and the servers as they are.
+type Settler interface {
+	// Plan completes an order with what it means right now. It changes nothing else. Its errors are those of orders
+	// of package failover.
+	Plan(ctx context.Context, o *failover.Order) error
+	// Progress is how a report stands on which this node works right now, false where it works on none.
+	Progress(report string) (failover.Tally, bool)
 }
 
 // Peers carries requests to other nodes over the transport on which the nodes know each other.

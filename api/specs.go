@@ -96,11 +96,7 @@ func (s *Server) postSpecs(w http.ResponseWriter, r *http.Request) error {
 	bound := binding{By: c.Name, Action: "apply", Request: body.Specs, Fingerprint: preview.Fingerprint}
 	switch {
 	case body.DryRun:
-		shown, err := json.Marshal(preview)
-		if err != nil {
-			return fmt.Errorf("api: encode preview: %w", err)
-		}
-		return s.ok(w, r, Offer{Preview: shown})
+		return s.dryRun(w, r, preview)
 	case body.Confirm == "":
 		return s.offer(w, r, preview, bound)
 	}

@@ -46,6 +46,7 @@ type App struct {
 	observer   *observer.Observer
 	executor   *executor.Executor
 	controller *controller.Controller
+	reconciler *reconciler
 	hook       *notify.Hook
 	upkeep     *upkeep
 	guard      *guard.Renewer

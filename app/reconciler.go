@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/regentdb/regent/binlog"
@@ -22,6 +23,12 @@ type reconciler struct {
 	accounts *accounts
 	reports  *reports
 	logger   *slog.Logger
+	// verify proves that this node has led at some moment after since.
+	verify func(ctx context.Context, since time.Time) error
+
+	mu sync.Mutex // leaf-level
+	// tallies are how the reports stand on which this node works right now.
+	tallies map[string]failover.Tally
 }
 
 var (
@@ -31,8 +38,11 @@ var (
 	errNotCaptured = errors.New("app: not everything could be captured yet")
 )
 
-// Do carries out a capture or a comparison. Both may be repeated: what was captured stays.
+// Do carries out what is to be done about a report. All of it may be repeated: what was captured stays.
 func (r *reconciler) Do(ctx context.Context, a failover.Action) failover.Result {
+	if a.Kind == failover.ActReplay || a.Kind == failover.ActRewind {
+		return r.work(ctx, &a)
+	}
 	d := *a.Divergence
 	act := r.capture
 	if a.Kind == failover.ActCompare {

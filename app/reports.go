@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/binlog/replay"
 	"github.com/regentdb/regent/binlog/report"
 )
 
@@ -53,6 +54,10 @@ func (r *reports) Copy(_ context.Context, w io.Writer, id string, part api.Repor
 		return report.WriteEntitiesNDJSON(w, dir, reveal)
 	case api.PartEntitiesCSV:
 		return report.WriteEntitiesCSV(w, dir, reveal)
+	case api.PartHandover:
+		return replay.WriteHandover(w, dir, reveal)
+	case api.PartHandoverCSV:
+		return replay.WriteHandoverCSV(w, dir, reveal)
 	}
 	return fmt.Errorf("%w: reports have no part %q; export ndjson, html, sql or entities", api.ErrNoReport, part)
 }

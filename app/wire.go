@@ -43,9 +43,10 @@ func (a *App) wireDecision() {
 		Node: a.cfg.Node.ID, Leadership: leading{a.log}, Open: a.accounts.lock, Resolve: a.log.resolve,
 		Now: time.Now, Log: a.logger,
 	})
+	a.reconciler = &reconciler{source: a.source(), accounts: a.accounts, reports: a.reports(), logger: a.logger, verify: a.log.verifySince}
 	a.controller = controller.New(controller.Config{
 		Node: a.cfg.Node.ID, Log: a.log, Observer: a.observer, Servers: a.executor,
-		Reports:  &reconciler{source: a.source(), accounts: a.accounts, reports: a.reports(), logger: a.logger},
+		Reports:  a.reconciler,
 		Notifier: a.hook, Logger: a.logger, Trap: a.options.Trap,
 		Rules: controller.Rules{Decide: failover.Decide, Accept: failover.Accept, Preview: failover.PreviewOrder},
 	})
@@ -55,7 +56,8 @@ func (a *App) wireDecision() {
 func (a *App) wireService(moved *bell, encryption *tls.Config) {
 	a.metrics = metrics.New(a.source(), a.options.Version, a.logger)
 	a.api = api.New(api.Config{
-		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports(), Peers: a.peers, Lead: a.log.lead,
+		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports(), Settler: a.reconciler,
+		Peers: a.peers, Lead: a.log.lead,
 		Tokens: a.tokens, Metrics: a.metrics.Handler(), TLS: encryption, Logger: a.logger, Now: a.controller.Now,
 		ProbeInterval: a.cfg.Probe.Interval,
 	})

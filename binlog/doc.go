@@ -11,9 +11,13 @@
 //	live/      definitions and rows on the new primary, in one snapshot
 //	classify/  the rules; pure
 //	report/    summary, NDJSON, page, SQL
+//	tail/      what was captured, read back in commit order
+//	rows/      row changes, and what they make of each row; pure
+//	replay/    repeating transactions on the primary, with a log of every decision
+//	rewind/    undoing them on the old server
 //	sqltext/   exact SQL for values
 //	durable/   files that are never seen half
 //
-// Invariants: nothing here changes a server; captured = listed + undecodable, by transaction, else the report is
+// Invariants: nothing but replay and rewind changes a server; captured = listed + undecodable, by transaction, else the report is
 // incomplete; values of rows are in files that only the owner may read, and in no log or error.
 package binlog

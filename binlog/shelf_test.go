@@ -42,7 +42,7 @@ func captureFrom(t *testing.T, from binlog.Endpoint, executed gtid.Set) (string,
 	return dir, m
 }
 
-func reported(t *testing.T, dir string, fresh *server) string {
+func listing(t *testing.T, dir string, fresh *server) string {
 	t.Helper()
 	if _, err := binlog.Compare(t.Context(), compareRequest(dir, fresh)); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestFilesGiveTheReportOfTheServer(t *testing.T) {
 	if a.Transactions != len(want) || a.Transactions != b.Transactions {
 		t.Errorf("%d transactions from the server, %d from files, want %d", a.Transactions, b.Transactions, len(want))
 	}
-	if diff := cmp.Diff(strings.Split(reported(t, asked, fresh), "\n"), strings.Split(reported(t, read, fresh), "\n")); diff != "" {
+	if diff := cmp.Diff(strings.Split(listing(t, asked, fresh), "\n"), strings.Split(listing(t, read, fresh), "\n")); diff != "" {
 		t.Errorf("reports (-server +files)\n%s", diff)
 	}
 

@@ -239,7 +239,13 @@ func (c *Controller) do(ctx context.Context, a failover.Action) failover.Result 
 
 // onReport tells whether an action works on a report and not on a server.
 func onReport(a *failover.Action) bool {
-	return a.Divergence != nil && (a.Kind == failover.ActCapture || a.Kind == failover.ActCompare)
+	switch a.Kind {
+	case failover.ActCapture, failover.ActCompare, failover.ActReplay, failover.ActRewind:
+		return a.Divergence != nil
+	case failover.ActConfigure, failover.ActFence, failover.ActRevoke, failover.ActCatchUp, failover.ActPrepare, failover.ActFollow,
+		failover.ActOpen, failover.ActArm, failover.ActDisarm, failover.ActClaim, failover.ActQuarantine, failover.ActClone:
+	}
+	return false
 }
 
 // lane names what an action occupies: its server, or the report that it works on.

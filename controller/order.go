@@ -102,6 +102,9 @@ func auditOf(o *failover.Order, outcome, reason string) fsm.AuditEntry {
 	case o.Kind == failover.OrderClone:
 		object = "server/" + o.Server
 	}
+	if s := o.Settle; s != nil && s.Count > 0 {
+		reason = fmt.Sprintf("%s (%d transactions, %d rows: %s)", reason, s.Count, s.Rows, s)
+	}
 	return fsm.AuditEntry{At: o.At, By: o.By, Action: string(o.Kind), Object: object, Outcome: outcome, Reason: reason}
 }
 

@@ -48,7 +48,7 @@ func (e *Executor) stepFor(a failover.Action) (step, error) {
 		return quarantine(a, left), nil
 	case failover.ActClone:
 		return e.clone(a, source, left), nil
-	case failover.ActCapture, failover.ActCompare:
+	case failover.ActCapture, failover.ActCompare, failover.ActReplay, failover.ActRewind:
 	}
 	return nil, fmt.Errorf("%w: %s", ErrKind, a.Kind)
 }

@@ -61,6 +61,12 @@ func (d *decider) accept(p *Preview, o Order) error {
 		return d.acceptResume(p, o)
 	case OrderAckReport:
 		return d.acceptAckReport(p, o)
+	case OrderReplay:
+		return d.acceptReplay(p, o)
+	case OrderRewind:
+		return d.acceptRewind(p, o)
+	case OrderApprove:
+		return d.acceptApprove(p, o)
 	}
 	return fmt.Errorf("%w: unknown order %q", ErrBadOrder, o.Kind)
 }
@@ -80,6 +86,9 @@ func (d *decider) acceptRelease(p *Preview, o Order) error {
 }
 
 func (d *decider) acceptAckReport(p *Preview, o Order) error {
+	if o.partial() {
+		return d.acceptAckPart(p, o)
+	}
 	div := d.report(o.Report)
 	switch {
 	case div == nil:
@@ -89,7 +98,11 @@ func (d *decider) acceptAckReport(p *Preview, o Order) error {
 	case div.State != DivergenceOpen && div.State != DivergenceSettled:
 		return refused("report %s is %s; it can be acknowledged once it is open", div.ID, div.State)
 	}
+	if why := div.unsettled(); why != "" && !o.rest() {
+		return refused("%s", why)
+	}
 	p.Summary = fmt.Sprintf("settle report %s with %d transactions (%s)", div.ID, div.Transactions, classes(div.ByClass))
+	p.Changes, p.Risks = div.standing(), div.left()
 	if !div.Complete {
 		p.Risks = append(p.Risks, "the report is INCOMPLETE")
 	}
@@ -120,6 +133,8 @@ func (d *decider) acceptClone(p *Preview, o Order) error {
 		return refused("the donor %s is quarantined", o.From)
 	case m.Clone != nil:
 		return refused("%s is already being rebuilt from %s", o.Server, m.Clone.From)
+	case d.rewinding(o.Server):
+		return refused("%s is being rewound; wait until that ends", o.Server)
 	}
 	if why := d.unreported(o.Server); why != "" {
 		return refused("%s", why)
@@ -177,6 +192,9 @@ func (d *decider) fingerprint(before State, o Order, p Preview) string {
 	_, _ = fmt.Fprintf(h, "%s|%s|%s|%s|%s|%t|", o.Kind, o.Cluster, o.Server, o.From, o.Report, o.Override)
 	if o.PoweredOff {
 		_, _ = fmt.Fprint(h, "powered off|")
+	}
+	if o.Settle != nil {
+		_, _ = fmt.Fprintf(h, "%s|%d|%d|%t|", o.Settle, o.Settle.Count, o.Settle.Rows, o.Settle.Rest)
 	}
 	_, _ = fmt.Fprintf(h, "%d|%s|%t|%t|", before.Epoch, before.Primary, before.Recovery != nil, before.Paused != nil)
 	var reach []string

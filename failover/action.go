@@ -49,6 +49,10 @@ const (
 	// with the primary and writes the report. Both run on the leader's own disk.
 	ActCapture ActionKind = "capture"
 	ActCompare ActionKind = "compare"
+	// ActReplay repeats transactions of a report on the primary; ActRewind undoes them on the quarantined
+	// server. Both carry out the job of the divergence, from the files on the leader's own disk.
+	ActReplay ActionKind = "replay"
+	ActRewind ActionKind = "rewind"
 )
 
 // Setting is a global variable a server must have.
@@ -78,7 +82,7 @@ type Action struct {
 	Acker      bool          `json:"acker,omitempty"`
 	WaitCount  int           `json:"wait_count,omitempty"`
 	Deadline   time.Duration `json:"deadline"`
-	// Divergence is the report an ActCapture or ActCompare works on.
+	// Divergence is the report that the action works on.
 	Divergence *Divergence `json:"divergence,omitempty"`
 	// Lease is what an ActArm or ActOpen writes into the guard row, nil where no guard is wanted.
 	Lease *LeaseOrder `json:"lease,omitempty"`
@@ -100,6 +104,8 @@ type Result struct {
 	Facts *topology.Facts
 	// Report is the summary of a capture or comparison.
 	Report *Divergence
+	// Settled is how a report stands after a replay or a rewind, also after one that failed; nil when unknown.
+	Settled *JobOutcome
 	// Session names the pinned connection the action ran on, unique over nodes, terms and
 	// connections: two results with one name were read on one unbroken connection that held the
 	// server's lock all the time. Empty when there was none.

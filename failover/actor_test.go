@@ -67,6 +67,11 @@ func (w *world) effect(res *failover.Result) error {
 		s.executed = s.executed.Union(s.received)
 	case failover.ActClone:
 		return w.clone(s, a)
+	case failover.ActRewind:
+		s.executed = s.executed.Subtract(a.Divergence.Extras[s.Name])
+		s.received = s.executed
+	case failover.ActReplay:
+		res.Settled = &failover.JobOutcome{Tally: &failover.Tally{Replayed: a.Divergence.Job.Settle.Count}}
 	case failover.ActCapture, failover.ActCompare, failover.ActArm, failover.ActDisarm, failover.ActClaim:
 	}
 	return nil

@@ -46,6 +46,10 @@ func clone(s State) State {
 	s.Divergences = slices.Clone(s.Divergences)
 	for i := range s.Divergences {
 		s.Divergences[i].Extras = maps.Clone(s.Divergences[i].Extras)
+		if job := s.Divergences[i].Job; job != nil {
+			j := *job
+			s.Divergences[i].Job = &j
+		}
 	}
 	return s
 }

@@ -186,6 +186,8 @@ func (s *stage) policy() {
 			p.SemiSync.WhenMissing = policy.WhenMissing(value)
 		case "cooldown":
 			p.Cooldown = policy.Duration(d)
+		case "approve_above_rows":
+			p.Settle.ApproveAboveRows, _ = strconv.Atoi(value)
 		case "flap":
 			p.Flap = policy.Flap{Failovers: n, Window: policy.Duration(time.Hour)}
 		case "catch_up_budget":
@@ -241,6 +243,10 @@ func (s *stage) orderOf() failover.Order {
 			o.PoweredOff = true
 		case "reason":
 			o.Reason = value
+		case "by":
+			o.By = value
+		case "means":
+			o.Settle = settlingOf(value)
 		case "ttl":
 			o.TTL, _ = time.ParseDuration(value)
 		}

@@ -127,6 +127,9 @@ func (s *stage) describe(st failover.State) string {
 		state := ""
 		if m.Quarantine != nil {
 			state += fmt.Sprintf(" quarantined (extra %s, fenced %t, report %s)", orNone(s.print(m.Quarantine.Extra)), m.Quarantine.Fenced, m.Quarantine.Divergence)
+			if m.Quarantine.Rewinding {
+				state += " rewinding"
+			}
 			if m.Quarantine.Torn {
 				state += " torn"
 			}
@@ -147,6 +150,12 @@ func (s *stage) describe(st failover.State) string {
 	}
 	for _, div := range st.Divergences {
 		add("report %s %s old=%s new=%s captured=%s transactions=%d complete=%t", div.ID, div.State, div.OldServer, div.NewServer, orNone(s.print(div.Captured)), div.Transactions, div.Complete)
+		if job := div.Job; job != nil {
+			add("job %s on %s by %s, waits %t, approved by %s, try %d", job.Kind, job.Server, job.By, job.Waits, orNone(job.Approved), job.Tries)
+		}
+		if div.Tally != nil {
+			add("tally %s", div.Tally)
+		}
 	}
 	if st.Flapping {
 		add("flapping after %d failovers", len(st.Failovers))

@@ -121,6 +121,8 @@ func (d *decider) absorb() {
 		switch res.Action.Kind {
 		case ActCapture, ActCompare:
 			d.absorbReport(res)
+		case ActReplay, ActRewind:
+			d.absorbJob(res)
 		case ActQuarantine:
 			d.absorbQuarantine(res)
 			if d.s.Recovery != nil {
@@ -237,6 +239,7 @@ func (d *decider) afterRebuild(m Member, res *Result) *Quarantine {
 		return nil
 	}
 	q.Torn = torn || (q.Torn && res.Err != "")
+	q.Rewinding = q.Rewinding && res.Err != ""
 	if torn {
 		q.Reason = "its rebuild from " + m.Clone.From + " failed, so that it may have lost data; rebuild it again"
 	}

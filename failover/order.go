@@ -19,6 +19,9 @@ const (
 	OrderPause     OrderKind = "pause"      // stop automation
 	OrderResume    OrderKind = "resume"     // start automation again
 	OrderAckReport OrderKind = "ack_report" // settle the report Report
+	OrderReplay    OrderKind = "replay"     // repeat a part of the report Report on the primary
+	OrderRewind    OrderKind = "rewind"     // undo on the quarantined Server what the report Report lists
+	OrderApprove   OrderKind = "approve"    // let a replay of the report Report begin that another person ordered
 	// OrderMaintenance stops automation for TTL at most; OrderMaintenanceEnd ends that earlier.
 	OrderMaintenance    OrderKind = "maintenance"
 	OrderMaintenanceEnd OrderKind = "maintenance_end"
@@ -37,8 +40,10 @@ type Order struct {
 	PoweredOff bool          `json:"powered_off,omitempty"`
 	Reason     string        `json:"reason,omitempty"` // also the note of an acknowledgement
 	TTL        time.Duration `json:"ttl,omitempty"`
-	By         string        `json:"by"`
-	At         time.Time     `json:"at"`
+	// Settle is what a replay, a rewind or an acknowledgement of a part is about.
+	Settle *Settling `json:"settle,omitempty"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
 }
 
 // Preview is what an order would do, before it does it.

@@ -34,8 +34,13 @@ func (d *decider) quarantine(server string, extra gtid.Set) {
 	div := d.divergence(server)
 	div.Extras[server] = extra
 	d.member(server, func(m *Member) {
-		torn := m.Quarantine != nil && m.Quarantine.Torn
-		m.Quarantine = &Quarantine{Since: d.in.Now, Reason: reason, Extra: extra, Divergence: div.ID, Torn: torn}
+		before := Quarantine{}
+		if m.Quarantine != nil {
+			before = *m.Quarantine
+		}
+		m.Quarantine = &Quarantine{
+			Since: d.in.Now, Reason: reason, Extra: extra, Divergence: div.ID, Torn: before.Torn, Rewinding: before.Rewinding,
+		}
 		m.Away = true
 	})
 	d.event(Event{Kind: "quarantine", Decision: server + " is kept read-only and apart", Reason: reason})
@@ -85,7 +90,7 @@ func (d *decider) keepQuarantined(server string, f *topology.Facts, extra gtid.S
 	case len(boot) > 0:
 		// Its next boot would take writes or receive, and nothing may be destroyed on it before it is fenced for good.
 		d.do(Action{Kind: ActConfigure, Server: server, Settings: boot}, "/boot")
-	case extra.IsEmpty() && !q.Torn && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled || div.empty()):
+	case extra.IsEmpty() && !q.Torn && !q.Rewinding && (div == nil || div.State == DivergenceOpen || div.State == DivergenceSettled || div.empty()):
 		d.member(server, func(m *Member) { m.Quarantine = nil })
 		d.event(Event{Kind: "rejoin", Decision: server + " leaves quarantine", Reason: "it holds nothing that " + d.s.Primary + " lacks"})
 	}

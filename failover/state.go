@@ -98,6 +98,9 @@ type Quarantine struct {
 	// Torn tells that a rebuild of the server did not end well: it may have lost data, and only a rebuild that
 	// does lets it go.
 	Torn bool `json:"torn,omitempty"`
+	// Rewinding tells that a rewind was begun and did not come to its end: until another one does, or the server is
+	// rebuilt, its GTID sets say nothing of what it holds.
+	Rewinding bool `json:"rewinding,omitempty"`
 }
 
 // CloneJob is an operator's order to rebuild a quarantined server.
@@ -282,8 +285,12 @@ type Divergence struct {
 	Error        string         `json:"error,omitempty"`
 	Tries        int            `json:"tries,omitempty"`
 	RetryAt      time.Time      `json:"retry_at,omitzero"`
-	Acked        string         `json:"acknowledged_by,omitempty"`
-	Note         string         `json:"note,omitempty"`
+	// Job is the replay or rewind that is ordered and not over.
+	Job *Job `json:"job,omitempty"`
+	// Tally is what was decided about the transactions, nil before anything was.
+	Tally *Tally `json:"tally,omitempty"`
+	Acked string `json:"acknowledged_by,omitempty"`
+	Note  string `json:"note,omitempty"`
 }
 
 // Union is everything the servers of the divergence hold that the primary lacks.

@@ -99,6 +99,7 @@ func (d *decider) keep(fp *topology.Facts) {
 	}
 	d.keepGuard(fp)
 	d.settle(fp)
+	d.work(fp)
 }
 
 // noteOffline keeps in mind that it was its guard that took the primary offline.
@@ -170,6 +171,9 @@ func (d *decider) keepReplica(s policy.ServerSpec, f, fp *topology.Facts) {
 			d.do(Action{Kind: ActClone, Server: s.Name, Source: m.Clone.From, Deadline: cloneDeadline}, "/"+m.Clone.ID)
 		}
 		return
+	}
+	if d.rewinding(s.Name) {
+		return // it is as it must be for that, and is fenced again afterwards
 	}
 	extra := d.extras(f, fp)
 	switch {

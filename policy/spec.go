@@ -142,6 +142,7 @@ type Policy struct {
 	Flap                Flap       `json:"flap" yaml:"flap"`
 	Objectives          Objectives `json:"objectives" yaml:"objectives"`
 	Reconcile           Reconcile  `json:"reconcile,omitzero" yaml:"reconcile,omitempty"`
+	Settle              Settle     `json:"settle" yaml:"settle"`
 }
 
 // ClusterSpec is what an operator wants of one cluster.

@@ -106,6 +106,7 @@ func (v *validation) policy(path string, c *ClusterSpec) {
 	v.check(p.CatchUpBudget >= 0, path+".catch_up_budget", "catch_up_budget must not be negative")
 	v.check(p.Flap.Failovers >= 0, path+".flap.failovers", "flap.failovers is %d; it must not be negative, and 0 turns flap damping off", p.Flap.Failovers)
 	v.check(p.Flap.Failovers == 0 || p.Flap.Window > 0, path+".flap.window", "flap.window must be above 0, such as 1h")
+	v.settle(path, p.Settle)
 	v.check(p.Cooldown >= 0, path+".cooldown", "cooldown must not be negative")
 	v.check(p.MaxLostTransactions >= 0, path+".max_lost_transactions", "max_lost_transactions must not be negative")
 }

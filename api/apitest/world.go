@@ -29,6 +29,7 @@ type World struct {
 	parts   map[file]string
 	peers   map[string]http.Handler
 	now     time.Time
+	means   failover.Settling
 }
 
 // file names one part of a report.
@@ -48,7 +49,7 @@ func New() *World {
 // Config is a server's configuration over the world, with one token for each combination of roles
 // that Token knows.
 func (w *World) Config() api.Config {
-	return api.Config{Source: w, Orders: w, Reports: w, Peers: w, Lead: w.lead, Tokens: Tokens(), Now: w.Now}
+	return api.Config{Source: w, Orders: w, Reports: w, Settler: w, Peers: w, Lead: w.lead, Tokens: Tokens(), Now: w.Now}
 }
 
 // Now is the world's clock, which only Pass moves.
@@ -121,6 +122,25 @@ func (w *World) Follows(apply func(*fsm.Cluster)) { w.change(func() { w.follows 
 func (w *World) Write(id string, part api.ReportPart, content string) {
 	w.change(func() { w.parts[file{id, part}] = content })
 }
+
+// Means says how much of a report every selection means.
+func (w *World) Means(transactions, rows int) {
+	w.change(func() { w.means = failover.Settling{Count: transactions, Rows: rows} })
+}
+
+// Plan implements [api.Settler].
+func (w *World) Plan(_ context.Context, o *failover.Order) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if o.Settle == nil {
+		o.Settle = &failover.Settling{}
+	}
+	o.Settle.Count, o.Settle.Rows = w.means.Count, w.means.Rows
+	return nil
+}
+
+// Progress implements [api.Settler]: nothing is under way.
+func (w *World) Progress(string) (failover.Tally, bool) { return failover.Tally{}, false }
 
 // Connect makes another node's handler for forwarded requests reachable.
 func (w *World) Connect(node string, h http.Handler) { w.change(func() { w.peers[node] = h }) }

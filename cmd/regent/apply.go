@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"github.com/regentdb/regent/api"
@@ -39,11 +37,7 @@ be set and persisted on which server. Every version keeps who, when and why.`,
 			if !dryRun {
 				return c.change(cmd.Context(), client, token, change)
 			}
-			offer, err := client.Preview(cmd.Context(), change.DryRun())
-			if err != nil {
-				return err
-			}
-			return c.show(offer, func(w io.Writer) error { return drawOffer(w, offer) })
+			return c.preview(cmd.Context(), client, change.DryRun())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the file of declared clusters")

@@ -55,6 +55,15 @@ func (c *console) change(ctx context.Context, client *api.Client, token string, 
 	return c.confirm(ctx, client, tokens(offers), changes)
 }
 
+// preview shows what a change would do, and goes no further.
+func (c *console) preview(ctx context.Context, client *api.Client, change api.Change) error {
+	offer, err := client.Preview(ctx, change)
+	if err != nil {
+		return err
+	}
+	return c.show(offer, func(w io.Writer) error { return drawOffer(w, offer) })
+}
+
 func tokens(offers []api.Offer) []string {
 	out := make([]string, 0, len(offers))
 	for _, o := range offers {

@@ -24,6 +24,7 @@ func newReportCommand(c *console) *cobra.Command {
 became of its rows, and whether it is safe to repeat.`,
 	})
 	cmd.AddCommand(newReportList(c), newReportShow(c), newReportExport(c), newReportAck(c), newReportCapture(c), newReportDiff(c))
+	cmd.AddCommand(newReportReplay(c), newReportRewind(c), newReportApprove(c), newReportHandover(c))
 	return cmd
 }
 
@@ -137,19 +138,13 @@ func (c *console) copyPart(ctx context.Context, client *api.Client, id string, p
 }
 
 func drawReport(w io.Writer, r api.Report) error {
-	var s shownSummary
-	if len(r.Summary) > 0 {
-		if err := json.Unmarshal(r.Summary, &s); err != nil {
-			return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
-		}
+	s, err := readSummary(r.Summary)
+	if err != nil {
+		return fmt.Errorf("the summary of report %s cannot be read: %w", r.ID, err)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "report %s of cluster %s: %s, %s\n", r.ID, r.Cluster, r.State, map[bool]string{true: "complete", false: "INCOMPLETE"}[r.Complete])
-	if s.Sentence != "" {
-		b.WriteString("  " + s.Sentence + "\n")
-	}
-	section(&b, "incomplete because", s.Incomplete)
-	section(&b, "arithmetic", s.Arithmetic.Equations)
+	s.begin(&b)
 	fmt.Fprintf(&b, "  %s had %s that %s lacks", r.OldServer, plural(r.Transactions, "transaction", "transactions"), r.NewServer)
 	if r.From != nil && r.To != nil {
 		fmt.Fprintf(&b, ", from %s to %s", at(*r.From), at(*r.To))
@@ -171,6 +166,7 @@ func drawReport(w io.Writer, r api.Report) error {
 	if r.Error != "" {
 		b.WriteString("  error: " + r.Error + "\n")
 	}
+	drawSettling(&b, r.ReportEntry)
 	if r.AcknowledgedBy != "" {
 		fmt.Fprintf(&b, "  settled by %s: %s\n", r.AcknowledgedBy, r.Note)
 	}
@@ -191,6 +187,25 @@ type shownSummary struct {
 		Rows    int            `json:"rows"`
 		ByClass map[string]int `json:"by_class"`
 	} `json:"tables"`
+}
+
+// readSummary reads what people see of a summary; none yet is an empty one.
+func readSummary(raw json.RawMessage) (shownSummary, error) {
+	var s shownSummary
+	if len(raw) == 0 {
+		return s, nil
+	}
+	err := json.Unmarshal(raw, &s)
+	return s, err
+}
+
+// begin writes what is read first.
+func (s shownSummary) begin(b *strings.Builder) {
+	if s.Sentence != "" {
+		b.WriteString("  " + s.Sentence + "\n")
+	}
+	section(b, "incomplete because", s.Incomplete)
+	section(b, "arithmetic", s.Arithmetic.Equations)
 }
 
 func (s shownSummary) tables() []string {
@@ -280,32 +295,4 @@ func (c *console) export(ctx context.Context, client *api.Client, id string, par
 		return fmt.Errorf("write %s: %w", out, err)
 	}
 	return c.show(map[string]string{"report": id, "file": out}, func(w io.Writer) error { return printf(w, "report %s is in %s\n", id, out) })
-}
-
-func newReportAck(c *console) *cobra.Command {
-	var note, token string
-	cmd := &cobra.Command{
-		Use:     "ack ID",
-		Short:   "Settle a report",
-		Long:    "Settle a report: what it lists is dealt with, and the note says how.",
-		Example: "  regent report ack orders-d1 --note \"7 orders entered again by hand, see the incident\"",
-		Args:    takes(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := reference(kindReport, args[0])
-			if err != nil {
-				return err
-			}
-			if note == "" {
-				return usage("say what was settled with --note TEXT")
-			}
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			return c.change(cmd.Context(), client, token, api.AckReportChange(id, note))
-		},
-	}
-	cmd.Flags().StringVar(&note, "note", "", "what was settled; it is recorded")
-	confirmFlag(cmd, &token)
-	return cmd
 }

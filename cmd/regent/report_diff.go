@@ -144,11 +144,14 @@ func drawDiff(w io.Writer, r diffResult) error {
 	if err != nil {
 		return fmt.Errorf("the summary cannot be shown: %w", err)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s had %s that %s lacks\n", r.OldServer, plural(int(r.Gtids.OldOnly.Count()), "transaction", "transactions"), r.NewServer)
-	if err := summarize(&b, raw); err != nil {
+	s, err := readSummary(raw)
+	if err != nil {
 		return fmt.Errorf("the summary cannot be shown: %w", err)
 	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s had %s that %s lacks\n", r.OldServer, plural(int(r.Gtids.OldOnly.Count()), "transaction", "transactions"), r.NewServer)
+	s.begin(&b)
+	section(&b, "tables", s.tables())
 	if r.Directory != "" {
 		fmt.Fprintf(&b, "  the report is in %s; begin with %s\n", r.Directory, filepath.Join(r.Directory, report.HTMLName))
 	}

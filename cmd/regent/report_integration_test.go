@@ -18,8 +18,8 @@ import (
 	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 )
 
-// canary is a value of a row, which must never be printed.
-const canary = "canary-7fe1"
+// secretNote is a value of a row, which must never be printed.
+const secretNote = "secretNote-7fe1"
 
 // reconciler has just the grants that the guide names.
 const reconciler = "reconcile"
@@ -56,7 +56,7 @@ func split(t *testing.T) (old, fresh *mysqldtest.Server) {
 	}
 	do(t, b, "STOP REPLICA", "RESET REPLICA ALL")
 	do(t, a, "UPDATE shop.orders SET state='paid' WHERE id=1", "UPDATE shop.orders SET state='east' WHERE id=2",
-		"FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (4,'"+canary+"',40)", "UPDATE shop.orders SET state='sent' WHERE id=3")
+		"FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (4,'"+secretNote+"',40)", "UPDATE shop.orders SET state='sent' WHERE id=3")
 	do(t, b, "UPDATE shop.orders SET state='west' WHERE id=2", "UPDATE shop.orders SET state='sent' WHERE id=3")
 	return old, fresh
 }
@@ -87,7 +87,7 @@ func TestDiffNeedsNoController(t *testing.T) {
 		if err := json.Unmarshal([]byte(r.out), &result); r.code != codeDone || err != nil {
 			t.Fatalf("exit %d, %v: %s%s", r.code, err, r.out, r.errs)
 		}
-		if strings.Contains(r.out+r.errs, canary) {
+		if strings.Contains(r.out+r.errs, secretNote) {
 			t.Errorf("a value is printed: %s%s", r.out, r.errs)
 		}
 		return result

@@ -1,0 +1,104 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/regentdb/regent/binlog/capture"
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/live"
+	"github.com/regentdb/regent/binlog/rows"
+	"github.com/regentdb/regent/gtid"
+)
+
+// Forecast says what a replay would come to right now, without changing or recording anything: the counts are those
+// that it would end with.
+func Forecast(ctx context.Context, r Report, s Selection, primary capture.Endpoint) (counts Counts, err error) {
+	if counts, err = Count(r, s); err != nil {
+		return counts, err
+	}
+	l, err := listed(r, s)
+	if err != nil {
+		return counts, err
+	}
+	session, err := live.OpenSession(ctx, primary)
+	if err != nil {
+		return counts, err
+	}
+	defer func() {
+		if failure := session.Close(); err == nil {
+			err = failure
+		}
+	}()
+	last, err := ReadDecisions(r.Dir)
+	if err != nil {
+		return counts, err
+	}
+	target := &imagined{session: session, rows: map[diff.Key][]decode.Value{}}
+	run := newRun(Request{
+		Report: r, Selection: s, Target: target, Permit: func(context.Context) error { return nil }, Progress: func(Counts) {},
+	}, imaginedLog{last}, counts)
+	err = l.each(r, func(tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) })
+	return run.counts, err
+}
+
+// imaginedLog forgets what is decided.
+type imaginedLog struct{ last Decisions }
+
+func (l imaginedLog) of(id gtid.GTID) Decision { return l.last[id] }
+
+// Append does nothing.
+func (imaginedLog) Append(Decision) error { return nil }
+
+// imagined is a target that keeps what would be changed to itself.
+type imagined struct {
+	session *live.Session
+	// rows are those that committed transactions would have left, open those of the open one.
+	rows, open map[diff.Key][]decode.Value
+}
+
+// Table reads a table.
+func (t *imagined) Table(ctx context.Context, name diff.Name) (*rows.Table, error) {
+	return (&Server{session: t.session}).Table(ctx, name)
+}
+
+// Begin forgets an open transaction.
+func (t *imagined) Begin(context.Context) error {
+	t.open = map[diff.Key][]decode.Value{}
+	return nil
+}
+
+// Locked returns the row as it would be.
+func (t *imagined) Locked(ctx context.Context, d *diff.Definition, key []decode.Value) ([]decode.Value, error) {
+	if row, known := t.rows[diff.Key{Name: d.Name, ID: d.KeyID(key)}]; known {
+		return row, nil
+	}
+	row, err := t.session.Row(ctx, d, key)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	return row, nil
+}
+
+// Change notes what the rows would be.
+func (t *imagined) Change(_ context.Context, c rows.Change) (int64, error) {
+	if key, ok := c.Table.KeyOf(c.Before); ok {
+		t.open[key] = nil
+	}
+	if key, ok := c.Table.KeyOf(c.After); ok {
+		t.open[key] = c.After
+	}
+	return 1, nil
+}
+
+// Commit keeps what the open transaction would have left.
+func (t *imagined) Commit(context.Context) error {
+	for key, row := range t.open {
+		t.rows[key] = row
+	}
+	return nil
+}
+
+// Rollback does nothing: Begin forgets.
+func (*imagined) Rollback(context.Context) error { return nil }

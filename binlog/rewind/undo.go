@@ -1,0 +1,105 @@
+package rewind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/live"
+	"github.com/regentdb/regent/binlog/rows"
+)
+
+// undo takes the rows back in one transaction, or finds that an earlier run did.
+func (w *work) undo(ctx context.Context) (err error) {
+	// read_only stays on meanwhile: only accounts with CONNECTION_ADMIN could write.
+	for _, statement := range []string{
+		"SET SESSION sql_log_bin = 0, foreign_key_checks = 0", "SET GLOBAL super_read_only = OFF", "START TRANSACTION",
+	} {
+		if err := w.session.Run(ctx, statement); err != nil {
+			return errors.Join(err, w.close(ctx))
+		}
+	}
+	defer func() { err = errors.Join(err, w.close(ctx)) }()
+	if done, err := w.undone(ctx); err != nil || done {
+		return errors.Join(err, w.enter(settling))
+	}
+	if err := w.change(ctx); err != nil {
+		return err
+	}
+	if err := w.enter(undoing); err != nil {
+		return err
+	}
+	if err := w.session.Run(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	return w.enter(settling)
+}
+
+// close rolls back what is open and makes the server read-only again. On a connection that is lost neither is needed:
+// the transaction ends with it, and whoever keeps the server quarantined closes it.
+func (w *work) close(ctx context.Context) error {
+	return w.session.Run(context.WithoutCancel(ctx), "ROLLBACK", "SET GLOBAL super_read_only = ON")
+}
+
+// enter puts the next stage on disk.
+func (w *work) enter(next stage) error {
+	w.progress.Stage = next
+	return w.progress.write(w.Dir, w.Server.Server)
+}
+
+// undone tells whether the commit of an earlier run succeeded, though its answer was lost.
+func (w *work) undone(ctx context.Context) (bool, error) {
+	if w.progress.Stage != undoing {
+		return false, nil
+	}
+	strange, err := w.compare(ctx, func(n *rows.Net) []decode.Value { return n.Before })
+	return strange == "", err
+}
+
+// asLogged refuses a server on which a row is not as its binary log left it.
+func (w *work) asLogged(ctx context.Context) error {
+	strange, err := w.compare(ctx, func(n *rows.Net) []decode.Value { return n.After })
+	if err == nil && strange != "" {
+		err = refused("a row of %s is not as the binary log left it", strange)
+	}
+	return err
+}
+
+// compare reads every touched row and names the table of one that is not as wanted; it is empty where all are.
+func (w *work) compare(ctx context.Context, wanted func(*rows.Net) []decode.Value) (string, error) {
+	for _, key := range w.todo.Order {
+		n := w.todo.Nets[key]
+		row, err := w.session.Row(ctx, n.Table, n.Key)
+		if err != nil {
+			return "", fmt.Errorf("rewind: %w", err)
+		}
+		if !rows.Same(row, wanted(n)) {
+			return n.Table.String(), nil
+		}
+	}
+	return "", nil
+}
+
+// change makes the inverse of every change in reverse order, and checks every touched row afterwards.
+func (w *work) change(ctx context.Context) error {
+	for _, c := range slices.Backward(w.todo.Changes) {
+		inverse := c.Inverse()
+		affected, err := w.session.Change(ctx, inverse.Table, inverse.Op, inverse.Before, inverse.After)
+		var answer *live.RefusedError
+		switch {
+		case errors.As(err, &answer):
+			return refused("%s", err)
+		case err != nil:
+			return fmt.Errorf("rewind: %w", err)
+		case affected != 1:
+			return refused("a row of %s is not as the binary log left it", inverse.Table.Name)
+		}
+	}
+	strange, err := w.compare(ctx, func(n *rows.Net) []decode.Value { return n.Before })
+	if err == nil && strange != "" {
+		err = refused("a row of %s did not become what it was before the divergence", strange)
+	}
+	return err
+}

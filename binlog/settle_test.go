@@ -1,0 +1,222 @@
+//go:build integration
+
+package binlog_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/binlog/classify"
+	"github.com/regentdb/regent/binlog/replay"
+	"github.com/regentdb/regent/binlog/rows"
+)
+
+// reported splits two servers, and reports what only the old one has.
+func reported(t *testing.T, old, fresh *server) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "report")
+	if m := captureOf(t, dir, fresh, old); !m.Complete {
+		t.Fatal(m.Reason)
+	}
+	if _, err := binlog.Compare(t.Context(), compareRequest(dir, fresh)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// explain logs why transactions were left alone.
+func explain(t *testing.T, dir string) {
+	t.Helper()
+	last, err := replay.ReadDecisions(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, d := range last {
+		if d.Outcome == replay.Left {
+			t.Logf("%s: %s", id, d.Detail)
+		}
+	}
+}
+
+func safe() replay.Selection { return replay.Selection{Classes: []classify.Class{classify.Safe}} }
+
+func replayRequest(dir string, target replay.Target) replay.Request {
+	return replay.Request{
+		Report: replay.Open(dir), Selection: safe(), Order: "o1", By: "ann", Reason: "test", Server: "west-db1", Target: target,
+		Permit: func(context.Context) error { return nil }, Progress: func(replay.Counts) {}, Now: time.Now,
+	}
+}
+
+func connected(t *testing.T, s *server) *replay.Server {
+	t.Helper()
+	target, err := replay.Connect(t.Context(), s.endpoint(), s.value("SELECT @@server_uuid"), "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = target.Close() })
+	return target
+}
+
+func replayed(t *testing.T, dir string, s *server) replay.Counts {
+	t.Helper()
+	counts, err := replay.Run(t.Context(), replayRequest(dir, connected(t, s)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts
+}
+
+func TestReplayMakesTheNewPrimaryAsExpectedOnce(t *testing.T) {
+	t.Parallel()
+	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
+	old.run(schema()...)
+	fresh.follow(old)
+	want := 0
+	for _, class := range oldSide(old) {
+		if class == "SAFE" {
+			want++
+		}
+	}
+	newSide(fresh)
+	dir := reported(t, old, fresh)
+	fresh.run("CREATE TRIGGER shop.late BEFORE INSERT ON shop.users FOR EACH ROW SET NEW.name = 'trigger'")
+
+	forecast, err := replay.Forecast(t.Context(), replay.Open(dir), safe(), fresh.endpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := replayed(t, dir, fresh)
+	if forecast != counts {
+		t.Errorf("forecast %+v, became %+v", forecast, counts)
+	}
+	if counts.Replayed != want || counts.Left != 0 || counts.Meant != want {
+		t.Errorf("%+v, want %d replayed", counts, want)
+	}
+	explain(t, dir)
+	sameWhereSafe(t, old, fresh)
+	before := fresh.executed()
+	if again := replayed(t, dir, fresh); again.Replayed != want || again.Meant != 0 || !fresh.executed().Equal(before) {
+		t.Errorf("again: %+v, and %s was written", again, fresh.executed().Subtract(before))
+	}
+}
+
+func TestReplayLeavesAloneWhatWasChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
+	old.run(schema()...)
+	fresh.follow(old)
+	changed := old.transaction("UPDATE shop.orders SET state='paid' WHERE id=1", "UPDATE shop.orders SET state='paid' WHERE id=2")
+	follows := old.statement("UPDATE shop.orders SET state='sent' WHERE id=2")
+	old.run("UPDATE shop.orders SET state='paid' WHERE id=3")
+	taken := old.statement("INSERT INTO shop.users VALUES ('n@example.com','N','n')")
+	fired := old.statement("DELETE FROM shop.orders WHERE id=4")
+	dir := reported(t, old, fresh)
+	fresh.run("UPDATE shop.orders SET total=50 WHERE id=1", "INSERT INTO shop.users VALUES ('o@example.com','O','n')",
+		"CREATE TRIGGER shop.late AFTER DELETE ON shop.orders FOR EACH ROW INSERT INTO shop.log (v) VALUES (OLD.id)")
+	if counts := replayed(t, dir, fresh); counts.Replayed != 1 || counts.Left != 4 || counts.Undecided != 0 {
+		t.Errorf("%+v", counts)
+	}
+	got := fresh.value("SELECT GROUP_CONCAT(state, total ORDER BY id) FROM shop.orders WHERE id < 5")
+	if got != "new50.00,new2.00,paid3.00,new4.00" {
+		t.Error(got)
+	}
+	last, err := replay.ReadDecisions(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for gtid, why := range map[string]string{
+		changed: "a row of shop.orders was changed meanwhile", follows: "follows " + changed, taken: "a unique key", fired: "trigger late",
+	} {
+		found := false
+		for id, d := range last {
+			found = found || id.String() == gtid && d.Outcome == replay.Left && strings.Contains(d.Detail, why)
+			if strings.Contains(d.Detail, "example.com") {
+				t.Errorf("a value is in the reason: %s", d.Detail)
+			}
+		}
+		if !found {
+			t.Errorf("%s: want %q, have %+v", gtid, why, last)
+		}
+	}
+}
+
+// killing is a target whose server is killed at a change, or right before the answer to a commit.
+type killing struct {
+	*replay.Server
+	kill   func()
+	change int
+	commit int
+}
+
+func (k *killing) Change(ctx context.Context, c rows.Change) (int64, error) {
+	if k.change--; k.change == 0 {
+		k.kill()
+	}
+	return k.Server.Change(ctx, c)
+}
+
+func (k *killing) Commit(ctx context.Context) error {
+	err := k.Server.Commit(ctx)
+	if k.commit--; k.commit == 0 {
+		k.kill()
+		return fmt.Errorf("the answer was lost: %w", context.Canceled)
+	}
+	return err
+}
+
+func TestReplayGoesOnAfterTheServerWasKilled(t *testing.T) {
+	t.Parallel()
+	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
+	old.run(schema()...)
+	fresh.follow(old)
+	const transactions = 20
+	for i := range transactions {
+		old.transaction(
+			fmt.Sprintf("INSERT INTO shop.orders (id, state, total) VALUES (%d,'x',1)", 100+i),
+			fmt.Sprintf("UPDATE shop.orders SET total=total+1 WHERE id=%d", 1+i%9))
+	}
+	dir := reported(t, old, fresh)
+	before := fresh.executed().Count()
+	for _, at := range []killing{{change: 13}, {commit: 3}} {
+		at.Server, at.kill = connected(t, fresh), func() {
+			if err := fresh.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := replay.Run(t.Context(), replayRequest(dir, &at)); err == nil {
+			t.Error("the replay did not notice that the server was killed")
+		}
+		fresh.Run(t)
+	}
+	if counts := replayed(t, dir, fresh); counts.Replayed != transactions || counts.Undecided != 0 {
+		t.Errorf("%+v", counts)
+	}
+	if wrote := fresh.executed().Count() - before; wrote != transactions {
+		t.Errorf("%d transactions were written for %d", wrote, transactions)
+	}
+	same(t, old, fresh, "shop.orders")
+}
+
+// same compares tables as wholes.
+func same(t *testing.T, a, b *server, tables ...string) {
+	t.Helper()
+	for _, table := range tables {
+		if x, y := a.checksum(table), b.checksum(table); x != y {
+			t.Errorf("%s: %s on %s and %s on %s", table, x, a.Spec().Name, y, b.Spec().Name)
+		}
+	}
+}
+
+func (s *server) checksum(table string) string {
+	s.t.Helper()
+	var name, sum string
+	if err := s.db.QueryRowContext(s.t.Context(), "CHECKSUM TABLE "+table).Scan(&name, &sum); err != nil {
+		s.t.Fatal(err)
+	}
+	return sum
+}
