@@ -50,7 +50,7 @@ func (m *Image) UnmarshalJSON(text []byte) error {
 	if bytes.Equal(text, []byte("null")) {
 		return nil
 	}
-	s := &scanner{r: bytes.NewReader(text)}
+	s := &scanner{window: text}
 	if first, err := s.token(); err != nil || first != '{' {
 		return errImage
 	}

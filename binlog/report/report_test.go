@@ -3,11 +3,14 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"html"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -311,11 +314,25 @@ func TestStateAndList(t *testing.T) {
 	}
 }
 
+// parsed is what the lines say, with the error that ends them.
+func parsed(r io.Reader) string {
+	var out strings.Builder
+	for tx, err := range report.ParseTransactions(r) {
+		line, failure := json.Marshal(tx)
+		fmt.Fprintf(&out, "%s %v %v\n", line, failure, err)
+	}
+	return out.String()
+}
+
 func FuzzParseTransactions(f *testing.F) {
 	f.Add([]byte(`{"gtid":"` + uuid + `:1","class":"SAFE","rows":[{"key":{"id":1},"before":null,"after":{"a":"b","c":[1,{}]}}]}`))
 	f.Add([]byte("{}\n{}"))
 	f.Add([]byte(`{"rows":[{"key":[]}]}`))
+	f.Add([]byte(`{"gtid":"` + uuid + `:1","class":"SAFE","rows":[{"counterpart_gtid":"` + uuid + `:2","key":{"i\\"d":"\\\\"},"before":{},"after":{"a":[{"b":"}"}]}},{}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		if whole, pieces := parsed(bytes.NewReader(text)), parsed(iotest.OneByteReader(bytes.NewReader(text))); whole != pieces {
+			t.Fatalf("read at once: %s\nread byte by byte: %s", whole, pieces)
+		}
 		for tx, err := range report.ParseTransactions(bytes.NewReader(text)) {
 			if err != nil {
 				return

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,16 +12,44 @@ var errJSON = errors.New("no JSON")
 
 // scanner takes JSON apart and holds one value at a time.
 type scanner struct {
-	r    io.ByteScanner
-	text []byte
+	// r is nil where all of the text is in the window.
+	r      io.Reader
+	buffer []byte
+	// window is what was read and not yet looked at.
+	window []byte
+	text   []byte
+}
+
+// scanBuffer is how much is read at once.
+const scanBuffer = 1 << 16
+
+func scanReader(r io.Reader) *scanner { return &scanner{r: r, buffer: make([]byte, scanBuffer)} }
+
+// fill makes sure that there is something to look at.
+func (s *scanner) fill() error {
+	for len(s.window) == 0 {
+		if s.r == nil {
+			return io.EOF
+		}
+		n, err := s.r.Read(s.buffer)
+		s.window = s.buffer[:n]
+		if n == 0 && err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // token returns the next byte that is no space.
 func (s *scanner) token() (byte, error) {
 	for {
-		b, err := s.r.ReadByte()
-		if err != nil || !isSpace(b) {
-			return b, err
+		if err := s.fill(); err != nil {
+			return 0, err
+		}
+		b := s.window[0]
+		s.window = s.window[1:]
+		if !isSpace(b) {
+			return b, nil
 		}
 	}
 }
@@ -90,56 +119,74 @@ func (s *scanner) value(first byte) ([]byte, error) {
 	return s.text, whole(err)
 }
 
-func (s *scanner) take() (byte, error) {
-	b, err := s.r.ReadByte()
-	if err == nil {
-		s.text = append(s.text, b)
-	}
-	return b, err
+// take moves the next n bytes of the window to the text.
+func (s *scanner) take(n int) {
+	s.text = append(s.text, s.window[:n]...)
+	s.window = s.window[n:]
 }
 
+// quoted reads a text whose opening quote is read.
 func (s *scanner) quoted() error {
-	for {
-		b, err := s.take()
-		if err == nil && b == '\\' {
-			_, err = s.take()
-		}
-		if err != nil || b == '"' {
+	for escaped := false; ; {
+		if err := s.fill(); err != nil {
 			return err
 		}
+		for i, b := range s.window {
+			switch {
+			case escaped:
+				escaped = false
+			case b == '\\':
+				escaped = true
+			case b == '"':
+				s.take(i + 1)
+				return nil
+			}
+		}
+		s.take(len(s.window))
 	}
 }
 
+// nested reads an object or a list whose opening bracket is read.
 func (s *scanner) nested() error {
-	for depth := 1; depth > 0; {
-		b, err := s.take()
+	for depth := 1; ; {
+		if err := s.fill(); err != nil {
+			return err
+		}
+		i := bytes.IndexAny(s.window, `"{}[]`)
+		if i < 0 {
+			s.take(len(s.window))
+			continue
+		}
+		b := s.window[i]
+		s.take(i + 1)
 		switch b {
 		case '"':
-			err = errors.Join(err, s.quoted())
+			if err := s.quoted(); err != nil {
+				return err
+			}
 		case '{', '[':
 			depth++
 		case '}', ']':
-			depth--
-		}
-		if err != nil {
-			return err
+			if depth--; depth == 0 {
+				return nil
+			}
 		}
 	}
-	return nil
 }
 
+// scalar reads the rest of a number or a word.
 func (s *scanner) scalar() error {
 	for {
-		b, err := s.r.ReadByte()
-		switch {
-		case errors.Is(err, io.EOF):
+		if err := s.fill(); errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
+		} else if err != nil {
 			return err
-		case isSpace(b) || b == ',' || b == ']' || b == '}':
-			return s.r.UnreadByte()
 		}
-		s.text = append(s.text, b)
+		if i := bytes.IndexAny(s.window, ",]} \n\t\r"); i >= 0 {
+			s.take(i)
+			return nil
+		}
+		s.take(len(s.window))
 	}
 }
 

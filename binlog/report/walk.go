@@ -1,11 +1,11 @@
 package report
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -24,7 +24,7 @@ var ErrDamaged = errors.New("report: the transactions are not those that the sum
 
 // walkLines shows every line to the visitor, without its rows, and every row by itself.
 func walkLines(r io.Reader, v visitor) error {
-	s := &scanner{r: bufio.NewReaderSize(r, 1<<16)}
+	s := scanReader(r)
 	for line := 1; ; line++ {
 		first, err := s.token()
 		switch {
@@ -182,6 +182,9 @@ func walkFile(s Summary, name string, want int, reveal bool, v visitor) (err err
 		v = redacted{visitor: v, redactor: hide}
 	}
 	in, err := os.Open(filepath.Join(s.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) && want == 0 {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
