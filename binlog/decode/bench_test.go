@@ -30,7 +30,7 @@ func shapes() map[string][]byte {
 	}
 	return map[string][]byte{
 		"narrow": grow(func(seq uint64) []byte {
-			return decodetest.Transaction(seq, narrow.Map(), narrow.Insert(narrowRows(seq, 400)...), narrow.Insert(narrowRows(seq, 400)...))
+			return decodetest.Transaction(seq, narrow.Map(), narrow.Insert(narrowRows(seq, 400)...), narrow.Map(), narrow.Insert(narrowRows(seq, 400)...))
 		}, size),
 		"wide": grow(func(seq uint64) []byte {
 			return decodetest.Transaction(seq, wide.Map(), wide.Update(nil, nil, wideRows(seq, 8)...))

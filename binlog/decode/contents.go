@@ -128,7 +128,11 @@ func (r *contents) query(tx *Transaction, body []byte) error {
 	text := string(raw)
 	word, rest, _ := strings.Cut(strings.ToUpper(text), " ")
 	switch word {
-	case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT":
+	case "BEGIN", "COMMIT", "SAVEPOINT":
+		return nil
+	case "ROLLBACK":
+		// It is logged only where a non-transactional engine took part, whose rows stay.
+		note(&tx.Opaque, "rolled back in whole or in part")
 		return nil
 	case "XA":
 		note(&tx.Opaque, "XA transaction")

@@ -104,16 +104,31 @@ func transactionEnds(t *testing.T, log []byte) map[int]bool {
 	t.Helper()
 	ends, offset := map[int]bool{len(decode.Magic): true}, len(decode.Magic)
 	var splitter decode.Splitter
-	err := decode.Events(bytes.NewReader(log), func(e decode.Event) (bool, error) {
+	for _, e := range eventsOf(t, log) {
 		offset += len(e)
 		part, err := splitter.Add(e)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ends[offset] = part.Tx == nil || part.Last
-		return true, err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return ends
+}
+
+// eventsOf cuts a log into its events.
+func eventsOf(t testing.TB, log []byte) []decode.Event {
+	t.Helper()
+	var out []decode.Event
+	for rest := log[len(decode.Magic):]; len(rest) > 0; {
+		size := min(int(binary.LittleEndian.Uint32(rest[9:])), len(rest))
+		e, err := decode.ParseEvent(rest[:size])
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e)
+		rest = rest[size:]
+	}
+	return out
 }
 
 func TestAFlippedBitIsNoticed(t *testing.T) {
@@ -187,9 +202,11 @@ func oneByOne(t testing.TB) [][]byte {
 	var out [][]byte
 	var head []byte
 	var splitter decode.Splitter
-	err := decode.Events(bytes.NewReader(fixture(t)), func(e decode.Event) (bool, error) {
+	for _, e := range eventsOf(t, fixture(t)) {
 		part, err := splitter.Add(e)
 		switch {
+		case err != nil:
+			t.Fatal(err)
 		case e.IsFormat():
 			head = append([]byte(decode.Magic), e...)
 		case part.First:
@@ -197,10 +214,6 @@ func oneByOne(t testing.TB) [][]byte {
 		case part.Tx != nil:
 			out[len(out)-1] = append(out[len(out)-1], e...)
 		}
-		return true, err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return out
 }

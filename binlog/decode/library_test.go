@@ -84,9 +84,9 @@ func randomLog(r *rand.Rand) ([]byte, []typed) {
 	}
 	image := func() decodetest.Image { return randomImage(r, columns) }
 	events := []decodetest.Event{
-		table.Map(), table.Insert(image(), image()), table.Delete(image()),
-		table.Update(nil, nil, decodetest.Change{Before: image(), After: image()}),
-		table.Update(some(), some(), decodetest.Change{Before: image(), After: image()}, decodetest.Change{Before: image(), After: image()}),
+		table.Map(), table.Insert(image(), image()), table.Map(), table.Delete(image()),
+		table.Map(), table.Update(nil, nil, decodetest.Change{Before: image(), After: image()}),
+		table.Map(), table.Update(some(), some(), decodetest.Change{Before: image(), After: image()}, decodetest.Change{Before: image(), After: image()}),
 	}
 	if r.IntN(2) == 0 {
 		return append(decodetest.Head(), decodetest.Compressed(1, events...)...), columns

@@ -72,7 +72,9 @@ type rowEvent struct {
 	// partial says that after images may hold changes to JSON documents.
 	partial bool
 	// images say which columns the images have: one of each row, or before and after.
-	images []present
+	images [2]present
+	// width is how many of the images a row has.
+	width int
 }
 
 type present struct {
@@ -97,7 +99,7 @@ func (r *contents) rows(tx *Transaction, code byte, body []byte) error {
 	case Update:
 	}
 	for len(c.rest) > 0 {
-		if err := r.row(tx, e, &c); err != nil {
+		if err := r.row(tx, &e, &c); err != nil {
 			return err
 		}
 		r.change.Row++
@@ -106,7 +108,10 @@ func (r *contents) rows(tx *Transaction, code byte, body []byte) error {
 }
 
 func (r *contents) rowEvent(code byte, c *cursor) (rowEvent, error) {
-	e := rowEvent{op: opOf(code), partial: code == partialUpdate}
+	e := rowEvent{op: opOf(code), partial: code == partialUpdate, width: 1}
+	if e.op == Update {
+		e.width = 2
+	}
 	e.table = r.tables.find(c.fixed(6))
 	c.fixed(2) // Flags.
 	if code >= writeRowsV2 {
@@ -120,19 +125,18 @@ func (r *contents) rowEvent(code byte, c *cursor) (rowEvent, error) {
 	if e.table.unreadable != "" {
 		return e, reason(e.table.unreadable)
 	}
-	e.images = append(e.images, readPresent(c, int(width)))
-	if e.op == Update {
-		e.images = append(e.images, readPresent(c, int(width)))
+	columns := 0
+	for i := range e.width {
+		e.images[i] = readPresent(c, int(width))
+		columns += e.images[i].count
 	}
-	if c.failed {
+	switch {
+	case c.failed:
 		return e, fmt.Errorf("decode: row event: %w", ErrCorrupt)
+	case columns == 0:
+		return e, reason("rows without any column cannot be counted")
 	}
-	for _, p := range e.images {
-		if p.count > 0 {
-			return e, nil
-		}
-	}
-	return e, reason("rows without any column cannot be counted")
+	return e, nil
 }
 
 func readPresent(c *cursor, width int) present {
@@ -157,9 +161,9 @@ func opOf(code byte) Op {
 }
 
 // row reads one change.
-func (r *contents) row(tx *Transaction, e rowEvent, c *cursor) error {
+func (r *contents) row(tx *Transaction, e *rowEvent, c *cursor) error {
 	partial := false
-	for i, p := range e.images {
+	for i, p := range e.images[:e.width] {
 		var documents []byte
 		if i == 1 && e.partial {
 			documents = changedDocuments(c, e.table)

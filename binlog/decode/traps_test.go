@@ -193,6 +193,8 @@ func TestEventsThatTheLibraryLeavesOutAreNamed(t *testing.T) {
 		"query cut off":  {event: decodetest.Event{Code: 2, Body: []byte{1}}, undecodable: "event of type 2 cannot be decoded"},
 		"DDL":            {event: decodetest.Query("s", "DROP TABLE x"), opaque: "DDL"},
 		"statement":      {event: decodetest.Query("s", "insert into x values (1)"), opaque: "statement format"},
+		"savepoint":      {event: decodetest.Query("s", "SAVEPOINT `x`")},
+		"rollback":       {event: decodetest.Query("s", "ROLLBACK TO `x`"), opaque: "rolled back in whole or in part"},
 		"empty payload":  {event: decodetest.Event{Code: 40, Body: []byte{0}}, undecodable: "event of type 40 cannot be decoded"},
 		"compression": {
 			event:       decodetest.Event{Code: 40, Body: []byte{2, 1, 9, 0}},

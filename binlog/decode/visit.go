@@ -118,34 +118,6 @@ func (c collector) Statement(tx *Transaction, s Statement) error {
 	return nil
 }
 
-// Events calls visit with every event of a binary log file, until that returns false or an error.
-func Events(in io.Reader, visit func(Event) (bool, error)) error {
-	f, err := open(in)
-	if err != nil {
-		return err
-	}
-	for {
-		head, err := f.head()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		e, err := f.event(head)
-		if err != nil {
-			return err
-		}
-		more, err := visit(append(Event(nil), e...))
-		if err != nil {
-			return fmt.Errorf("decode: before offset %d: %w", f.offset, err)
-		}
-		if !more {
-			return errStopped
-		}
-	}
-}
-
 // readAhead is large enough that reading costs little beside decoding.
 const readAhead = 1 << 20
 

@@ -61,7 +61,10 @@ func (t Table) all() []bool {
 }
 
 func (t Table) rows(images ...[]bool) []byte {
-	body := binary.LittleEndian.AppendUint16(t.head(), 2) // No extra data.
+	const lastOfStatement = 1 // mysqlbinlog prints nothing without it.
+	body := t.head()
+	body[6] = lastOfStatement
+	body = binary.LittleEndian.AppendUint16(body, 2) // No extra data.
 	body = Packed(body, uint64(len(t.Columns)))
 	for _, present := range images {
 		body = append(body, bits(present)...)
