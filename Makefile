@@ -79,7 +79,7 @@ fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 .PHONY: integration
 integration: ## end to end on real MySQL servers, in network namespaces, and pages in a real browser
 	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT) -args -slack 5s
-	go test -tags integration -p 2 -parallel 3 ./mysql ./binlog ./executor -count=1 -timeout $(INTEGRATION_TIMEOUT)
+	go test -tags integration -p 2 -parallel 3 ./mysql ./binlog ./executor ./cmd/regent -count=1 -timeout $(INTEGRATION_TIMEOUT)
 	go test -tags integration ./guard -count=1 -timeout $(INTEGRATION_TIMEOUT)
 	@$(MAKE) --no-print-directory pages
 

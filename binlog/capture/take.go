@@ -52,15 +52,24 @@ func (r Request) take(ctx context.Context, source Source, t taking) error {
 	if failure != nil && !errors.Is(failure, files.ErrIncomplete) {
 		return failure
 	}
-	return errors.Join(failure, gap(entry, standing.Purged, o.gone()), stillness(ctx, source, t))
+	if failure == nil { // Else it is said already what the log lacks.
+		failure = gap(entry, standing.Purged)
+	}
+	return errors.Join(failure, purged(entry, standing.Purged, o.gone()), stillness(ctx, source, t))
 }
 
-// gap explains what the server could not give; gone says why what it purged is not there.
-func gap(entry *ServerCapture, purged gtid.Set, gone error) error {
-	missing := entry.Wanted.Subtract(entry.Captured)
-	if lost := missing.Intersect(purged); !lost.IsEmpty() {
-		return fmt.Errorf("capture: %s: %s: %w; restore them from a backup of its binary logs", entry.Server, lost, gone)
+// purged names what is wanted and was deleted on the server; gone says how that shows.
+func purged(entry *ServerCapture, all gtid.Set, gone error) error {
+	lost := entry.Wanted.Subtract(entry.Captured).Intersect(all)
+	if lost.IsEmpty() {
+		return nil
 	}
+	return fmt.Errorf("capture: %s: %s: %w; restore them from a backup of its binary logs", entry.Server, lost, gone)
+}
+
+// gap names what else the server could not give.
+func gap(entry *ServerCapture, purged gtid.Set) error {
+	missing := entry.Wanted.Subtract(entry.Captured).Subtract(purged)
 	if never := missing.Subtract(entry.Executed); !never.IsEmpty() {
 		return fmt.Errorf("capture: %s never executed %s", entry.Server, never)
 	}
