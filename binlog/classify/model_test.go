@@ -137,12 +137,17 @@ func (m *model) change(table *diff.Definition, before, after []decode.Value) err
 		if at = slices.IndexFunc(m.rows[table.Name], func(r []decode.Value) bool { return slices.Equal(r, before) }); at < 0 {
 			return fmt.Errorf("%s: the row is not as expected", table.Name)
 		}
-		if err := m.removable(table, before, after); err != nil {
+	}
+	if after != nil {
+		if err := m.unique(table, before, after); err != nil {
+			return err
+		}
+		if err := m.child(table, before, after); err != nil {
 			return err
 		}
 	}
-	if after != nil {
-		if err := m.storable(table, before, after); err != nil {
+	if before != nil {
+		if err := m.removable(table, before, after); err != nil {
 			return err
 		}
 	}
@@ -170,8 +175,8 @@ func (m *model) removable(table *diff.Definition, before, after []decode.Value) 
 	return nil
 }
 
-// storable refuses a second row with the same key, and a child without a parent.
-func (m *model) storable(table *diff.Definition, before, after []decode.Value) error {
+// unique refuses a second row with the same key.
+func (m *model) unique(table *diff.Definition, before, after []decode.Value) error {
 	keys := [][]int{table.PrimaryKey}
 	for _, u := range table.Unique {
 		if u.Checkable() {
@@ -185,6 +190,11 @@ func (m *model) storable(table *diff.Definition, before, after []decode.Value) e
 			}
 		}
 	}
+	return nil
+}
+
+// child refuses a child without a parent.
+func (m *model) child(table *diff.Definition, before, after []decode.Value) error {
 	for _, f := range table.References {
 		parent := m.tables[f.Other]
 		var columns []int

@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -125,6 +126,9 @@ func (j *judge) row(change diff.Change, v verdict) Row {
 		if v.class == AutoIncrement && row.Proposal == nil {
 			row.Proposal = j.proposals[state.Key]
 		}
+	}
+	if row.Proposal != nil {
+		row.Reason += fmt.Sprintf("; row changes of the old side that refer to it: %d", len(row.Proposal.Children))
 	}
 	return row
 }

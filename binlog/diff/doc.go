@@ -3,9 +3,11 @@
 //
 // Invariants:
 //   - Every row change of the old side is in the result: under its keys, or with the reason why it has none.
-//   - Only keys that the old side touched are kept of the new side, so memory follows the smaller side.
-//   - Keys are compared at least as coarsely as the server compares them where case and trailing spaces are
-//     concerned: two keys that the server takes as one may be taken as different (an accent), and then the row that
-//     is there now tells, but two that it keeps apart are never merged within a collation that keeps them apart.
+//   - Of the new side only what meets the old side is kept, so memory follows the smaller side: touched keys of the old
+//     side, inserted rows that may repeat one of it, and keys whose spelling may be another of one of its keys, which
+//     are few where keys are numbers or plain ASCII.
+//   - Keys that the server takes as one are one, as far as case and spaces at the end are concerned; what more its
+//     collations overlook it is asked for (UnweighedKeys, Respell).
+//   - Transactions are taken one at a time. Whatever is looked up is compared in full, never by a hash alone.
 //   - The package is pure.
 package diff
