@@ -183,7 +183,7 @@ func mysqlbinlog(ctx context.Context, server *server, path string) ([]byte, erro
 		}
 		command = append(command, word)
 	}
-	command = append(command, "--no-defaults", "-v", "-v", "--base64-output=DECODE-ROWS", path)
+	command = append(command, "--no-defaults", "-v", "-v", "--base64-output=DECODE-ROWS", "--print-table-metadata", path)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -51,9 +51,7 @@ func (r Reader) Convert(tx verbose.Transaction) (Transaction, error) {
 			return Transaction{}, fmt.Errorf("classes: %s: %w", tx.GTID, err)
 		}
 		out.Rows = append(out.Rows, converted)
-		for _, image := range []table.Row{converted.Before, converted.After} {
-			out.Opaque = out.Opaque || !image.Full()
-		}
+		out.Opaque = out.Opaque || partial(row)
 	}
 	return out, nil
 }
@@ -61,7 +59,7 @@ func (r Reader) Convert(tx verbose.Transaction) (Transaction, error) {
 func (r Reader) row(gtid string, row verbose.Row, seen map[string]int) (out Row, err error) {
 	out = Row{Table: row.Table, Op: row.Op}
 	t := r.Tables[row.Table]
-	if t == nil || !t.Fits(row.Before) || !t.Fits(row.After) || r.short(t, row) {
+	if t == nil || !t.Fits(row.Description) {
 		out.Misfit = true
 		return out, nil
 	}
@@ -96,22 +94,19 @@ func exact(row verbose.Row) bool {
 	return true
 }
 
-// short says whether a full image has fewer columns than the table. The log has no number of columns in what
-// mysqlbinlog prints, so that an image which leaves columns out in front is taken as one of the table's.
-func (r Reader) short(t *table.Table, row verbose.Row) bool {
-	if row.Cut {
-		return false
-	}
+// partial says whether an image leaves columns out or has only the change of a document.
+func partial(row verbose.Row) bool {
 	for _, image := range [][]verbose.Value{row.Before, row.After} {
-		if len(image) == 0 || len(image) >= len(t.Columns) {
+		if image == nil || row.Cut {
 			continue
 		}
-		gaps := false
-		for _, v := range image {
-			gaps = gaps || v.Type == verbose.Absent
+		if len(image) < len(row.Description.Columns) {
+			return true
 		}
-		if !gaps {
-			return len(row.Before) == len(row.After) || row.Op != verbose.Update
+		for _, v := range image {
+			if v.Type == verbose.Absent || v.Change {
+				return true
+			}
 		}
 	}
 	return false
