@@ -2,6 +2,7 @@ package classes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/regentdb/regent/truth/table"
@@ -34,6 +35,8 @@ type Reader struct {
 	// Fill returns the images of a row that mysqlbinlog did not print exactly: the n-th change of the table in the
 	// transaction. False means that nobody knows them.
 	Fill func(gtid, table string, n int) (before, after table.Row, ok bool)
+	// Apply works out a change of a JSON document. Nil leaves such changes unknown, and their transactions opaque.
+	Apply func(change, document string) (string, error)
 }
 
 // Convert converts a transaction of the log.
@@ -46,6 +49,10 @@ func (r Reader) Convert(tx verbose.Transaction) (Transaction, error) {
 	}
 	seen := map[string]int{}
 	for _, row := range tx.Rows {
+		row, err := r.applied(row)
+		if err != nil {
+			return Transaction{}, fmt.Errorf("classes: %s: %w", tx.GTID, err)
+		}
 		converted, err := r.row(tx.GTID, row, seen)
 		if err != nil {
 			return Transaction{}, fmt.Errorf("classes: %s: %w", tx.GTID, err)
@@ -110,4 +117,23 @@ func partial(row verbose.Row) bool {
 		}
 	}
 	return false
+}
+
+// applied puts whole documents in the place of changes, where the document before is in the image before.
+func (r Reader) applied(row verbose.Row) (verbose.Row, error) {
+	if r.Apply == nil {
+		return row, nil
+	}
+	row.After = slices.Clone(row.After)
+	for i, v := range row.After {
+		if !v.Change || i >= len(row.Before) || row.Before[i].Type != v.Type {
+			continue
+		}
+		document, err := r.Apply(v.Text, row.Before[i].Text)
+		if err != nil {
+			return row, err
+		}
+		row.After[i] = verbose.Value{Type: v.Type, Text: document, Wide: document}
+	}
+	return row, nil
 }

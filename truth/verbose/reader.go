@@ -59,9 +59,7 @@ func (r *reader) line(line string) error {
 	}
 	if kind, rest, ok := headerOf(line); ok {
 		r.kind = kind
-		err := r.endRow()
-		r.event(rest)
-		return err
+		return errors.Join(r.endRow(), r.event(rest))
 	}
 	if gtid, ok := strings.CutPrefix(line, "SET @@SESSION.GTID_NEXT= '"); ok {
 		return r.gtid(gtid)
@@ -93,11 +91,17 @@ func headerOf(line string) (kind, rest string, ok bool) {
 }
 
 // event starts the description of a table.
-func (r *reader) event(rest string) {
-	if name, _, ok := strings.Cut(strings.TrimPrefix(rest, "Table_map: "), " mapped to number "); ok && r.kind == "Table_map" {
-		r.table = &Description{}
-		r.described[name] = r.table
+func (r *reader) event(rest string) error {
+	if r.kind != "Table_map" {
+		return nil
 	}
+	name, _, ok := strings.Cut(strings.TrimPrefix(rest, "Table_map: "), " mapped to number ")
+	if !ok {
+		return fmt.Errorf("verbose: table: %w", ErrFormat)
+	}
+	r.table = &Description{}
+	r.described[name] = r.table
+	return nil
 }
 
 // gtid starts a transaction.

@@ -16,8 +16,9 @@ const (
 	Compressed
 	// Tagged has a GTID with a tag.
 	Tagged
-	// Minimal and NoBlob leave columns out of the images.
+	// Minimal leaves columns out of the images.
 	Minimal
+	// NoBlob leaves texts and blobs out of the images.
 	NoBlob
 	// PartialJSON logs changes of documents.
 	PartialJSON
@@ -130,7 +131,7 @@ func (p *planner) insertAt(list *[]Transaction, tx Transaction) {
 	*list = slices.Insert(*list, p.random.IntN(len(*list)+1), tx)
 }
 
-// huge updates every row of a table and inserts many.
+// huge inserts many rows.
 func (p *planner) huge(rows int) Transaction {
 	tx := Transaction{Mode: Compressed}
 	for first := 0; first < rows; first += 500 {
