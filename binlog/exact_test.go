@@ -103,13 +103,18 @@ func (s *split) write(seed uint64) {
 	o.Next = len(plan.Schema) + 1
 	s.run(o, plan.History)
 	s.fresh.follow(s.old)
+	s.inUTC(f)
+	_, begin := s.content(f)
 	for _, server := range []*server{s.old, s.fresh} {
 		server.run("FLUSH BINARY LOGS")
 	}
 	s.ledger, s.other = s.run(o, plan.Old), s.run(f, plan.New)
-	s.oldTables, _ = s.content(o)
+	var end map[string][]table.Row
+	s.oldTables, end = s.content(o)
 	s.tables, s.live = s.content(f)
-	s.read(f)
+	oldLog, newLog := s.read(f)
+	s.replays(o, oldLog, plan.Old, s.oldTables, begin, end)
+	s.replays(f, newLog, plan.New, s.tables, begin, s.live)
 }
 
 func (s *split) side(server *server) *workload.Side {
@@ -144,15 +149,23 @@ func (s *split) content(side *workload.Side) (map[string]*table.Table, map[strin
 	return tables, rows
 }
 
+// inUTC makes the session read times in UTC.
+func (s *split) inUTC(side *workload.Side) {
+	s.t.Helper()
+	if _, err := side.Conn.ExecContext(s.t.Context(), "SET SESSION time_zone = '+00:00'"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // read reads both logs and works out the classes.
-func (s *split) read(f *workload.Side) {
+func (s *split) read(f *workload.Side) (oldLog, newLog []verbose.Transaction) {
 	s.t.Helper()
 	s.images = map[string][]workload.Image{}
 	for _, entry := range append(append([]workload.Entry(nil), s.ledger...), s.other...) {
 		s.images[entry.GTID] = entry.Images
 	}
 	s.log = map[string]verbose.Transaction{}
-	oldLog, newLog := s.printed(s.old), s.printed(s.fresh)
+	oldLog, newLog = s.printed(s.old), s.printed(s.fresh)
 	for _, tx := range oldLog {
 		s.log[tx.GTID] = tx
 	}
@@ -166,6 +179,7 @@ func (s *split) read(f *workload.Side) {
 		s.t.Fatal(err)
 	}
 	s.want, s.replayed = verdict.Transactions, verdict.Replayed
+	return oldLog, newLog
 }
 
 // printed runs mysqlbinlog on the log that the server writes to.
@@ -335,9 +349,7 @@ func (s *split) total(counts map[string]int) {
 // sameContent checks that the replay made of the new primary what the trial of the brute force says.
 func (s *split) sameContent(f *workload.Side) {
 	s.t.Helper()
-	if _, err := f.Conn.ExecContext(s.t.Context(), "SET SESSION time_zone = '+00:00'"); err != nil {
-		s.t.Fatal(err)
-	}
+	s.inUTC(f)
 	_, content := s.content(f)
 	for name, want := range s.replayed {
 		have := map[string]bool{}

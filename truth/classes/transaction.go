@@ -129,7 +129,7 @@ func (r Reader) applied(row verbose.Row) (verbose.Row, error) {
 		if !v.Change || i >= len(row.Before) || row.Before[i].Type != v.Type {
 			continue
 		}
-		document, err := r.Apply(v.Text, row.Before[i].Text)
+		document, err := r.Apply(v.Text, table.Document(row.Before[i].Text))
 		if err != nil {
 			return row, err
 		}

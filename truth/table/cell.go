@@ -128,15 +128,15 @@ func (c Column) cell(v verbose.Value) (Cell, error) {
 		text, err := utc(v.Text)
 		return Cell{Text: text}, err
 	case "json":
-		return Cell{Text: document(v.Text)}, nil
+		return Cell{Text: Document(v.Text)}, nil
 	case "binary":
 		return Cell{Text: padded(v.Text, c.Length)}, nil
 	}
 	return Cell{Text: v.Text}, nil
 }
 
-// document puts a text that is a whole document into the quotes that mysqlbinlog leaves out.
-func document(text string) string {
+// Document puts a text that is a whole document into the quotes that mysqlbinlog leaves out.
+func Document(text string) string {
 	if json.Valid([]byte(text)) {
 		return text
 	}
