@@ -51,7 +51,7 @@ func (s *split) sameRow(wrong map[string]int, got report.Row, want verbose.Row, 
 		return 0
 	}
 	definition := s.oldTables[want.Table]
-	if definition == nil || !definition.Fits(want.Before) || !definition.Fits(want.After) {
+	if definition == nil || !definition.Fits(want.Description) {
 		return 0
 	}
 	before, errBefore := definition.Image(want.Before)

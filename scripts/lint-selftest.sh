@@ -80,7 +80,25 @@ executor mysql
 observer mysql
 sim mysql
 sim app
+truth binlog
+truth binlog/decode
+truth gtid
+binlog truth
+binlog/decode truth/verbose
+app truth
 PAIRS
+
+# Not even the tests of the ground truth may see what it judges.
+plant truth/lintprobe/probe.go <<'GO'
+// Package lintprobe has a test.
+package lintprobe
+GO
+plant truth/lintprobe/probe_test.go <<GO
+package lintprobe
+
+import _ "$module/binlog"
+GO
+expect depguard "'$module/binlog' is not allowed" truth/lintprobe
 
 plant controller/lintprobe/probe.go <<'GO'
 // Package lintprobe sleeps.

@@ -7,7 +7,7 @@ import (
 	"github.com/regentdb/regent/truth/table"
 )
 
-// key names a row: the table and the folded values of the primary key.
+// key names a row of the old side: the table and the folded values of the primary key.
 type key string
 
 // unkeyed says whether rows of the table have no key.
@@ -26,6 +26,14 @@ func keyOf(t *table.Table, image table.Row) (key, bool) {
 		parts = append(parts, fold(t.Columns[i], image[i].Text))
 	}
 	return key(strings.Join(parts, "\x00\x01")), true
+}
+
+// stored is a key as the server compares it, under which the new side, the live rows and the trial are kept.
+type stored string
+
+func (w *world) storedKey(t *table.Table, image table.Row) (stored, bool) {
+	tuple, ok := w.tuple(t, t.PrimaryKey, image)
+	return stored(t.Name + "\x00\x01" + tuple), ok
 }
 
 // fold undoes differences of spelling as the specification says.

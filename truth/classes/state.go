@@ -12,10 +12,11 @@ func (w *world) ofKey(k key, image table.Row) Class {
 	h := w.old[k]
 	s0, o := h.first, h.last
 	live := w.live(h.table, image)
-	other := w.fresh[k]
+	row, _ := w.storedKey(h.table, image)
+	other := w.fresh[row]
 	touched := other != nil
 	switch {
-	case h.gap || h.opaque:
+	case h.gap || h.opaque || len(w.spellings[row]) > 1:
 		return Opaque
 	case w.noop(k):
 		return Noop
@@ -25,7 +26,7 @@ func (w *world) ofKey(k key, image table.Row) Class {
 		return Opaque
 	case touched && other.first.Full() && !table.Same(other.first, s0), !touched && !table.Same(live, s0):
 		return Drift
-	case w.repeated(h, k, live, touched):
+	case w.repeated(h, row, live, touched):
 		return LikelyRepeated
 	case touched && s0 == nil && o != nil && live != nil && w.automatic(h.table) >= 0:
 		return AutoIncrement
@@ -66,7 +67,7 @@ func (w *world) automatic(t *table.Table) int {
 }
 
 // repeated are rules 6 to 8.
-func (w *world) repeated(h *history, k key, live table.Row, touched bool) bool {
+func (w *world) repeated(h *history, k stored, live table.Row, touched bool) bool {
 	t, o := h.table, h.last
 	if touched && o != nil && live != nil {
 		if same, _ := without(t, o, live, w.volatile(t)); same {
@@ -80,14 +81,14 @@ func (w *world) repeated(h *history, k key, live table.Row, touched bool) bool {
 }
 
 // repeatedElsewhere says whether the new side inserted the row under another generated key.
-func (w *world) repeatedElsewhere(t *table.Table, k key, o table.Row) bool {
+func (w *world) repeatedElsewhere(t *table.Table, k stored, o table.Row) bool {
 	automatic := w.automatic(t)
 	if automatic < 0 {
 		return false
 	}
 	left := append(w.volatile(t), automatic)
 	for _, i := range w.inserted {
-		if i.table != t.Name || i.key == k {
+		if i.table != t.Name || i.stored == k {
 			continue
 		}
 		live := w.live(t, i.image)
@@ -170,17 +171,11 @@ func (w *world) merges(h *history, s0, o, live table.Row) bool {
 
 // ofChange is the class of a row change before anything but its keys is looked at.
 func (w *world) ofChange(parts []part) Class {
-	image := func(p part) table.Row {
-		if p.from != nil {
-			return p.from
-		}
-		return p.to
-	}
-	first := w.ofKey(parts[0].key, image(parts[0]))
+	first := w.ofKey(parts[0].key, parts[0].image())
 	if len(parts) == 1 {
 		return first
 	}
-	second := w.ofKey(parts[1].key, image(parts[1]))
+	second := w.ofKey(parts[1].key, parts[1].image())
 	if first == Safe && second == Already || first == Already && second == Safe {
 		return Conflict
 	}

@@ -2,6 +2,7 @@ package classes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/regentdb/regent/truth/table"
@@ -34,6 +35,8 @@ type Reader struct {
 	// Fill returns the images of a row that mysqlbinlog did not print exactly: the n-th change of the table in the
 	// transaction. False means that nobody knows them.
 	Fill func(gtid, table string, n int) (before, after table.Row, ok bool)
+	// Apply works out a change of a JSON document. Nil leaves such changes unknown, and their transactions opaque.
+	Apply func(change, document string) (string, error)
 }
 
 // Convert converts a transaction of the log.
@@ -46,14 +49,16 @@ func (r Reader) Convert(tx verbose.Transaction) (Transaction, error) {
 	}
 	seen := map[string]int{}
 	for _, row := range tx.Rows {
+		row, err := r.applied(row)
+		if err != nil {
+			return Transaction{}, fmt.Errorf("classes: %s: %w", tx.GTID, err)
+		}
 		converted, err := r.row(tx.GTID, row, seen)
 		if err != nil {
 			return Transaction{}, fmt.Errorf("classes: %s: %w", tx.GTID, err)
 		}
 		out.Rows = append(out.Rows, converted)
-		for _, image := range []table.Row{converted.Before, converted.After} {
-			out.Opaque = out.Opaque || !image.Full()
-		}
+		out.Opaque = out.Opaque || partial(row)
 	}
 	return out, nil
 }
@@ -61,7 +66,7 @@ func (r Reader) Convert(tx verbose.Transaction) (Transaction, error) {
 func (r Reader) row(gtid string, row verbose.Row, seen map[string]int) (out Row, err error) {
 	out = Row{Table: row.Table, Op: row.Op}
 	t := r.Tables[row.Table]
-	if t == nil || !t.Fits(row.Before) || !t.Fits(row.After) || r.short(t, row) {
+	if t == nil || !t.Fits(row.Description) {
 		out.Misfit = true
 		return out, nil
 	}
@@ -96,23 +101,39 @@ func exact(row verbose.Row) bool {
 	return true
 }
 
-// short says whether a full image has fewer columns than the table. The log has no number of columns in what
-// mysqlbinlog prints, so that an image which leaves columns out in front is taken as one of the table's.
-func (r Reader) short(t *table.Table, row verbose.Row) bool {
-	if row.Cut {
-		return false
-	}
+// partial says whether an image leaves columns out or has only the change of a document.
+func partial(row verbose.Row) bool {
 	for _, image := range [][]verbose.Value{row.Before, row.After} {
-		if len(image) == 0 || len(image) >= len(t.Columns) {
+		if image == nil || row.Cut {
 			continue
 		}
-		gaps := false
-		for _, v := range image {
-			gaps = gaps || v.Type == verbose.Absent
+		if len(image) < len(row.Description.Columns) {
+			return true
 		}
-		if !gaps {
-			return len(row.Before) == len(row.After) || row.Op != verbose.Update
+		for _, v := range image {
+			if v.Type == verbose.Absent || v.Change {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// applied puts whole documents in the place of changes, where the document before is in the image before.
+func (r Reader) applied(row verbose.Row) (verbose.Row, error) {
+	if r.Apply == nil {
+		return row, nil
+	}
+	row.After = slices.Clone(row.After)
+	for i, v := range row.After {
+		if !v.Change || i >= len(row.Before) || row.Before[i].Type != v.Type {
+			continue
+		}
+		document, err := r.Apply(v.Text, table.Document(row.Before[i].Text))
+		if err != nil {
+			return row, err
+		}
+		row.After[i] = verbose.Value{Type: v.Type, Text: document, Wide: document}
+	}
+	return row, nil
 }

@@ -1,31 +1,29 @@
 package classes
 
 import (
-	"maps"
-
 	"github.com/regentdb/regent/truth/table"
 )
 
 // trial is the new primary as it will be at a point of the replay: all its rows, by table and key.
 type trial struct {
 	world *world
-	rows  map[string]map[key]table.Row
+	rows  map[string]map[stored]table.Row
 	// undo are what the rows of the current transaction replaced.
 	undo []replaced
 }
 
 type replaced struct {
 	table string
-	key   key
+	key   stored
 	row   table.Row
 }
 
 func newTrial(w *world) *trial {
-	r := &trial{world: w, rows: map[string]map[key]table.Row{}}
+	r := &trial{world: w, rows: map[string]map[stored]table.Row{}}
 	for name, rows := range w.Live {
-		r.rows[name] = map[key]table.Row{}
+		r.rows[name] = map[stored]table.Row{}
 		for _, row := range rows {
-			if k, ok := keyOf(w.Tables[name], row); ok {
+			if k, ok := w.storedKey(w.Tables[name], row); ok {
 				r.rows[name][k] = row
 			}
 		}
@@ -53,26 +51,31 @@ func (r *trial) try(tx Transaction, rows []Class) {
 	for i, row := range tx.Rows {
 		parts, _ := r.world.parts(row)
 		if rows[i] == Safe {
-			for _, p := range parts {
-				if class, ok := blocked[p.key]; ok && rows[i] == Safe {
-					rows[i] = class
-				}
-			}
+			rows[i] = r.one(row, parts, blocked)
 		}
-		if rows[i] == Safe {
-			rows[i] = r.check(row)
+		if rows[i].rank() <= Safe.rank() {
+			continue
 		}
-		switch {
-		case rows[i] == Safe:
-			r.apply(row)
-		case rows[i].rank() > Safe.rank():
-			for _, p := range parts {
-				if _, known := blocked[p.key]; !known {
-					blocked[p.key] = rows[i]
-				}
+		for _, p := range parts {
+			if _, known := blocked[p.key]; !known {
+				blocked[p.key] = rows[i]
 			}
 		}
 	}
+}
+
+// one is the class of a safe row change in the trial, to which it is applied if it passes.
+func (r *trial) one(row Row, parts []part, blocked map[key]Class) Class {
+	for _, p := range parts {
+		if class, ok := blocked[p.key]; ok {
+			return class
+		}
+	}
+	class := r.check(row)
+	if class == Safe {
+		r.apply(row)
+	}
+	return class
 }
 
 // end keeps what the transaction did, or takes it back.
@@ -90,14 +93,14 @@ func (r *trial) end(keep bool) {
 
 func (r *trial) apply(row Row) {
 	t := r.world.Tables[row.Table]
-	if k, ok := keyOf(t, row.Before); ok {
+	if k, ok := r.world.storedKey(t, row.Before); ok {
 		r.undo = append(r.undo, replaced{row.Table, k, r.rows[row.Table][k]})
 		delete(r.rows[row.Table], k)
 	}
-	if k, ok := keyOf(t, row.After); ok {
+	if k, ok := r.world.storedKey(t, row.After); ok {
 		r.undo = append(r.undo, replaced{row.Table, k, r.rows[row.Table][k]})
 		if r.rows[row.Table] == nil {
-			r.rows[row.Table] = map[key]table.Row{}
+			r.rows[row.Table] = map[stored]table.Row{}
 		}
 		r.rows[row.Table][k] = row.After
 	}
@@ -113,8 +116,8 @@ func (r *trial) check(row Row) Class {
 	return Safe
 }
 
-// stored says whether the change stores other values in the columns.
-func stored(columns []int, before, after table.Row) bool {
+// changes says whether the change stores other values in the columns.
+func changes(columns []int, before, after table.Row) bool {
 	if before == nil {
 		return true
 	}
@@ -136,16 +139,19 @@ func (r *trial) collides(row Row) bool {
 		if u.Expression {
 			return true
 		}
-		if !stored(u.Columns, row.Before, row.After) {
+		if !changes(u.Columns, row.Before, row.After) {
 			continue
 		}
 		if u.Prefix {
 			return true
 		}
-		own, hasOwn := keyOf(t, row.Before)
+		own, hasOwn := r.world.storedKey(t, row.Before)
 		want, ok := r.world.tuple(t, u.Columns, row.After)
 		for k, other := range r.rows[row.Table] {
-			if have, has := r.world.tuple(t, u.Columns, other); ok && has && have == want && !(hasOwn && k == own) {
+			if hasOwn && k == own {
+				continue
+			}
+			if have, has := r.world.tuple(t, u.Columns, other); ok && has && have == want {
 				return true
 			}
 		}
@@ -164,23 +170,31 @@ func (r *trial) orphans(row Row) bool {
 		if had, has := r.world.tuple(t, f.ChildColumns, row.Before); has && had == want {
 			continue
 		}
-		if !r.provided(f, want, row.After, "") {
+		if !r.provided(f, want, row) {
 			return true
 		}
 	}
 	return false
 }
 
-// provided says whether a row of the trial but the one of a key, or the changed row itself, has the tuple as parent.
-func (r *trial) provided(f table.ForeignKey, want string, self table.Row, but key) bool {
+// provided says whether a row has the tuple as parent. An inserted row may be its own parent, an updated one only
+// where both its images provide the tuple.
+func (r *trial) provided(f table.ForeignKey, want string, row Row) bool {
 	parent := r.world.Tables[f.Parent]
-	if f.Parent == f.Child && self != nil {
-		if have, ok := r.world.tuple(parent, f.ParentColumns, self); ok && have == want {
-			return true
-		}
+	provides := func(image table.Row) bool {
+		have, ok := r.world.tuple(parent, f.ParentColumns, image)
+		return ok && have == want
 	}
-	for k, row := range r.rows[f.Parent] {
-		if have, ok := r.world.tuple(parent, f.ParentColumns, row); ok && have == want && k != but {
+	self := f.Parent == row.Table
+	if self && provides(row.After) && (row.Before == nil || provides(row.Before)) {
+		return true
+	}
+	own, hasOwn := r.world.storedKey(r.world.Tables[row.Table], row.Before)
+	for k, other := range r.rows[f.Parent] {
+		if self && hasOwn && k == own {
+			continue
+		}
+		if provides(other) {
 			return true
 		}
 	}
@@ -190,20 +204,13 @@ func (r *trial) provided(f table.ForeignKey, want string, self table.Row, but ke
 // abandons says whether a child refers to what the change takes away.
 func (r *trial) abandons(row Row) bool {
 	t := r.world.Tables[row.Table]
-	own, _ := keyOf(t, row.Before)
 	for _, f := range t.Children {
 		want, ok := r.world.tuple(t, f.ParentColumns, row.Before)
-		if !ok || row.After != nil && !stored(f.ParentColumns, row.Before, row.After) {
-			continue
-		}
-		if r.provided(f, want, nil, own) {
+		if !ok || row.After != nil && !changes(f.ParentColumns, row.Before, row.After) {
 			continue
 		}
 		child := r.world.Tables[f.Child]
-		for k, other := range maps.All(r.rows[f.Child]) {
-			if f.Child == f.Parent && k == own {
-				continue
-			}
+		for _, other := range r.rows[f.Child] {
 			if have, ok := r.world.tuple(child, f.ChildColumns, other); ok && have == want {
 				return true
 			}

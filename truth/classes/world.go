@@ -48,23 +48,29 @@ type history struct {
 	transactions []int
 }
 
+// touch is what the new side did to a key: first is the row before its first change.
+type touch struct{ first table.Row }
+
 // inserted is a row that the new side inserted.
 type inserted struct {
-	table string
-	key   key
-	image table.Row
+	table  string
+	key    key
+	stored stored
+	image  table.Row
 }
 
 type world struct {
 	Input
 
-	old, fresh map[key]*history
+	old   map[key]*history
+	fresh map[stored]*touch
+	// spellings are the keys of the old side that the server takes as one.
+	spellings map[stored]map[key]bool
 	// altered are the tables that a statement of the new side, or its log, says are others.
 	altered  map[string]bool
 	inserted []inserted
-	// byKey are the live rows, by table and the key's values as the server compares them.
-	byKey   map[string]map[string]table.Row
-	failure error
+	byKey    map[stored]table.Row
+	failure  error
 }
 
 func (w *world) fail(err error) {
@@ -85,17 +91,24 @@ type Verdict struct {
 // Classify returns the class of every transaction of the old side, in order.
 func Classify(in Input) (Verdict, error) {
 	w := &world{
-		Input: in, old: map[key]*history{}, fresh: map[key]*history{}, altered: map[string]bool{},
-		byKey: map[string]map[string]table.Row{},
+		Input: in, old: map[key]*history{}, fresh: map[stored]*touch{}, spellings: map[stored]map[key]bool{},
+		altered: map[string]bool{}, byKey: map[stored]table.Row{},
+	}
+	for name, rows := range in.Live {
+		for _, row := range rows {
+			if k, ok := w.storedKey(in.Tables[name], row); ok {
+				w.byKey[k] = row
+			}
+		}
 	}
 	for i, tx := range in.Old {
 		for _, row := range tx.Rows {
 			parts, _ := w.parts(row)
-			w.record(w.old, row, parts, i, tx.Opaque)
+			w.record(row, parts, i, tx.Opaque)
 		}
 	}
-	for i, tx := range in.New {
-		w.addNew(i, tx)
+	for _, tx := range in.New {
+		w.addNew(tx)
 	}
 	verdict := w.judge()
 	if w.failure != nil {
@@ -125,12 +138,13 @@ func (w *world) parts(row Row) ([]part, bool) {
 	return nil, false
 }
 
-func (w *world) record(side map[key]*history, row Row, parts []part, transaction int, opaque bool) {
+func (w *world) record(row Row, parts []part, transaction int, opaque bool) {
+	t := w.Tables[row.Table]
 	for i, p := range parts {
-		h := side[p.key]
+		h := w.old[p.key]
 		if h == nil {
-			h = &history{table: w.Tables[row.Table], first: p.from, last: p.from}
-			side[p.key] = h
+			h = &history{table: t, first: p.from, last: p.from}
+			w.old[p.key] = h
 		}
 		h.gap = h.gap || !table.Same(h.last, p.from)
 		h.last = p.to
@@ -139,10 +153,24 @@ func (w *world) record(side map[key]*history, row Row, parts []part, transaction
 		if len(parts) == 2 {
 			h.linked = append(h.linked, parts[1-i].key)
 		}
+		if k, ok := w.storedKey(t, p.image()); ok {
+			if w.spellings[k] == nil {
+				w.spellings[k] = map[key]bool{}
+			}
+			w.spellings[k][p.key] = true
+		}
 	}
 }
 
-func (w *world) addNew(number int, tx Transaction) {
+// image is an image that has the key.
+func (p part) image() table.Row {
+	if p.from != nil {
+		return p.from
+	}
+	return p.to
+}
+
+func (w *world) addNew(tx Transaction) {
 	for _, s := range tx.Statements {
 		for name := range w.Tables {
 			if names(s, name) {
@@ -155,30 +183,25 @@ func (w *world) addNew(number int, tx Transaction) {
 			w.altered[row.Table] = true
 		}
 		parts, _ := w.parts(row)
-		w.record(w.fresh, row, parts, number, false)
-		if row.Op == verbose.Insert && len(parts) == 1 {
-			w.inserted = append(w.inserted, inserted{row.Table, parts[0].key, row.After})
+		for _, p := range parts {
+			k, ok := w.storedKey(w.Tables[row.Table], p.image())
+			if ok && w.fresh[k] == nil {
+				w.fresh[k] = &touch{p.from}
+			}
+			if ok && row.Op == verbose.Insert {
+				w.inserted = append(w.inserted, inserted{row.Table, p.key, k, row.After})
+			}
 		}
 	}
 }
 
 // live finds the live row of a key by the server's own comparison.
 func (w *world) live(t *table.Table, image table.Row) table.Row {
-	rows := w.byKey[t.Name]
-	if rows == nil {
-		rows = map[string]table.Row{}
-		for _, row := range w.Live[t.Name] {
-			if have, ok := w.tuple(t, t.PrimaryKey, row); ok {
-				rows[have] = row
-			}
-		}
-		w.byKey[t.Name] = rows
-	}
-	want, ok := w.tuple(t, t.PrimaryKey, image)
+	k, ok := w.storedKey(t, image)
 	if !ok {
 		return nil
 	}
-	return rows[want]
+	return w.byKey[k]
 }
 
 // without compares two rows but for some columns and generated ones; compared is how many columns that leaves.

@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -47,54 +48,45 @@ func (r Row) Full() bool {
 	return true
 }
 
-// printed are the types by which mysqlbinlog prints the columns that are not of the type's own name.
-func printed(dataType string) string {
-	switch dataType {
-	case "smallint":
-		return "SHORTINT"
-	case "bigint":
-		return "LONGINT"
-	case "char", "binary":
-		return "STRING"
-	case "varchar", "varbinary":
-		return "VARSTRING"
-	case "tinytext", "tinyblob":
-		return "TINYBLOB/TINYTEXT"
-	case "text", "blob":
-		return "BLOB/TEXT"
-	case "mediumtext", "mediumblob":
-		return "MEDIUMBLOB/MEDIUMTEXT"
-	case "longtext", "longblob":
-		return "LONGBLOB/LONGTEXT"
-	case "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection", "geometry":
-		return verbose.Unprinted
-	}
-	return strings.ToUpper(dataType)
-}
-
-// Fits says whether an image of the log can be one of the table: no more columns than it has, each of its type.
-func (t *Table) Fits(image []verbose.Value) bool {
-	if len(image) > len(t.Columns) {
+// Fits says whether the log describes the table as it is: number, names and types of the columns, and the primary key.
+func (t *Table) Fits(d verbose.Description) bool {
+	if len(d.Columns) != len(t.Columns) {
 		return false
 	}
-	for i, v := range image {
-		if v.Type != verbose.Absent && v.Type != verbose.Unprinted && v.Type != printed(t.Columns[i].Type) {
+	for i, c := range d.Columns {
+		if !strings.EqualFold(c.Name, t.Columns[i].Name) || !strings.EqualFold(c.Type, t.Columns[i].Type) {
 			return false
 		}
 	}
-	return true
+	names := make([]string, 0, len(t.PrimaryKey))
+	for _, i := range t.PrimaryKey {
+		names = append(names, t.Columns[i].Name)
+	}
+	return withoutLengths(d.PrimaryKey) == strings.Join(names, ", ")
 }
 
-// errMisfit is the error for an image of another table.
-var errMisfit = errors.New("the image does not fit the table")
+// withoutLengths leaves out the lengths of prefixes.
+func withoutLengths(key string) string {
+	for {
+		before, rest, found := strings.Cut(key, "(")
+		_, after, closed := strings.Cut(rest, ")")
+		if !found || !closed {
+			return key
+		}
+		key = before + after
+	}
+}
 
-// Image converts an image of the log; nil stays nil.
+// errWide is the error for an image with more columns than its table.
+var errWide = errors.New("the image has more columns than the table")
+
+// Image converts an image of a table that fits; nil stays nil.
 func (t *Table) Image(image []verbose.Value) (Row, error) {
 	if image == nil {
 		return nil, nil
 	}
-	if !t.Fits(image) {
-		return nil, fmt.Errorf("table: %s: %w", t.Name, errMisfit)
+	if len(image) > len(t.Columns) {
+		return nil, fmt.Errorf("table: %s: %w", t.Name, errWide)
 	}
 	row := make(Row, len(t.Columns))
 	for i, c := range t.Columns {
@@ -135,10 +127,26 @@ func (c Column) cell(v verbose.Value) (Cell, error) {
 	case "timestamp":
 		text, err := utc(v.Text)
 		return Cell{Text: text}, err
+	case "json":
+		return Cell{Text: Document(v.Text)}, nil
 	case "binary":
 		return Cell{Text: padded(v.Text, c.Length)}, nil
 	}
 	return Cell{Text: v.Text}, nil
+}
+
+// Document puts a text that is a whole document into the quotes that mysqlbinlog leaves out.
+func Document(text string) string {
+	if json.Valid([]byte(text)) {
+		return text
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(text) != nil {
+		return text
+	}
+	return strings.TrimSuffix(out.String(), "\n")
 }
 
 func number(f float64) string {

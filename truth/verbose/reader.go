@@ -14,7 +14,7 @@ const delimiter = "/*!*/;"
 // Read returns the transactions of the text in its order. It returns an error that wraps ErrFormat, with the number of
 // the line, for text that mysqlbinlog does not print.
 func Read(in io.Reader) ([]Transaction, error) {
-	r := reader{}
+	r := reader{described: map[string]*Description{}}
 	lines := bufio.NewReaderSize(in, 1<<20)
 	for number := 1; ; number++ {
 		line, err := lines.ReadString('\n')
@@ -42,6 +42,11 @@ type reader struct {
 	// text are the lines of a statement that has not ended.
 	text []string
 
+	// described are the tables by `schema`.`table`, table the one that is being described. All rows of a statement are
+	// printed behind its last event, so that numbers of tables do not tell which is which.
+	described map[string]*Description
+	table     *Description
+
 	row   *Row
 	after bool
 	// pending is the column that may go on in the next line.
@@ -52,14 +57,16 @@ func (r *reader) line(line string) error {
 	if len(r.text) > 0 {
 		return r.statement(line)
 	}
-	if kind, ok := headerOf(line); ok {
+	if kind, rest, ok := headerOf(line); ok {
 		r.kind = kind
-		return r.endRow()
+		return errors.Join(r.endRow(), r.event(rest))
 	}
 	if gtid, ok := strings.CutPrefix(line, "SET @@SESSION.GTID_NEXT= '"); ok {
 		return r.gtid(gtid)
 	}
 	switch {
+	case r.kind == "Table_map":
+		return r.table.line(line)
 	case strings.HasPrefix(line, "### ") && strings.Contains(r.kind, "_rows"):
 		return r.rowLine(strings.TrimPrefix(line, "### "))
 	case r.kind == "Query" || strings.HasPrefix(r.kind, "XA "):
@@ -68,19 +75,33 @@ func (r *reader) line(line string) error {
 	return nil
 }
 
-// headerOf reads the line that opens an event and returns the event's type.
-func headerOf(line string) (kind string, ok bool) {
+// headerOf reads the line that opens an event and returns the event's type and what is said of it.
+func headerOf(line string) (kind, rest string, ok bool) {
 	if len(line) < 8 || line[0] != '#' || line[1] < '0' || line[1] > '9' || !strings.Contains(line, " server id ") {
-		return "", false
+		return "", "", false
 	}
-	_, rest, ok := strings.Cut(line, "end_log_pos ")
+	_, rest, ok = strings.Cut(line, "end_log_pos ")
 	if !ok {
-		return "", false
+		return "", "", false
 	}
 	_, rest, ok = strings.Cut(rest, "\t")
 	kind, _, _ = strings.Cut(rest, "\t")
 	kind, _, _ = strings.Cut(kind, ":")
-	return strings.TrimSpace(kind), ok
+	return strings.TrimSpace(kind), rest, ok
+}
+
+// event starts the description of a table.
+func (r *reader) event(rest string) error {
+	if r.kind != "Table_map" {
+		return nil
+	}
+	name, _, ok := strings.Cut(strings.TrimPrefix(rest, "Table_map: "), " mapped to number ")
+	if !ok {
+		return fmt.Errorf("verbose: table: %w", ErrFormat)
+	}
+	r.table = &Description{}
+	r.described[name] = r.table
+	return nil
 }
 
 // gtid starts a transaction.
@@ -157,6 +178,11 @@ func (r *reader) rowLine(line string) error {
 	if err != nil || !ok {
 		return errors.Join(err, notRow(ok))
 	}
+	description := r.described["`"+row.Schema+"`.`"+row.Table+"`"]
+	if description == nil {
+		return fmt.Errorf("verbose: a row of a table that was not described: %w", ErrFormat)
+	}
+	row.Description = *description
 	r.row = &row
 	return nil
 }

@@ -31,6 +31,7 @@ type Transaction struct {
 type Row struct {
 	Schema, Table string
 	Op            Op
+	Description   Description
 	// Before and After have the columns in order; columns that the log leaves out are of type Absent, or beyond the
 	// end.
 	Before, After []Value
