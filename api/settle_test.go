@@ -83,6 +83,10 @@ func TestALargeReplayWaitsForAnotherPerson(t *testing.T) {
 	}
 	const approve = "/v1/reports/orders-d1/approve"
 	fails(t, call(t, h, apitest.Operator, "POST", approve, `{"reason":"mine"}`), http.StatusUnprocessableEntity, api.CodeRefused)
+	old := into[api.Offer](t, call(t, h, apitest.Admin, "POST", approve, `{"reason":"seen"}`), http.StatusOK)
+	w.Means(1, 900)
+	into[api.Outcome](t, call(t, h, apitest.Operator, "POST", replayPath, confirming(t, body, preview(t, h, replayPath, body))), http.StatusOK)
+	fails(t, call(t, h, apitest.Admin, "POST", approve, confirming(t, `{"reason":"seen"}`, old.Confirm)), http.StatusConflict, api.CodeStale)
 	offer := into[api.Offer](t, call(t, h, apitest.Admin, "POST", approve, `{"reason":"seen"}`), http.StatusOK)
 	w.Follows(settled)
 	into[api.Outcome](t, call(t, h, apitest.Admin, "POST", approve, confirming(t, `{"reason":"seen"}`, offer.Confirm)), http.StatusOK)

@@ -74,6 +74,13 @@ func TestRewindMakesTheOldServerTheCommonAncestor(t *testing.T) {
 	if _, err := rewind.Check(t.Context(), r); err != nil || !old.executed().Contains(extra) {
 		t.Fatalf("a check gives %v, and %s is left", err, old.executed())
 	}
+	killed := r
+	killed.Permit = func(context.Context) error { return old.Kill() }
+	if _, err := rewind.Run(t.Context(), killed); err == nil || errors.Is(err, rewind.ErrRefused) || errors.Is(err, rewind.ErrTorn) {
+		t.Fatalf("a server that dies gives %v", err)
+	}
+	old.Run(t)
+	quarantined(old)
 	result, err := rewind.Run(t.Context(), r)
 	if err != nil || result.Transactions != int(extra.Count()) || !old.executed().Equal(ancestor) {
 		t.Fatalf("%+v, %v; executed %s of %s", result, err, old.executed(), ancestor)
@@ -187,6 +194,9 @@ func TestRewindGoesOnFromEveryStage(t *testing.T) {
 			}
 			quarantined(old)
 			at(t, dir, tt.stage, old, extra, kept)
+			if _, err := rewind.Check(t.Context(), rewindRequest(dir, old, fresh)); (err != nil) != tt.torn {
+				t.Errorf("a check gives %v", err)
+			}
 			_, err := rewind.Run(t.Context(), rewindRequest(dir, old, fresh))
 			if tt.torn {
 				if !errors.Is(err, rewind.ErrTorn) {

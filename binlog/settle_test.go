@@ -4,6 +4,7 @@ package binlog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/regentdb/regent/binlog"
 	"github.com/regentdb/regent/binlog/classify"
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/binlog/replay"
 	"github.com/regentdb/regent/binlog/rows"
 )
@@ -142,6 +145,46 @@ func TestReplayLeavesAloneWhatWasChangedMeanwhile(t *testing.T) {
 		if !found {
 			t.Errorf("%s: want %q, have %+v", gtid, why, last)
 		}
+	}
+}
+
+func TestALaterReplayEndsTheSessionOfAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, "west-db1", 1)
+	s.run("CREATE DATABASE shop", "CREATE TABLE shop.t (id INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (1)")
+	first := connected(t, s)
+	table, err := first.Table(t.Context(), diff.Name{Schema: "shop", Table: "t"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletion := rows.Change{Table: table.Definition, Op: decode.Delete, Before: []decode.Value{decode.IntegerValue(1)}}
+	if err := first.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := first.Change(t.Context(), deletion); n != 1 || err != nil {
+		t.Fatalf("%d rows, %v", n, err)
+	}
+	second := connected(t, s)
+	if err := first.Commit(t.Context()); err == nil {
+		t.Error("the earlier session still commits")
+	}
+	if err := second.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if row, err := second.Locked(t.Context(), table.Definition, deletion.Before); row == nil || err != nil {
+		t.Errorf("what the earlier session did not commit is there: %v, %v", row, err)
+	}
+	s.run("SET GLOBAL read_only=ON")
+	if err := errors.Join(second.Rollback(t.Context()), second.Begin(t.Context())); !errors.Is(err, replay.ErrStopped) {
+		t.Errorf("a read-only server gives %v", err)
+	}
+	stranger, err := replay.Connect(t.Context(), s.endpoint(), "another-uuid", "r2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stranger.Close() }()
+	if err := stranger.Begin(t.Context()); !errors.Is(err, replay.ErrStopped) {
+		t.Errorf("another server gives %v", err)
 	}
 }
 

@@ -196,6 +196,11 @@ func (d *decider) fingerprint(before State, o Order, p Preview) string {
 	if o.Settle != nil {
 		_, _ = fmt.Fprintf(h, "%s|%d|%d|%t|", o.Settle, o.Settle.Count, o.Settle.Rows, o.Settle.Rest)
 	}
+	for _, v := range before.Divergences {
+		if v.ID == o.Report && v.Job != nil {
+			_, _ = fmt.Fprintf(h, "%s|%t|", v.Job.ID, v.Job.Waits)
+		}
+	}
 	_, _ = fmt.Fprintf(h, "%d|%s|%t|%t|", before.Epoch, before.Primary, before.Recovery != nil, before.Paused != nil)
 	var reach []string
 	for _, s := range d.in.Spec.Servers {

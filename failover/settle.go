@@ -128,7 +128,7 @@ func (d *decider) settleable(o Order) (*Divergence, error) {
 		return nil, fmt.Errorf("%w: say why with --reason; it is recorded with every decision", ErrBadOrder)
 	case div.State != DivergenceOpen && div.State != DivergenceSettled:
 		return nil, refused("report %s is %s; it can be settled once it is open", div.ID, div.State)
-	case div.Job != nil && !div.Job.Waits:
+	case div.Job != nil && (!div.Job.Waits || o.Kind != OrderReplay): // one that waits may be ordered anew, for less
 		return nil, refused("the %s of report %s that %s ordered is not over", div.Job.Kind, div.ID, div.Job.By)
 	case div.Node != d.in.Node:
 		return nil, refused("the files of report %s are on node %s, which has to lead for this; `regent leader %s`, then repeat the order", div.ID, div.Node, div.Node)

@@ -81,10 +81,22 @@ func OpenLog(dir string) (*Log, error) {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
 	l := &Log{file: file}
-	if err := l.load(); err != nil {
+	if err := errors.Join(l.load(), syncDir(dir)); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return l, nil
+}
+
+// syncDir puts the name of a new log on disk.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	return nil
 }
 
 // load reads what was decided, and cuts off what a crash tore.

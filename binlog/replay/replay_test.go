@@ -260,3 +260,26 @@ func TestHandoverListsWhatIsLeftWithoutValues(t *testing.T) {
 		}
 	}
 }
+
+// TestADoubtThatRowsDoNotSettleIsTold loses the answer to a commit, and has somebody change the row before the next run.
+func TestADoubtThatRowsDoNotSettleIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSplit(t)
+	id := s.add("SAFE", update(1, "a", "b"))
+	s.write()
+	target := &fake{rows: map[int]string{1: "a"}}
+	for target.failAt = 1; target.rows[1] == "a"; target.failAt++ {
+		target.calls = 0
+		if _, err := replay.Run(t.Context(), s.request(target)); !errors.Is(err, errCrash) {
+			t.Fatal(err)
+		}
+	}
+	target.failAt, target.rows = 0, map[int]string{1: "c"}
+	if counts := s.run(target); counts.Left != 1 || counts.Undecided != 0 || target.rows[1] != "c" {
+		t.Errorf("%+v, %v", counts, target.rows)
+	}
+	last, err := replay.ReadDecisions(s.dir)
+	if err != nil || !strings.Contains(last[id].Detail, "an earlier attempt may have been committed") {
+		t.Errorf("%+v, %v", last[id], err)
+	}
+}

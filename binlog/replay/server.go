@@ -18,14 +18,18 @@ type Server struct {
 	uuid    string
 }
 
-// Connect opens the primary, whose uuid it must have, for a replay, and ends an earlier session that replays on it: its
-// last statement is over when Connect returns. Close ends it.
+// Connect opens the primary for a replay, and ends an earlier session that replays on it: its last statement is over
+// when Connect returns. The server must have the uuid; where that is empty, the one that it has now. Close ends it.
 func Connect(ctx context.Context, to capture.Endpoint, uuid, report string) (*Server, error) {
 	session, err := live.OpenSession(ctx, to)
 	if err != nil {
 		return nil, err
 	}
-	if err := session.Own(ctx, live.LockName(report)); err != nil {
+	err = session.Own(ctx, live.LockName(report))
+	if err == nil && uuid == "" {
+		uuid, err = session.Value(ctx, "SELECT @@GLOBAL.server_uuid")
+	}
+	if err != nil {
 		return nil, errors.Join(err, session.Close())
 	}
 	return &Server{session, uuid}, nil

@@ -80,6 +80,18 @@ type standing struct {
 	strange string
 }
 
+// why says what keeps the transaction from being repeated.
+func (s *standing) why(doubt bool) string {
+	why := "some of its rows are there and others are not: somebody repeated a part of it"
+	if s.strange != "" {
+		why = "a row of " + s.strange + " was changed meanwhile"
+	}
+	if doubt {
+		why += "; an earlier attempt may have been committed before that, and its answer was lost"
+	}
+	return why
+}
+
 // look locks the rows of the transaction and compares them.
 func (w *work) look(ctx context.Context, target Target) (standing, error) {
 	s := standing{before: true, after: true}
@@ -137,10 +149,8 @@ func (w *work) attempt(ctx context.Context, target Target, doubt bool, begun fun
 		return verdict{Replayed, "its commit had succeeded, though the answer was lost"}, nil
 	case stand.after:
 		return verdict{outcome: Already}, nil
-	case stand.strange != "":
-		return verdict{Left, "a row of " + stand.strange + " was changed meanwhile"}, nil
 	case !stand.before:
-		return verdict{Left, "some of its rows are there and others are not: somebody repeated a part of it"}, nil
+		return verdict{Left, stand.why(doubt)}, nil
 	}
 	if err := begun(); err != nil {
 		return verdict{}, err

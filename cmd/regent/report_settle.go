@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/regentdb/regent/api"
 )
@@ -30,7 +33,7 @@ func (s *settling) flags(cmd *cobra.Command) {
 }
 
 // carryOut previews or carries out a change of a report.
-func (s *settling) carryOut(ctx context.Context, c *console, change api.Change) error {
+func (s *settling) carryOut(ctx context.Context, c *console, id string, change api.Change) error {
 	switch {
 	case s.reason == "":
 		return usage("say why with --reason TEXT: it is recorded with every decision")
@@ -41,10 +44,48 @@ func (s *settling) carryOut(ctx context.Context, c *console, change api.Change) 
 	if err != nil {
 		return err
 	}
-	if !s.dryRun {
-		return c.change(ctx, client, s.token, change)
+	if s.dryRun {
+		return c.preview(ctx, client, change.DryRun())
 	}
-	return c.preview(ctx, client, change.DryRun())
+	return c.watching(ctx, client, id, func() error { return c.change(ctx, client, s.token, change) })
+}
+
+// watchPeriod is how often is looked how far a job on a report is.
+const watchPeriod = 2 * time.Second
+
+// watching tells people how far the job on a report is while work goes on.
+func (c *console) watching(ctx context.Context, client *api.Client, id string, work func() error) error {
+	if style, err := c.style(); err != nil || style == formatJSON {
+		return errors.Join(err, work())
+	}
+	within, done := context.WithCancel(ctx)
+	var g errgroup.Group
+	g.Go(func() error { return c.watch(within, client, id) })
+	err := work()
+	done()
+	return errors.Join(err, g.Wait())
+}
+
+// watch prints what was decided until ctx ends. A report that cannot be read for a moment is no error: the work says
+// how it ended.
+func (c *console) watch(ctx context.Context, client *api.Client, id string) error {
+	ticker := time.NewTicker(watchPeriod)
+	defer ticker.Stop()
+	for said := ""; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		report, err := client.Report(ctx, id)
+		if err != nil || report.Job == nil || report.Job.Waits || report.Tally == nil || said == report.Tally.String() {
+			continue
+		}
+		said = report.Tally.String()
+		if err := printf(c.errs, "%s\n", said); err != nil {
+			return err
+		}
+	}
 }
 
 // drawSettling says how far a report was settled.
@@ -82,7 +123,7 @@ policy gives it waits for "regent report approve" of another person.`,
 			if err != nil {
 				return err
 			}
-			return s.carryOut(cmd.Context(), c, api.ReplayChange(id, s.reason, choice))
+			return s.carryOut(cmd.Context(), c, id, api.ReplayChange(id, s.reason, choice))
 		},
 	}
 	choiceFlags(cmd, &choice)
@@ -110,7 +151,7 @@ primary key, triggers, or a row that is not as the binary log left it.`,
 			if err != nil {
 				return err
 			}
-			return s.carryOut(cmd.Context(), c, api.RewindChange(id, server, s.reason))
+			return s.carryOut(cmd.Context(), c, id, api.RewindChange(id, server, s.reason))
 		},
 	}
 	s.flags(cmd)
