@@ -4,6 +4,7 @@ package mysql
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,6 +22,10 @@ func cutShort(t *testing.T, source, replica *instance) {
 			t.Fatal(err)
 		}
 	}
+	executed := source.scan(t, "SELECT @@GLOBAL.gtid_executed")
+	until(t, "the replica has what came before", func() bool {
+		return replica.scan(t, fmt.Sprintf("SELECT GTID_SUBSET('%s', @@GLOBAL.gtid_executed)", executed)) == "1"
+	})
 	go func() {
 		conn, err := app.Conn(context.WithoutCancel(t.Context()))
 		if err != nil {
