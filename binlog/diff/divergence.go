@@ -68,8 +68,10 @@ type Divergence struct {
 	Facts  Facts
 	shared map[gtid.GTID]bool
 	groups map[Tuple]*Group
-	// strange are the tables in which a key of the old side may be spelled in other ways.
+	// strange are the tables in which a key of the old side may be spelled in other ways, strayed those with a key of
+	// the new side that may be another spelling.
 	strange    map[Name]bool
+	strayed    map[Name]bool
 	strays     map[Key]*stray
 	strayOrder []Key
 	// place counts the row changes of the new side.
@@ -80,7 +82,7 @@ type Divergence struct {
 func New(tables map[Name]*Definition) *Divergence {
 	return &Divergence{
 		Tables: tables, States: map[Key]*State{}, Altered: map[Name]string{}, Facts: newFacts(), shared: map[gtid.GTID]bool{},
-		strange: map[Name]bool{}, strays: map[Key]*stray{},
+		strange: map[Name]bool{}, strayed: map[Name]bool{}, strays: map[Key]*stray{},
 	}
 }
 

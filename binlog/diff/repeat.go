@@ -21,11 +21,12 @@ type Insertion struct {
 // key, of generated and of volatile columns. It is false where nothing remains, or the image is not a whole one.
 func (d *Definition) ContentID(image []decode.Value) (string, bool) {
 	var id strings.Builder
+	auto := d.Auto()
 	for i, v := range image {
 		if v.Kind == decode.Absent {
 			return "", false
 		}
-		if i == d.Auto() || !d.steady(i) {
+		if i == auto || !d.steady(i) {
 			continue
 		}
 		id.WriteByte('0' + byte(v.Kind))

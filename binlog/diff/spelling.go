@@ -83,6 +83,7 @@ func (d *Divergence) astray(table *Definition, key Key, by gtid.GTID, image, fro
 		s = &stray{table: table, values: values}
 		d.strays[key] = s
 		d.strayOrder = append(d.strayOrder, key)
+		d.strayed[table.Name] = true
 	}
 	s.touch(by, d.place, from)
 }
@@ -103,9 +104,7 @@ func (d *Divergence) UnweighedKeys() []Text {
 }
 
 // respelled says whether keys of the table may be spelled in several ways that folding keeps apart.
-func (d *Divergence) respelled(table Name) bool {
-	return d.strange[table] || slices.ContainsFunc(d.strayOrder, func(k Key) bool { return k.Name == table })
-}
+func (d *Divergence) respelled(table Name) bool { return d.strange[table] || d.strayed[table] }
 
 // Respell brings together what the new side did under other spellings of the old side's keys, once the sort keys are
 // known. Where the old side itself used two spellings of one key, the history of its row cannot be told.
