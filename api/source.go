@@ -68,7 +68,7 @@ const (
 	PartSQL          ReportPart = "sql"
 	PartEntities     ReportPart = "entities"     // NDJSON, one affected row each
 	PartEntitiesCSV  ReportPart = "entities.csv" // the same as a table
-	PartHandover     ReportPart = "handover" // NDJSON: what is left to a person, a row each
+	PartHandover     ReportPart = "handover"     // NDJSON: what is left to a person, a row each
 	PartHandoverCSV  ReportPart = "handover.csv"
 )
 

@@ -19,6 +19,7 @@ import (
 	"github.com/regentdb/regent/binlog/classify"
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/replay"
 	"github.com/regentdb/regent/binlog/report"
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
@@ -45,6 +46,10 @@ func (f reportFiles) Copy(_ context.Context, w io.Writer, id string, part api.Re
 		return report.WriteEntitiesNDJSON(w, f.dir, reveal)
 	case api.PartEntitiesCSV:
 		return report.WriteEntitiesCSV(w, f.dir, reveal)
+	case api.PartHandover:
+		return replay.WriteHandover(w, f.dir, reveal)
+	case api.PartHandoverCSV:
+		return replay.WriteHandoverCSV(w, f.dir, reveal)
 	}
 	return fmt.Errorf("%w: %s", api.ErrNoReport, id)
 }
