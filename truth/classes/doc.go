@@ -2,6 +2,6 @@
 // docs/classes.md is written down once more, over plain maps and whole tables in memory, with no thought of speed.
 //
 // It reads what mysqlbinlog printed of both sides, the definitions and rows of the new primary at the end, and asks a
-// server how collations weigh texts. It has no undecodable transactions, as mysqlbinlog has none, and it cannot see
-// names of columns and primary keys in the log: a table that was altered in no other way is not noticed.
+// server how collations weigh texts. It knows no undecodable transactions, as mysqlbinlog has none, takes all triggers
+// as visible, and expects everything to be in one schema.
 package classes

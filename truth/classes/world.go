@@ -41,11 +41,10 @@ type part struct {
 
 // history is what became of one key on one side.
 type history struct {
-	table        *table.Table
-	first, last  table.Row
-	gap, opaque  bool
-	linked       []key
-	transactions []int
+	table       *table.Table
+	first, last table.Row
+	gap, opaque bool
+	linked      []key
 }
 
 // touch is what the new side did to a key: first is the row before its first change.
@@ -101,10 +100,10 @@ func Classify(in Input) (Verdict, error) {
 			}
 		}
 	}
-	for i, tx := range in.Old {
+	for _, tx := range in.Old {
 		for _, row := range tx.Rows {
 			parts, _ := w.parts(row)
-			w.record(row, parts, i, tx.Opaque)
+			w.record(row, parts, tx.Opaque)
 		}
 	}
 	for _, tx := range in.New {
@@ -138,7 +137,7 @@ func (w *world) parts(row Row) ([]part, bool) {
 	return nil, false
 }
 
-func (w *world) record(row Row, parts []part, transaction int, opaque bool) {
+func (w *world) record(row Row, parts []part, opaque bool) {
 	t := w.Tables[row.Table]
 	for i, p := range parts {
 		h := w.old[p.key]
@@ -149,7 +148,6 @@ func (w *world) record(row Row, parts []part, transaction int, opaque bool) {
 		h.gap = h.gap || !table.Same(h.last, p.from)
 		h.last = p.to
 		h.opaque = h.opaque || opaque
-		h.transactions = append(h.transactions, transaction)
 		if len(parts) == 2 {
 			h.linked = append(h.linked, parts[1-i].key)
 		}

@@ -65,6 +65,22 @@ func TestReadsWhatMysqlbinlogPrinted(t *testing.T) {
 	}
 }
 
+func TestEveryByte(t *testing.T) {
+	all, err := verbose.Read(strings.NewReader(read(t, "testdata/bytes.txt")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := all[len(all)-1].Rows
+	for i, row := range rows {
+		if want := string([]byte{byte(i), 'A'}); row.After[0].Text != want {
+			t.Errorf("got %q, want %q", row.After[0].Text, want)
+		}
+	}
+	if len(rows) != 256 {
+		t.Errorf("%d rows, want one for each byte", len(rows))
+	}
+}
+
 // header opens a row event of a table with a column.
 const header = "#261121 21:39:31 server id 1  end_log_pos 1282 \t"
 

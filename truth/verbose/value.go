@@ -143,6 +143,8 @@ func unescape(in string) (c byte, size int, err error) {
 		return '\t', 1, nil
 	case 'b':
 		return '\b', 1, nil
+	case 'f':
+		return '\f', 1, nil
 	case '\\', '\'':
 		return in[0], 1, nil
 	case 'x':
