@@ -55,12 +55,13 @@ func exponent(number string) string {
 	return strconv.FormatFloat(f, 'e', -1, 64)
 }
 
-// Exactly is a condition that holds where the column stores exactly the value.
+// Exactly is a condition that holds where the column stores exactly the value. NULL is asked for by IS NULL: with
+// <=> the server refuses columns of some types (error 1210).
 func Exactly(c diff.Column, v decode.Value) string {
 	name := Identifier(c.Name)
 	switch v.Kind {
 	case decode.Absent, decode.Null:
-		return name + " <=> NULL"
+		return name + " IS NULL"
 	case decode.Text, decode.Binary:
 		return "BINARY " + name + " = X'" + hex.EncodeToString([]byte(v.Text)) + "'"
 	case decode.Integer:
@@ -76,7 +77,7 @@ func Exactly(c diff.Column, v decode.Value) string {
 // collation, so that an index serves it.
 func Same(c diff.Column, v decode.Value) string {
 	if v.Kind == decode.Null || v.Kind == decode.Absent {
-		return Identifier(c.Name) + " <=> NULL"
+		return Identifier(c.Name) + " IS NULL"
 	}
 	return Identifier(c.Name) + " = " + Literal(c, v)
 }
