@@ -9,8 +9,9 @@ import (
 )
 
 // Schema is the version of the state's and the commands' encoding and meaning. Since 2 a command that opens
-// an automatic recovery is judged by the brakes over all clusters, and boots are more than a number.
-const Schema = 2
+// an automatic recovery is judged by the brakes over all clusters, and boots are more than a number. Since 3 reports can
+// be settled: they have jobs and tallies.
+const Schema = 3
 
 // schemaBrakes is the first one whose commands the brakes judge.
 const schemaBrakes = 2
