@@ -201,7 +201,7 @@ func (w *World) Settle(ctx context.Context, report api.ReportEntry) error {
 			return err
 		}
 		if server == "" {
-			return w.Do(ctx, api.AckReportChange(report.ID, "looked at by the trial"))
+			return w.ackReport(ctx, report.ID)
 		}
 		donor, err := w.donor(ctx, server)
 		if err != nil {

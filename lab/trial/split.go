@@ -20,6 +20,7 @@ type Split struct {
 	Report      api.ReportEntry
 	HomeOnly    int // writes that only the home region acknowledged
 	AwayOnly    int // writes acknowledged by the new primary during the split
+	Replayed    int // SAFE transactions of the report that the new primary has now
 	Settled     time.Duration
 }
 
@@ -223,9 +224,16 @@ func withoutSide(attempts []workload.Attempt, home side) []workload.Attempt {
 	return out
 }
 
-// settleSplit takes the way back: clone every server of the old side, acknowledge, and find all equal.
+// settleSplit takes the way back: replay what is safe, rewind the old primary, clone every other server of the old
+// side, acknowledge, and find all equal.
 func (w *World) settleSplit(ctx context.Context, s *Split, o *SplitOptions) error {
 	began := time.Now()
+	if err := w.replaySafe(ctx, s); err != nil {
+		return err
+	}
+	if err := w.rewind(ctx, s); err != nil {
+		return err
+	}
 	if err := w.Settle(ctx, s.Report); err != nil {
 		return err
 	}
