@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -33,7 +35,7 @@ var ErrOwned = errors.New("another session works on the server")
 // defaults. Close ends it; a transaction that is open then is rolled back.
 func OpenSession(ctx context.Context, to capture.Endpoint) (*Session, error) {
 	c := config(to)
-	c.ConnectionAttributes = "program_name:regent settle"
+	c.ConnectionAttributes, c.MultiStatements = "program_name:regent settle", true
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, fmt.Errorf("live: %s: %w", to.Server, err)
@@ -114,6 +116,15 @@ func (s *Session) Row(ctx context.Context, d *diff.Definition, key []decode.Valu
 	return s.row(ctx, d, key, "")
 }
 
+// Rows reads the rows of the keys in their order, nil where there is none; see Snapshot.Rows.
+func (s *Session) Rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	rows, err := s.reader.Rows(ctx, d, keys)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Name, withoutValues(err))
+	}
+	return rows, nil
+}
+
 func (s *Session) row(ctx context.Context, d *diff.Definition, key []decode.Value, locking string) (row []decode.Value, err error) {
 	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + condition(d, d.PrimaryKey, key) + locking
 	err = s.reader.query(ctx, query, func(rows *sql.Rows) (err error) {
@@ -139,6 +150,23 @@ func (s *Session) Change(ctx context.Context, d *diff.Definition, op decode.Op, 
 		return 0, fmt.Errorf("%s in %s: %w", op, d.Name, withoutValues(err))
 	}
 	return result.RowsAffected()
+}
+
+// ChangeAll makes the changes of statements that sqltext.Change spelled, in their order and in one round trip, and returns
+// how many rows each of them changed. After an error, which is one of Change, nobody knows how many were made.
+func (s *Session) ChangeAll(ctx context.Context, statements []string) (affected []int64, err error) {
+	err = s.reader.conn.Raw(func(raw any) error {
+		result, err := raw.(driver.ExecerContext).ExecContext(ctx, strings.Join(statements, ";\n"), nil)
+		if err != nil {
+			return err
+		}
+		affected = result.(mysql.Result).AllRowsAffected()
+		return nil
+	})
+	if err != nil {
+		return nil, withoutValues(err)
+	}
+	return affected, nil
 }
 
 // LockName is the name under which the sessions that settle a report own their server. A name has 64 characters at most

@@ -3,6 +3,8 @@ package replay
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/regentdb/regent/binlog/capture"
 	"github.com/regentdb/regent/binlog/decode"
@@ -39,6 +41,9 @@ func Forecast(ctx context.Context, r Report, s Selection, primary capture.Endpoi
 	run := newRun(Request{
 		Report: r, Selection: s, Target: target, Permit: func(context.Context) error { return nil }, Progress: func(Counts) {},
 	}, imaginedLog{last}, counts)
+	if err := target.readAhead(ctx, run, l); err != nil {
+		return run.counts, err
+	}
 	err = l.each(r, func(tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) })
 	return run.counts, err
 }
@@ -56,6 +61,44 @@ type imagined struct {
 	session *live.Session
 	// rows are those that committed transactions would have left, open those of the open one.
 	rows, open map[diff.Key][]decode.Value
+}
+
+// readAhead reads every row that the run asks for, many at a time: the server may be a region away.
+func (t *imagined) readAhead(ctx context.Context, r *run, l listing) error {
+	wanted := map[*diff.Definition]map[diff.Key][]decode.Value{}
+	err := l.each(r.Report, func(tx *decode.Transaction, e *entry) error {
+		if e == nil || !e.meant || e.settled() || r.log.of(tx.GTID).Outcome.Final() {
+			return nil
+		}
+		w, err := r.tables.workOf(ctx, e.changes(tx))
+		if err != nil {
+			return err
+		}
+		for key, n := range w.Nets {
+			if wanted[n.Table] == nil {
+				wanted[n.Table] = map[diff.Key][]decode.Value{}
+			}
+			wanted[n.Table][key] = n.Key
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for table, keys := range wanted {
+		names, values := slices.Collect(maps.Keys(keys)), make([][]decode.Value, 0, len(keys))
+		for _, name := range names {
+			values = append(values, keys[name])
+		}
+		found, err := t.session.Rows(ctx, table, values)
+		if err != nil {
+			return fmt.Errorf("replay: %w", err)
+		}
+		for i, name := range names {
+			t.rows[name] = found[i]
+		}
+	}
+	return nil
 }
 
 // Table reads a table.

@@ -7,8 +7,10 @@ import (
 	"slices"
 
 	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/binlog/live"
 	"github.com/regentdb/regent/binlog/rows"
+	"github.com/regentdb/regent/binlog/sqltext"
 )
 
 // undo takes the rows back in one transaction, or finds that an earlier run did.
@@ -72,37 +74,78 @@ func (w *work) asLogged(ctx context.Context) error {
 
 // compare reads every touched row and names the table of one that is not as wanted; it is empty where all are.
 func (w *work) compare(ctx context.Context, wanted func(*rows.Net) []decode.Value) (string, error) {
+	byTable := map[*diff.Definition][]*rows.Net{}
 	for _, key := range w.todo.Order {
 		n := w.todo.Nets[key]
-		row, err := w.session.Row(ctx, n.Table, n.Key)
+		byTable[n.Table] = append(byTable[n.Table], n)
+	}
+	for table, nets := range byTable {
+		keys := make([][]decode.Value, 0, len(nets))
+		for _, n := range nets {
+			keys = append(keys, n.Key)
+		}
+		found, err := w.session.Rows(ctx, table, keys)
 		if err != nil {
 			return "", fmt.Errorf("rewind: %w", err)
 		}
-		if !rows.Same(row, wanted(n)) {
-			return n.Table.String(), nil
+		for i, n := range nets {
+			if !rows.Same(found[i], wanted(n)) {
+				return table.String(), nil
+			}
 		}
 	}
 	return "", nil
 }
 
+// Limits of one round trip of changes, far below the 64 MiB that a server takes in one packet by default.
+const (
+	changesAtOnce = 500
+	bytesAtOnce   = 4 << 20
+)
+
 // change makes the inverse of every change in reverse order, and checks every touched row afterwards.
 func (w *work) change(ctx context.Context) error {
+	var statements []string
+	size := 0
 	for _, c := range slices.Backward(w.todo.Changes) {
 		inverse := c.Inverse()
-		affected, err := w.session.Change(ctx, inverse.Table, inverse.Op, inverse.Before, inverse.After)
-		var answer *live.RefusedError
-		switch {
-		case errors.As(err, &answer):
-			return refused("%s", err)
-		case err != nil:
-			return fmt.Errorf("rewind: %w", err)
-		case affected != 1:
-			return refused("a row of %s is not as the binary log left it", inverse.Table.Name)
+		statement := sqltext.Change(inverse.Table, inverse.Op, inverse.Before, inverse.After)
+		if statement == "" {
+			continue
 		}
+		statements, size = append(statements, statement), size+len(statement)
+		if len(statements) < changesAtOnce && size < bytesAtOnce {
+			continue
+		}
+		if err := w.changeAll(ctx, statements); err != nil {
+			return err
+		}
+		statements, size = statements[:0], 0
+	}
+	if err := w.changeAll(ctx, statements); err != nil {
+		return err
 	}
 	strange, err := w.compare(ctx, func(n *rows.Net) []decode.Value { return n.Before })
 	if err == nil && strange != "" {
 		err = refused("a row of %s did not become what it was before the divergence", strange)
 	}
 	return err
+}
+
+// changeAll makes changes, each of which must meet one row.
+func (w *work) changeAll(ctx context.Context, statements []string) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	affected, err := w.session.ChangeAll(ctx, statements)
+	var answer *live.RefusedError
+	switch {
+	case errors.As(err, &answer):
+		return refused("%s", err)
+	case err != nil:
+		return fmt.Errorf("rewind: %w", err)
+	case len(affected) != len(statements) || slices.ContainsFunc(affected, func(n int64) bool { return n != 1 }):
+		return refused("a row is not as the binary log left it")
+	}
+	return nil
 }

@@ -143,7 +143,7 @@ func (s *story) tell(turn string, split *trial.Split) {
 		s.claim("%s after the heal the report is complete: %d transactions that only East has (%s).", split.Reported.Round(10*time.Millisecond), split.Report.Transactions, byClass(split.Report))
 		s.claim("It lists each of the %d writes that only East acknowledged, and nothing that East was not asked to write.", split.HomeOnly)
 	case trial.TurnSettled:
-		s.claim("regent report replay repeated what is safe: %d transactions are on %s now, and a second time wrote nothing.", split.Replayed, split.New)
+		s.claim("regent report replay repeated %d safe transactions on %s, and a second time wrote nothing.", split.Replayed, split.New)
 		s.claim("After a rewind of %s, clones of the others and acknowledgement every server is equal again (%s).", split.Old, split.Settled.Round(100*time.Millisecond))
 	}
 }
