@@ -156,12 +156,15 @@ func (s *Session) Change(ctx context.Context, d *diff.Definition, op decode.Op, 
 // how many rows each of them changed. After an error, which is one of Change, nobody knows how many were made.
 func (s *Session) ChangeAll(ctx context.Context, statements []string) (affected []int64, err error) {
 	err = s.reader.conn.Raw(func(raw any) error {
-		result, err := raw.(driver.ExecerContext).ExecContext(ctx, strings.Join(statements, ";\n"), nil)
-		if err != nil {
-			return err
+		conn, ok := raw.(driver.ExecerContext)
+		if !ok {
+			return fmt.Errorf("live: %s: %w", s.Server, errors.ErrUnsupported)
 		}
-		affected = result.(mysql.Result).AllRowsAffected()
-		return nil
+		answer, err := conn.ExecContext(ctx, strings.Join(statements, ";\n"), nil)
+		if result, ok := answer.(mysql.Result); ok && err == nil {
+			affected = result.AllRowsAffected() // Without one the caller misses its rows, and undoes nothing.
+		}
+		return err
 	})
 	if err != nil {
 		return nil, withoutValues(err)
