@@ -171,7 +171,11 @@ func (w *World) judgeSplit(ctx context.Context, s *Split, attempts []workload.At
 	if err := w.judgeReport(ctx, s.Report, home); err != nil {
 		return err
 	}
-	return w.JudgeLedger(ctx, s.New, withoutSide(attempts, home))
+	if err := w.JudgeLedger(ctx, s.New, withoutSide(attempts, home)); err != nil {
+		return err
+	}
+	w.remember(doubted(home.acknowledged)) // A replay brings some of them back.
+	return nil
 }
 
 // side are the attempts of one side of a split.
@@ -220,6 +224,15 @@ func withoutSide(attempts []workload.Attempt, home side) []workload.Attempt {
 		if doubtful[out[i].ID] {
 			out[i].Outcome, out[i].Acknowledged = workload.Unknown, false
 		}
+	}
+	return out
+}
+
+// doubted answers the attempts as ones of unknown outcome.
+func doubted(attempts []workload.Attempt) []workload.Attempt {
+	out := slices.Clone(attempts)
+	for i := range out {
+		out[i].Outcome, out[i].Acknowledged = workload.Unknown, false
 	}
 	return out
 }

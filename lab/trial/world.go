@@ -33,7 +33,7 @@ type World struct {
 	// Slack is how much longer than a limit says what the limit bounds may take: on a machine that does other work
 	// at the same time the time of day measures that work too. Zero where figures are taken.
 	Slack time.Duration
-	// past are the attempts of earlier trials, as far as they were not lost in a settled split.
+	// past are the attempts of earlier trials, those that a settled split lost as ones of unknown outcome.
 	past   []workload.Attempt
 	nodes  map[string]*api.Client // each asks one node only
 	access lab.Access
