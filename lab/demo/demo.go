@@ -144,7 +144,7 @@ func (s *story) tell(turn string, split *trial.Split) {
 		s.claim("It lists each of the %d writes that only East acknowledged, and nothing that East was not asked to write.", split.HomeOnly)
 	case trial.TurnSettled:
 		s.claim("regent report replay repeated %d safe transactions on %s, and a second time wrote nothing.", split.Replayed, split.New)
-		s.claim("After a rewind of %s, clones of the others and acknowledgement every server is equal again (%s).", split.Old, split.Settled.Round(100*time.Millisecond))
+		s.claim("After clone and acknowledgement every server is equal again (%s).", split.Settled.Round(100*time.Millisecond))
 	}
 }
 

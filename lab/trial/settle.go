@@ -111,24 +111,6 @@ func (w *World) jobEnds(ctx context.Context, report string) (api.ReportEntry, er
 	return entry, err
 }
 
-// rewind has regent undo on the old primary what the report lists, so that it needs no clone.
-func (w *World) rewind(ctx context.Context, s *Split) error {
-	if err := w.Do(ctx, api.RewindChange(s.Report.ID, s.Old, "the trial takes it back")); err != nil {
-		return err
-	}
-	if _, err := w.jobEnds(ctx, s.Report.ID); err != nil {
-		return err
-	}
-	return Await(ctx, time.Minute, s.Old+" out of quarantine", func(ctx context.Context) (bool, string) {
-		t, err := w.API.Topology(ctx, w.Cluster)
-		if err != nil {
-			return false, err.Error()
-		}
-		i := slices.IndexFunc(t.Servers, func(server api.ServerStatus) bool { return server.Server == s.Old })
-		return i >= 0 && t.Servers[i].Role != "quarantined", s.Old + " is still quarantined"
-	})
-}
-
 // ackReport settles a report; where a replay has left something alone, the note speaks for that too.
 func (w *World) ackReport(ctx context.Context, report string) error {
 	entry, err := w.jobEnds(ctx, report)
