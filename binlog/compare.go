@@ -13,6 +13,7 @@ import (
 	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/binlog/report"
+	"github.com/regentdb/regent/binlog/tail"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -128,7 +129,7 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 func (r CompareRequest) old(ctx context.Context, manifest Manifest, side *newSide, executed gtid.Set) (*diff.Divergence, error) {
 	tables := map[diff.Name]*diff.Definition{}
 	d := diff.New(tables)
-	for tx, err := range captured(manifest, r.Dir) {
+	for tx, err := range tail.Of(manifest, r.Dir) {
 		if err != nil {
 			return nil, err
 		}

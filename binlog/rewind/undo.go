@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
@@ -39,10 +40,16 @@ func (w *work) undo(ctx context.Context) (err error) {
 	return w.enter(settling)
 }
 
+// closeLimit is how long a server may take to be read-only again, after whatever ended the run. It is generous: the
+// rollback of a large transaction counts.
+const closeLimit = time.Minute
+
 // close rolls back what is open and makes the server read-only again. On a connection that is lost neither is needed:
 // the transaction ends with it, and whoever keeps the server quarantined closes it.
 func (w *work) close(ctx context.Context) error {
-	return w.session.Run(context.WithoutCancel(ctx), "ROLLBACK", "SET GLOBAL super_read_only = ON")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	return w.session.Run(ctx, "ROLLBACK", "SET GLOBAL super_read_only = ON")
 }
 
 // enter puts the next stage on disk.

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -13,105 +12,112 @@ import (
 	"github.com/regentdb/regent/gtid"
 )
 
-// Transactions iterates over what was captured into the directory: within a file in its own order, between files by the
-// time of the commit. It ends after the first error, which wraps capture.ErrChecksum where a file is not what was
-// captured.
+// Transactions iterates over what was captured into the directory, in the order of [Of]. It ends after the first error,
+// which wraps capture.ErrChecksum where a file is not what was captured.
 func Transactions(dir string) iter.Seq2[*decode.Transaction, error] {
 	return func(yield func(*decode.Transaction, error) bool) {
 		manifest, err := capture.ReadManifest(dir)
 		if err == nil {
 			err = manifest.Verify(dir)
 		}
-		if err == nil {
-			err = merge(queues(dir, manifest), yield)
-		}
 		if err != nil {
 			yield(nil, fmt.Errorf("tail: %w", err))
+			return
+		}
+		Of(manifest, dir)(yield)
+	}
+}
+
+// Of iterates over the transactions of all files of a manifest that was verified, each once, in the order of their
+// commits: of a server in its own order, between servers by time. Only one transaction of each server is in memory. It
+// ends after the first error.
+func Of(manifest capture.Manifest, dir string) iter.Seq2[*decode.Transaction, error] {
+	return func(yield func(*decode.Transaction, error) bool) {
+		var queues []*queue
+		var taken gtid.Set
+		for _, server := range manifest.Servers {
+			next, stop := iter.Pull2(serverTransactions(dir, server, taken))
+			defer stop()
+			queues = append(queues, &queue{next: next})
+			taken = taken.Union(server.Captured)
+		}
+		for {
+			tx, err := oldest(&queues)
+			if err != nil {
+				yield(nil, fmt.Errorf("tail: %w", err))
+				return
+			}
+			if tx == nil || !yield(tx, nil) {
+				return
+			}
 		}
 	}
 }
 
-// queue is a captured file, of which the next transaction was read.
+// serverTransactions iterates over what was captured from one server and is not taken yet, in its commit order: a
+// capture that was taken up again has several files, each later than the one before.
+func serverTransactions(dir string, server capture.ServerCapture, taken gtid.Set) iter.Seq2[*decode.Transaction, error] {
+	return func(yield func(*decode.Transaction, error) bool) {
+		for _, file := range server.Files {
+			for tx, err := range fileTransactions(filepath.Join(dir, filepath.Base(file.Name))) {
+				if err == nil && taken.ContainsGTID(tx.GTID) {
+					continue
+				}
+				if !yield(tx, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// fileTransactions iterates over the transactions of a captured file. It ends after the first error.
+func fileTransactions(path string) iter.Seq2[*decode.Transaction, error] {
+	return func(yield func(*decode.Transaction, error) bool) {
+		in, err := os.Open(path)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer func() { _ = in.Close() }() // It was only read.
+		for tx, err := range decode.Transactions(in) {
+			if err != nil {
+				yield(nil, fmt.Errorf("%s: %w", path, err))
+				return
+			}
+			if !yield(tx, nil) {
+				return
+			}
+		}
+	}
+}
+
+// queue is the captured transactions of one server with the next of them.
 type queue struct {
 	head *decode.Transaction
 	next func() (*decode.Transaction, error, bool)
-	stop func()
 }
 
-// queues opens every file. What an earlier server gave is passed over in the files of the later ones.
-func queues(dir string, m capture.Manifest) []*queue {
-	var out []*queue
-	var taken gtid.Set
-	for _, server := range m.Servers {
-		for _, file := range server.Files {
-			q := &queue{}
-			q.next, q.stop = iter.Pull2(fileTransactions(filepath.Join(dir, filepath.Base(file.Name)), taken))
-			out = append(out, q)
+// oldest takes the next transaction from the queue where it is the oldest; nil where all are empty.
+func oldest(queues *[]*queue) (*decode.Transaction, error) {
+	for _, q := range *queues {
+		if q.head != nil {
+			continue
 		}
-		taken = taken.Union(server.Captured)
-	}
-	return out
-}
-
-func fileTransactions(path string, taken gtid.Set) iter.Seq2[*decode.Transaction, error] {
-	return func(yield func(*decode.Transaction, error) bool) {
-		if err := readFile(path, taken, yield); err != nil {
-			yield(nil, fmt.Errorf("%s: %w", path, err))
+		tx, err, more := q.next()
+		if err != nil {
+			return nil, err
+		}
+		if more {
+			q.head = tx
 		}
 	}
-}
-
-func readFile(path string, taken gtid.Set, yield func(*decode.Transaction, error) bool) (err error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return err
+	*queues = slices.DeleteFunc(*queues, func(q *queue) bool { return q.head == nil })
+	if len(*queues) == 0 {
+		return nil, nil
 	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	for tx, failure := range decode.Transactions(in) {
-		if failure != nil {
-			return failure
-		}
-		if !taken.ContainsGTID(tx.GTID) && !yield(tx, nil) {
-			return nil
-		}
-	}
-	return nil
-}
-
-// merge takes from the queue whose next transaction is the oldest.
-func merge(all []*queue, yield func(*decode.Transaction, error) bool) error {
-	defer func() {
-		for _, q := range all {
-			q.stop()
-		}
-	}()
-	open := slices.Clone(all)
-	for _, q := range open {
-		if err := q.advance(); err != nil {
-			return err
-		}
-	}
-	for {
-		open = slices.DeleteFunc(open, func(q *queue) bool { return q.head == nil })
-		if len(open) == 0 {
-			return nil
-		}
-		first := slices.MinFunc(open, func(a, b *queue) int { return a.head.CommittedAt.Compare(b.head.CommittedAt) })
-		if !yield(first.head, nil) {
-			return nil
-		}
-		if err := first.advance(); err != nil {
-			return err
-		}
-	}
-}
-
-// advance reads the next transaction; head is nil behind the last one.
-func (q *queue) advance() error {
-	tx, err, ok := q.next()
-	if !ok {
-		tx = nil
-	}
-	q.head = tx
-	return err
+	first := slices.MinFunc(*queues, func(a, b *queue) int { return a.head.CommittedAt.Compare(b.head.CommittedAt) })
+	tx := first.head
+	first.head = nil
+	return tx, nil
 }
