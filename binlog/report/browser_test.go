@@ -102,6 +102,14 @@ type message struct {
 // call asks the browser and waits for the answer.
 func (b *browser) call(method string, params, result any) {
 	b.t.Helper()
+	if err := b.ask(method, params, result); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// ask is call for a question that the browser may refuse.
+func (b *browser) ask(method string, params, result any) error {
+	b.t.Helper()
 	b.id++
 	text, err := json.Marshal(message{ID: b.id, Session: b.session, Method: method, Params: params})
 	if err != nil {
@@ -116,14 +124,14 @@ func (b *browser) call(method string, params, result any) {
 			continue
 		}
 		if m.Error != nil {
-			b.t.Fatalf("%s: %s", method, m.Error)
+			return fmt.Errorf("%s: %s", method, m.Error)
 		}
 		if result != nil {
 			if err := json.Unmarshal(m.Result, result); err != nil {
-				b.t.Fatalf("%s: %v", method, err)
+				return fmt.Errorf("%s: %w", method, err)
 			}
 		}
-		return
+		return nil
 	}
 }
 
@@ -172,19 +180,31 @@ func (b *browser) open(path string) {
 	b.until(`document.readyState === "complete" && location.protocol === "file:"`)
 }
 
-// until waits for a condition.
+// until waits for a condition. A page that is being loaded may have no document yet, or lose the one that was asked.
 func (b *browser) until(condition string) {
 	b.t.Helper()
+	var holds bool
+	var err error
 	for b.ctx.Err() == nil {
-		if value[bool](b, condition) {
+		if holds, err = evaluate[bool](b, condition); holds && err == nil {
 			return
 		}
 	}
-	b.t.Fatalf("in vain: %s", condition)
+	b.t.Fatalf("in vain: %s (%v)", condition, err)
 }
 
 // value evaluates an expression in the page.
 func value[T any](b *browser, expression string) T {
+	b.t.Helper()
+	out, err := evaluate[T](b, expression)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+// evaluate is value for an expression that may have none.
+func evaluate[T any](b *browser, expression string) (out T, err error) {
 	b.t.Helper()
 	var reply struct {
 		Result struct {
@@ -197,17 +217,15 @@ func value[T any](b *browser, expression string) T {
 			} `json:"exception"`
 		} `json:"exceptionDetails"`
 	}
-	b.call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &reply)
-	if reply.Exception != nil {
-		b.t.Fatalf("%s: %s %s", expression, reply.Exception.Text, reply.Exception.Exception.Description)
+	err = b.ask("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &reply)
+	switch {
+	case err != nil:
+	case reply.Exception != nil:
+		err = fmt.Errorf("%s: %s %s", expression, reply.Exception.Text, reply.Exception.Exception.Description)
+	case len(reply.Result.Value) > 0: // Undefined has none.
+		err = json.Unmarshal(reply.Result.Value, &out)
 	}
-	var out T
-	if len(reply.Result.Value) > 0 { // Undefined has none.
-		if err := json.Unmarshal(reply.Result.Value, &out); err != nil {
-			b.t.Fatalf("%s: %v", expression, err)
-		}
-	}
-	return out
+	return out, err
 }
 
 // run evaluates a statement in the page.
