@@ -1,10 +1,12 @@
 package binlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/binlog/report"
+	"github.com/regentdb/regent/binlog/spill"
 	"github.com/regentdb/regent/binlog/tail"
 	"github.com/regentdb/regent/gtid"
 )
@@ -68,7 +71,19 @@ type CompareRequest struct {
 	Acknowledged func(gtid.GTID) string
 	Now          func() time.Time
 	Log          *slog.Logger
+	// Memory is how much of what the comparison remembers is kept in memory, in bytes; 0 means 64 MiB. The rest goes to
+	// temporary files below Dir.
+	Memory int
 }
+
+const (
+	// defaultMemory is what a comparison remembers in memory, in bytes.
+	defaultMemory = 64 << 20
+	// holdBytes is how much of a transaction is held in memory beside that.
+	holdBytes = 1 << 20
+	// spillName is the directory of temporary files in that of the report.
+	spillName = ".comparing"
+)
 
 // Compare classifies what was captured against the new primary and writes the report. An incomplete capture gives a
 // report that says so, not an error. Compare may be repeated; the report is then made anew. The error wraps
@@ -101,7 +116,13 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	if manifest.Wanted.Subtract(executed).IsEmpty() && !manifest.Unknown() {
 		return report.Summary{}, ErrNotDiverged
 	}
-	d, err := r.old(ctx, manifest, side, executed)
+	space, err := spill.Open(filepath.Join(r.Dir, spillName), cmp.Or(r.Memory, defaultMemory))
+	if err != nil {
+		return report.Summary{}, err
+	}
+	defer func() { err = errors.Join(err, space.Close()) }()
+	old := history(ctx, manifest, r.Dir)
+	d, err := r.old(ctx, old, side, manifest.Captured.Intersect(executed), space)
 	if err != nil {
 		return report.Summary{}, err
 	}
@@ -114,35 +135,73 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 		return report.Summary{}, err
 	}
 	manifest = lacking(manifest, append(gaps, side.unknown...))
-	classified, err := side.classify(ctx, d)
+	out, err := report.Create(r.Dir, report.Input{
+		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
+		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
+		Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
+	})
 	if err != nil {
 		return report.Summary{}, err
 	}
-	return report.Write(r.Dir, report.Input{
-		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
-		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
-		Transactions: classified, Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
-	})
+	if err := side.classify(ctx, d, old, out); err != nil {
+		return report.Summary{}, errors.Join(err, out.Abandon())
+	}
+	return out.Finish()
 }
 
-// old reads the captured transactions, and the definitions of the tables that they touch as these come up.
-func (r CompareRequest) old(ctx context.Context, manifest Manifest, side *newSide, executed gtid.Set) (*diff.Divergence, error) {
-	tables := map[diff.Name]*diff.Definition{}
-	d := diff.New(tables)
-	for tx, err := range tail.Of(manifest, r.Dir) {
-		if err != nil {
-			return nil, err
-		}
-		if err := side.define(ctx, tx, tables); err != nil {
-			return nil, err
-		}
-		if executed.ContainsGTID(tx.GTID) {
-			d.AddShared(tx)
-		} else {
-			d.AddOld(tx)
-		}
+// history is the captured transactions, row by row.
+func history(ctx context.Context, manifest Manifest, dir string) diff.History {
+	return func(v diff.Visitor) error {
+		return tail.Visit(manifest, dir, &interruptible{Visitor: v, interrupted: ctx.Err})
 	}
-	return d, nil
+}
+
+// interruptible ends a pass over the captured transactions early.
+type interruptible struct {
+	diff.Visitor
+
+	interrupted func() error
+}
+
+func (v *interruptible) Begin(tx *decode.Transaction) error {
+	if err := v.interrupted(); err != nil {
+		return err
+	}
+	return v.Visitor.Begin(tx)
+}
+
+func (v *interruptible) Row(tx *decode.Transaction, row decode.Row) error {
+	if err := v.interrupted(); err != nil {
+		return err
+	}
+	return v.Visitor.Row(tx, row)
+}
+
+// old takes the captured transactions, and the definitions of the tables that they touch as these come up.
+func (r CompareRequest) old(
+	ctx context.Context, old diff.History, side *newSide, shared gtid.Set, store diff.Store,
+) (*diff.Divergence, error) {
+	tables := map[diff.Name]*diff.Definition{}
+	d := diff.New(tables, shared, store)
+	return d, old(&defining{Visitor: d, define: func(table *decode.Table) error { return side.define(ctx, table, tables) }})
+}
+
+// defining sees to it that the definition of a table is there before its rows come.
+type defining struct {
+	diff.Visitor
+
+	define func(*decode.Table) error
+	last   *decode.Table
+}
+
+func (v *defining) Row(tx *decode.Transaction, row decode.Row) error {
+	if row.Table != v.last {
+		if err := v.define(row.Table); err != nil {
+			return err
+		}
+		v.last = row.Table
+	}
+	return v.Visitor.Row(tx, row)
 }
 
 // ancestor is what the two sides share: all that the new primary has and any captured server had too. A replica that

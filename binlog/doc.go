@@ -8,6 +8,7 @@
 //	files/     binary log files without their server: order, sets, hopping
 //	decode/    events into transactions with typed rows
 //	diff/      both sides, key by key; pure
+//	spill/     what that remembers, in memory and beyond it in files
 //	live/      definitions and rows on the new primary, in one snapshot
 //	classify/  the rules; pure
 //	report/    summary, NDJSON, page, SQL

@@ -296,6 +296,7 @@ func (s *split) judge() {
 		s.t.Fatal(err)
 	}
 	s.t.Log(summary.Sentence)
+	s.sameInFiles(request)
 	var got []report.Transaction
 	var gtids []string
 	for tx, err := range report.Transactions(dir, true) {

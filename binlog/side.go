@@ -41,23 +41,19 @@ func (n *newSide) close() error {
 	return n.snapshot.Close()
 }
 
-// define adds the definitions of the tables of a transaction that are not there yet: as the new primary has them, or
-// as the log of the old side describes them.
-func (n *newSide) define(ctx context.Context, tx *decode.Transaction, tables map[diff.Name]*diff.Definition) (err error) {
-	for _, row := range tx.Rows {
-		name := diff.Name{Schema: row.Table.Schema, Table: row.Table.Name}
-		if tables[name] != nil {
-			continue
-		}
-		if n.snapshot == nil {
-			tables[name] = logged(name, row.Table)
-			continue
-		}
-		if tables[name], err = n.snapshot.Definition(ctx, name); err != nil {
-			return err
-		}
+// define adds the definition of a table if it is not there yet: as the new primary has it, or as the log of the old side
+// describes it.
+func (n *newSide) define(ctx context.Context, table *decode.Table, tables map[diff.Name]*diff.Definition) (err error) {
+	name := diff.Name{Schema: table.Schema, Table: table.Name}
+	switch {
+	case tables[name] != nil:
+		return nil
+	case n.snapshot == nil:
+		tables[name] = logged(name, table)
+		return nil
 	}
-	return nil
+	tables[name], err = n.snapshot.Definition(ctx, name)
+	return err
 }
 
 // logged is a table as a log describes it: columns and primary key, but no other key, no engine and no trigger.
@@ -82,26 +78,37 @@ const noLiveRows = "the new side is only files, so that no live row was read: wi
 
 // classify checks against live rows where there are any. Without them only a change without effect, and what the new
 // side has under the same GTID, keep their class.
-func (n *newSide) classify(ctx context.Context, d *diff.Divergence) ([]classify.Transaction, error) {
-	if n.snapshot != nil {
-		if err := classify.ReadLive(ctx, d, n.snapshot); err != nil {
-			return nil, err
-		}
-		return classify.Classify(d), nil
+func (n *newSide) classify(ctx context.Context, d *diff.Divergence, old diff.History, sink classify.Sink) error {
+	c := classify.New(d, old, holdBytes)
+	if n.snapshot == nil {
+		return c.Classify(&rowless{Sink: sink, shared: d.Shared})
 	}
-	all := classify.Classify(d)
-	for i := range all {
-		tx := &all[i]
-		if n.executed.ContainsGTID(tx.GTID) {
-			continue
-		}
-		for j := range tx.Rows {
-			row := &tx.Rows[j]
-			row.Class, row.Reason = withoutRows(row.Class, row.Reason, row.Counterpart)
-		}
+	if err := c.ReadLive(ctx, n.snapshot); err != nil {
+		return err
+	}
+	return c.Classify(sink)
+}
+
+// rowless changes the classes that cannot be told without live rows.
+type rowless struct {
+	classify.Sink
+
+	shared func(gtid.GTID) bool
+	keep   bool
+}
+
+func (r *rowless) Begin(tx classify.Transaction) error {
+	if r.keep = r.shared(tx.GTID); !r.keep {
 		tx.Class, tx.Reason = withoutRows(tx.Class, tx.Reason, gtid.GTID{})
 	}
-	return all, nil
+	return r.Sink.Begin(tx)
+}
+
+func (r *rowless) Row(row classify.Row) error {
+	if !r.keep {
+		row.Class, row.Reason = withoutRows(row.Class, row.Reason, row.Counterpart)
+	}
+	return r.Sink.Row(row)
 }
 
 // withoutRows is the class without live rows, and why. What keeps a row from being compared at all stays named.

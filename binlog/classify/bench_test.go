@@ -2,12 +2,15 @@ package classify_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"testing"
 
 	"github.com/regentdb/regent/binlog/classify"
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/spill"
+	"github.com/regentdb/regent/gtid"
 )
 
 // absent is a new primary without a row, so that a benchmark measures the rules and not a model.
@@ -47,14 +50,15 @@ func BenchmarkInserts(b *testing.B) {
 		old[i].GTID.Seq = uint64(i + 1)
 	}
 	for b.Loop() {
-		d := diff.New(newModel(tables...).tables)
-		for _, tx := range old {
-			d.AddOld(tx)
-		}
-		if err := classify.ReadLive(b.Context(), d, absent{}); err != nil {
+		space, err := spill.Open(b.TempDir(), 64<<20)
+		if err != nil {
 			b.Fatal(err)
 		}
-		for _, tx := range classify.Classify(d) {
+		all, err := classified(b.Context(), diff.New(newModel(tables...).tables, gtid.Set{}, space), old, nil, absent{}, 1<<20)
+		if err := errors.Join(err, space.Close()); err != nil {
+			b.Fatal(err)
+		}
+		for _, tx := range all {
 			if tx.Class != classify.Safe {
 				b.Fatal(tx.Class, tx.Reason)
 			}

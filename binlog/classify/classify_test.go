@@ -229,17 +229,11 @@ func TestKeysThatDifferInSpellingAreOne(t *testing.T) {
 }
 
 func TestSharedTransactionsAreSettled(t *testing.T) {
-	d := diff.New(map[diff.Name]*diff.Definition{defined().Name: defined()})
 	both := transaction(oldUUID, 1, change{"", "1=a"})
-	d.AddShared(both)
-	d.AddOld(transaction(oldUUID, 2, change{"1=a", "1=b"}))
-	d.AddNew(both)
 	m := newModel(defined())
 	m.put(defined().Name, image("1=a"))
-	if err := classify.ReadLive(t.Context(), d, m); err != nil {
-		t.Fatal(err)
-	}
-	got := classify.Classify(d)
+	m.shared = gtid.Of(both.GTID)
+	got := m.classified(t, []*decode.Transaction{both, transaction(oldUUID, 2, change{"1=a", "1=b"})}, []*decode.Transaction{both})
 	if got[0].Class != classify.Already || got[1].Class != classify.Safe {
 		t.Errorf("got %s and %s, want ALREADY and SAFE", got[0].Class, got[1].Class)
 	}

@@ -2,6 +2,7 @@ package classify
 
 import (
 	"context"
+	"slices"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
@@ -17,145 +18,226 @@ func candidate(d *diff.Divergence, change diff.Change) bool {
 	return len(change.States) > 0
 }
 
-// eachChange visits the changes whose images fit the definition of the table.
-func (r *reading) eachChange(visit func(change diff.Change)) {
-	for _, tx := range r.d.Old {
-		for _, change := range tx.Changes {
-			if change.Table != nil {
-				visit(change)
+// pass visits the changes whose images fit the definition of a table that is wanted.
+type pass struct {
+	d      *diff.Divergence
+	wanted map[*diff.Definition]bool
+	shared bool
+	visit  func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error
+}
+
+// each goes through the history, unless no table is wanted.
+func (c *Comparison) each(
+	wanted func(*diff.Definition) bool, visit func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error,
+) error {
+	p := pass{d: c.d, wanted: map[*diff.Definition]bool{}, visit: visit}
+	for _, table := range c.d.Tables {
+		if wanted(table) {
+			p.wanted[table] = true
+		}
+	}
+	if len(p.wanted) == 0 {
+		return nil
+	}
+	return c.old(&p)
+}
+
+func (p *pass) Begin(tx *decode.Transaction) error {
+	p.shared = p.d.Shared(tx.GTID)
+	return nil
+}
+
+func (p *pass) Row(tx *decode.Transaction, row decode.Row) error {
+	if table := p.d.Definition(row.Table); !p.shared && table != nil && p.wanted[table] {
+		return p.visit(tx, table, row)
+	}
+	return nil
+}
+
+func (p *pass) End(*decode.Transaction) error { return p.d.Store().Err() }
+
+// eachRepeated visits the rows of the old side that the new side may have repeated by a unique key.
+func (r *reading) eachRepeated(visit func(s *diff.State, u diff.Unique)) {
+	if !r.d.AnyInserted() {
+		return
+	}
+	for s := range r.d.AllOf(func(t *diff.Definition) bool { return len(t.Unique) > 0 }) {
+		if _, decided := settled(r.d, s); decided {
+			continue
+		}
+		for i, u := range s.Table.Unique {
+			if _, ok := r.d.Rivals(s, i); ok {
+				visit(s, u)
 			}
 		}
 	}
 }
 
-// eachTuple visits the images whose unique tuples matter: those that a replay would store, and the rows of the old
-// side that the new side may have repeated.
-func (r *reading) eachTuple(visit func(table *diff.Definition, u diff.Unique, before, after []decode.Value)) {
-	r.eachChange(func(change diff.Change) {
-		if !candidate(r.d, change) {
-			return
-		}
-		for _, u := range change.Table.Unique {
-			if u.Checkable() {
-				visit(change.Table, u, change.Row.Before, change.Row.After)
-			}
-		}
-	})
-	for _, key := range r.d.Order {
-		s := r.d.States[key]
-		if _, decided := settled(r.d, s); decided {
-			continue
-		}
-		for i, rivals := range s.Rivals {
-			if rivals != nil {
-				visit(s.Table, s.Table.Unique[i], nil, s.After)
-			}
+// weighty lists the columns of unique and of foreign keys that hold texts whose equality only the server can tell.
+func weighty(t *diff.Definition) (unique, foreign [][]int) {
+	for _, u := range t.Unique {
+		if u.Checkable() && t.Weighty(u.Columns) {
+			unique = append(unique, u.Columns)
 		}
 	}
+	for _, f := range slices.Concat(t.References, t.ReferencedBy) {
+		if t.Weighty(f.Columns) {
+			foreign = append(foreign, f.Columns)
+		}
+	}
+	return unique, foreign
 }
 
 // weights asks for the sort keys of all texts by which tuples are compared.
 func (r *reading) weights(ctx context.Context) error {
-	var texts []diff.Text
-	ask := func(table *diff.Definition, columns []int, image []decode.Value) {
-		texts = append(texts, r.d.Unweighed(table, columns, image)...)
+	asked := r.texts(ctx)
+	r.eachRepeated(func(s *diff.State, u diff.Unique) { r.d.Unweighed(s.Table, u.Columns, s.After, asked.add) })
+	wanted := func(t *diff.Definition) bool {
+		unique, foreign := weighty(t)
+		return len(unique)+len(foreign) > 0
 	}
-	r.eachTuple(func(table *diff.Definition, u diff.Unique, before, after []decode.Value) {
-		ask(table, u.Columns, before)
-		ask(table, u.Columns, after)
+	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
+		unique, foreign := weighty(table)
+		if len(unique) > 0 && candidate(r.d, r.d.Change(row)) {
+			foreign = append(foreign, unique...)
+		}
+		for _, columns := range foreign {
+			r.d.Unweighed(table, columns, row.Before, asked.add)
+			r.d.Unweighed(table, columns, row.After, asked.add)
+		}
+		return asked.err
 	})
-	r.eachChange(func(change diff.Change) {
-		for _, keys := range [][]diff.ForeignKey{change.Table.References, change.Table.ReferencedBy} {
-			for _, f := range keys {
-				ask(change.Table, f.Columns, change.Row.Before)
-				ask(change.Table, f.Columns, change.Row.After)
+	if err != nil {
+		return err
+	}
+	return asked.end()
+}
+
+// facts asks which live rows hold the unique tuples that a replay would store, and counts the live parents that it
+// would refer to, and the live children of what it would remove.
+func (r *reading) facts(ctx context.Context) error {
+	holders := r.holders(ctx)
+	parents, children := r.counting(ctx, r.d.Parents()), r.counting(ctx, r.d.Children())
+	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, s.After) })
+	wanted := func(t *diff.Definition) bool { return len(t.Unique)+len(t.References)+len(t.ReferencedBy) > 0 }
+	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
+		if !candidate(r.d, r.d.Change(row)) {
+			return nil
+		}
+		for _, u := range table.Unique {
+			if u.Checkable() && u.Changes(row.Before, row.After) {
+				holders.add(table, u, row.After)
 			}
 		}
-	})
-	return r.weigh(ctx, texts)
-}
-
-// question is the tuples to ask for under one unique key.
-type question struct {
-	table  *diff.Definition
-	unique diff.Unique
-	tuples []diff.Tuple
-	images [][]decode.Value
-}
-
-// holders asks which live rows hold the unique tuples that a replay would store.
-func (r *reading) holders(ctx context.Context) error {
-	questions := map[diff.Tuple]*question{}
-	var order []*question
-	asked := map[diff.Tuple]bool{}
-	r.eachTuple(func(table *diff.Definition, u diff.Unique, before, after []decode.Value) {
-		tuple, ok := r.d.UniqueTuple(table, u, after)
-		if !ok || asked[tuple] || !u.Changes(before, after) {
-			return
+		for _, f := range table.References {
+			parents.add(table, f, row.After)
 		}
-		asked[tuple] = true
-		of := diff.Tuple{Of: tuple.Of, Under: tuple.Under}
-		if questions[of] == nil {
-			questions[of] = &question{table: table, unique: u}
-			order = append(order, questions[of])
+		for _, f := range table.ReferencedBy {
+			children.add(table, f, row.Before)
 		}
-		questions[of].tuples = append(questions[of].tuples, tuple)
-		questions[of].images = append(questions[of].images, after)
+		return nil
 	})
-	for _, q := range order {
-		keys, err := r.live.Holders(ctx, q.table, q.unique, q.images)
-		if err != nil {
+	if err != nil {
+		return err
+	}
+	for _, end := range []func() error{func() error { return endAll(holders.order) }, parents.end, children.end} {
+		if err := end(); err != nil {
 			return err
-		}
-		for i, key := range keys {
-			if key != nil {
-				r.d.Facts.Holders[q.tuples[i]] = diff.Key{Name: q.table.Name, ID: q.table.KeyID(key)}
-			}
 		}
 	}
 	return nil
 }
 
-// relatives counts the live parents that a replay would refer to, and the live children of what it would remove.
-func (r *reading) relatives(ctx context.Context) error {
-	parents := counting{counts: r.d.Facts.Parents}
-	children := counting{counts: r.d.Facts.Children}
-	r.eachChange(func(change diff.Change) {
-		if !candidate(r.d, change) {
-			return
-		}
-		for _, f := range change.Table.References {
-			parents.ask(r.d, change.Table, f, change.Row.After)
-		}
-		for _, f := range change.Table.ReferencedBy {
-			children.ask(r.d, change.Table, f, change.Row.Before)
-		}
-	})
-	for _, c := range []counting{parents, children} {
-		numbers, err := r.live.Count(ctx, c.wanted)
-		if err != nil {
-			return err
-		}
-		for i, n := range numbers {
-			c.counts[c.tuples[i]] = n
-		}
+// holders are the tuples to ask for, by unique key.
+type holders struct {
+	d     *diff.Divergence
+	begin func(table *diff.Definition, u diff.Unique) *batch[holding]
+	asked map[diff.Tuple]*batch[holding]
+	order []*batch[holding]
+}
+
+// holding is a tuple whose holder is asked for, and a row with it.
+type holding struct {
+	tuple diff.Tuple
+	image []decode.Value
+}
+
+func (r *reading) holders(ctx context.Context) *holders {
+	begin := func(table *diff.Definition, u diff.Unique) *batch[holding] {
+		return &batch[holding]{ask: func(all []holding) error {
+			images := make([][]decode.Value, 0, len(all))
+			for _, h := range all {
+				images = append(images, h.image)
+			}
+			keys, err := r.live.Holders(ctx, table, u, images)
+			if err != nil {
+				return err
+			}
+			for i, key := range keys {
+				if key != nil {
+					r.d.SetHolder(all[i].tuple, diff.Key{Name: table.Name, ID: table.KeyID(key)})
+				}
+			}
+			return nil
+		}}
 	}
-	return nil
+	return &holders{d: r.d, begin: begin, asked: map[diff.Tuple]*batch[holding]{}}
+}
+
+// add asks for the tuple of an image, the first time.
+func (h *holders) add(table *diff.Definition, u diff.Unique, image []decode.Value) {
+	tuple, ok := h.d.UniqueTuple(table, u, image)
+	if !ok || !h.d.AskHolder(tuple) {
+		return
+	}
+	of := diff.Tuple{Of: tuple.Of, Under: tuple.Under}
+	if h.asked[of] == nil {
+		h.asked[of] = h.begin(table, u)
+		h.order = append(h.order, h.asked[of])
+	}
+	part, bytes := make([]decode.Value, len(image)), len(tuple.ID) // The rest of a row may be large.
+	for _, i := range u.Columns {
+		part[i] = image[i]
+		bytes += len(image[i].Text)
+	}
+	h.asked[of].add(holding{tuple, part}, bytes)
 }
 
 // counting is the tuples whose rows at the other end of a foreign key are to be counted.
 type counting struct {
-	counts map[diff.Tuple]int
-	tuples []diff.Tuple
-	wanted []diff.Wanted
+	d      *diff.Divergence
+	counts diff.Counts
+	batch[counted]
 }
 
-func (c *counting) ask(d *diff.Divergence, table *diff.Definition, f diff.ForeignKey, image []decode.Value) {
-	tuple, ok := d.ForeignTuple(table, f, image)
-	if _, asked := c.counts[tuple]; !ok || asked {
+type counted struct {
+	tuple  diff.Tuple
+	wanted diff.Wanted
+}
+
+func (r *reading) counting(ctx context.Context, counts diff.Counts) *counting {
+	return &counting{r.d, counts, batch[counted]{ask: func(all []counted) error {
+		wanted := make([]diff.Wanted, 0, len(all))
+		for _, c := range all {
+			wanted = append(wanted, c.wanted)
+		}
+		numbers, err := r.live.Count(ctx, wanted)
+		if err != nil {
+			return err
+		}
+		for i, n := range numbers {
+			counts.Add(all[i].tuple, n)
+		}
+		return nil
+	}}}
+}
+
+// add asks for the tuple of an image, the first time.
+func (c *counting) add(table *diff.Definition, f diff.ForeignKey, image []decode.Value) {
+	tuple, ok := c.d.ForeignTuple(table, f, image)
+	if !ok || !c.counts.Ask(tuple) {
 		return
 	}
-	c.counts[tuple] = 0
 	w := diff.Wanted{Table: f.Other}
 	for i, column := range f.Columns {
 		there := table.Columns[column]
@@ -163,5 +245,5 @@ func (c *counting) ask(d *diff.Divergence, table *diff.Definition, f diff.Foreig
 		w.Columns = append(w.Columns, there)
 		w.Values = append(w.Values, image[column])
 	}
-	c.tuples, c.wanted = append(c.tuples, tuple), append(c.wanted, w)
+	c.batch.add(counted{tuple, w}, len(tuple.ID))
 }

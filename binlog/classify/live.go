@@ -2,10 +2,10 @@ package classify
 
 import (
 	"context"
-	"slices"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/gtid"
 )
 
 // LiveRows is the new primary inside one snapshot. Answers come in the order of what is asked for.
@@ -25,10 +25,13 @@ type LiveRows interface {
 
 // ReadLive fills in what is on the new primary: the rows of every key of the divergence, and what Classify needs to
 // know about unique and foreign keys.
-func ReadLive(ctx context.Context, d *diff.Divergence, live LiveRows) error {
-	r := reading{d: d, live: live}
-	for _, step := range []func(context.Context) error{r.spellings, r.rows, r.twins, r.weights, r.holders, r.relatives, r.last} {
+func (c *Comparison) ReadLive(ctx context.Context, live LiveRows) error {
+	r := reading{Comparison: c, d: c.d, live: live}
+	for _, step := range []func(context.Context) error{r.spellings, r.rows, r.twins, r.weights, r.facts, r.numbers, r.children} {
 		if err := step(ctx); err != nil {
+			return err
+		}
+		if err := c.d.Store().Err(); err != nil {
 			return err
 		}
 	}
@@ -37,112 +40,137 @@ func ReadLive(ctx context.Context, d *diff.Divergence, live LiveRows) error {
 
 // reading is a ReadLive under way.
 type reading struct {
+	*Comparison
+
 	d    *diff.Divergence
 	live LiveRows
 }
 
 // spellings finds out which keys are the same though they are spelled differently.
 func (r *reading) spellings(ctx context.Context) error {
-	if err := r.weigh(ctx, r.d.UnweighedKeys()); err != nil {
+	texts := r.texts(ctx)
+	r.d.UnweighedKeys(texts.add)
+	if err := texts.end(); err != nil {
 		return err
 	}
 	r.d.Respell()
 	return nil
 }
 
-// weigh asks for sort keys.
-func (r *reading) weigh(ctx context.Context, texts []diff.Text) error {
-	asked := map[diff.Text]bool{}
-	texts = slices.DeleteFunc(texts, func(t diff.Text) bool {
-		again := asked[t]
-		asked[t] = true
-		return again
-	})
-	weights, err := r.live.Weights(ctx, texts)
-	if err != nil {
-		return err
+// texts asks for sort keys.
+type texts struct {
+	d *diff.Divergence
+	batch[diff.Text]
+}
+
+func (r *reading) texts(ctx context.Context) *texts {
+	return &texts{r.d, batch[diff.Text]{ask: func(all []diff.Text) error {
+		weights, err := r.live.Weights(ctx, all)
+		if err != nil {
+			return err
+		}
+		for i, text := range all {
+			r.d.SetWeight(text, weights[i])
+		}
+		return nil
+	}}}
+}
+
+func (t *texts) add(text diff.Text) {
+	if t.d.AskWeight(text) {
+		t.batch.add(text, len(text.Bytes))
 	}
-	for i, text := range texts {
-		r.d.Facts.Weights[text] = weights[i]
-	}
-	return nil
 }
 
 // rows reads the row of every key.
 func (r *reading) rows(ctx context.Context) error {
-	byTable := map[diff.Name][]*diff.State{}
-	var tables []diff.Name
-	for _, key := range r.d.Order {
-		if byTable[key.Name] == nil {
-			tables = append(tables, key.Name)
+	asked := map[diff.Name]*batch[*diff.State]{}
+	var order []*batch[*diff.State]
+	held := 0
+	for s := range r.d.All() {
+		b := asked[s.Key.Name]
+		if b == nil {
+			b = &batch[*diff.State]{ask: func(all []*diff.State) error { return r.readRows(ctx, all) }}
+			asked[s.Key.Name] = b
+			order = append(order, b)
 		}
-		byTable[key.Name] = append(byTable[key.Name], r.d.States[key])
-	}
-	for _, table := range tables {
-		states := byTable[table]
-		keys := make([][]decode.Value, 0, len(states))
-		for _, state := range states {
-			keys = append(keys, state.KeyValues)
-		}
-		rows, err := r.live.Rows(ctx, r.d.Tables[table], keys)
-		if err != nil {
-			return err
-		}
-		for i, state := range states {
-			state.Live, state.LiveRead = rows[i], true
-		}
-	}
-	return nil
-}
-
-// twins keeps of the rows that the new side inserted alike those that still are.
-func (r *reading) twins(ctx context.Context) error {
-	done := map[*diff.Group]bool{}
-	for _, key := range r.d.Order {
-		s := r.d.States[key]
-		if s.Twins == nil || len(s.Twins.Inserted) == 0 || done[s.Twins] {
+		held -= b.bytes
+		b.add(s, 2*s.Bytes()) // With the live row, which is about as large.
+		if held += b.bytes; held < 2*batchBytes {
 			continue
 		}
-		done[s.Twins] = true
-		if err := r.alike(ctx, s); err != nil {
-			return err
+		for _, b := range order {
+			b.flush()
 		}
+		held = 0
 	}
-	return nil
+	return endAll(order)
 }
 
-func (r *reading) alike(ctx context.Context, s *diff.State) error {
-	want, _ := s.Table.ContentID(s.After)
-	keys := make([][]decode.Value, 0, len(s.Twins.Inserted))
-	for _, in := range s.Twins.Inserted {
-		keys = append(keys, in.KeyValues)
+// readRows reads the rows of keys of one table.
+func (r *reading) readRows(ctx context.Context, states []*diff.State) error {
+	keys := make([][]decode.Value, 0, len(states))
+	for _, s := range states {
+		keys = append(keys, s.KeyValues)
 	}
-	rows, err := r.live.Rows(ctx, s.Table, keys)
+	rows, err := r.live.Rows(ctx, states[0].Table, keys)
 	if err != nil {
 		return err
 	}
-	kept := s.Twins.Inserted[:0]
-	for i, in := range s.Twins.Inserted {
-		if content, ok := s.Table.ContentID(rows[i]); ok && content == want {
-			kept = append(kept, in)
-		}
+	for i, s := range states {
+		s.Live, s.LiveRead = rows[i], true
+		r.d.Keep(s)
 	}
-	s.Twins.Inserted = kept
 	return nil
 }
 
-// last reads the highest generated key of the tables for which new ones may have to be proposed.
-func (r *reading) last(ctx context.Context) error {
-	for _, key := range r.d.Order {
-		s := r.d.States[key]
-		if _, known := r.d.Facts.Last[key.Name]; known || ofState(r.d, s).class != AutoIncrement {
+// twins finds of the rows that the new side inserted alike the first that still is.
+func (r *reading) twins(ctx context.Context) error {
+	if !r.d.AnyInserted() {
+		return nil
+	}
+	for s := range r.d.AllOf(func(t *diff.Definition) bool { return t.Auto() >= 0 }) {
+		g, ok := r.d.Twins(s)
+		if !ok {
 			continue
 		}
-		last, err := r.live.Last(ctx, s.Table, s.Table.Auto())
-		if err != nil {
+		if _, done := r.d.Settled(g); done {
+			continue
+		}
+		if err := r.alike(ctx, s, g); err != nil {
 			return err
 		}
-		r.d.Facts.Last[key.Name] = last
 	}
+	return nil
+}
+
+func (r *reading) alike(ctx context.Context, s *diff.State, g diff.Group) error {
+	want, _ := s.Table.ContentID(s.After)
+	var by gtid.GTID
+	asked := batch[diff.Insertion]{ask: func(all []diff.Insertion) error {
+		if (by != gtid.GTID{}) {
+			return nil
+		}
+		keys := make([][]decode.Value, 0, len(all))
+		for _, in := range all {
+			keys = append(keys, in.KeyValues)
+		}
+		rows, err := r.live.Rows(ctx, s.Table, keys)
+		for i := 0; i < len(rows) && err == nil && by == (gtid.GTID{}); i++ {
+			if content, ok := s.Table.ContentID(rows[i]); ok && content == want {
+				by = all[i].By
+			}
+		}
+		return err
+	}}
+	for in := range r.d.Inserted(g) {
+		if asked.add(in, len(want)); (by != gtid.GTID{}) {
+			break
+		}
+	}
+	if err := asked.end(); err != nil {
+		return err
+	}
+	r.d.Settle(g, by)
 	return nil
 }

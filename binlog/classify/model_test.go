@@ -2,13 +2,18 @@ package classify_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/regentdb/regent/binlog/classify"
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/spill"
+	"github.com/regentdb/regent/gtid"
 )
 
 // model is a server in memory that refuses what a real one does: rows that are not as expected, and what breaks a
@@ -17,6 +22,8 @@ type model struct {
 	tables map[diff.Name]*diff.Definition
 	rows   map[diff.Name][][]decode.Value
 	asked  int
+	// shared are transactions of the old side that the model has.
+	shared gtid.Set
 }
 
 func newModel(tables ...*diff.Definition) *model {
@@ -224,15 +231,91 @@ type fataler interface {
 // classified classifies what the old side did against the model as new primary.
 func (m *model) classified(t fataler, old, fresh []*decode.Transaction) []classify.Transaction {
 	t.Helper()
-	d := diff.New(m.tables)
-	for _, tx := range old {
-		d.AddOld(tx)
+	var out []classify.Transaction
+	for i, memory := range memories() {
+		got := m.classifiedIn(t, memory, old, fresh)
+		if i > 0 && !reflect.DeepEqual(out, got) {
+			t.Fatal(fmt.Sprintf("with %d bytes of memory %+v, else %+v", memory, got, out))
+		}
+		out = got
+	}
+	return out
+}
+
+// memories are budgets for what a comparison remembers: all of it in memory, and next to nothing.
+func memories() []int { return []int{64 << 20, 4 << 10} }
+
+func (m *model) classifiedIn(t fataler, memory int, old, fresh []*decode.Transaction) []classify.Transaction {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "classify") // A property test has no directory of its own.
+	if err != nil {
+		t.Fatal(err)
+	}
+	space, err := spill.Open(dir, memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := diff.New(m.tables, m.shared, space)
+	out, err := classified(t.Context(), d, old, fresh, m, memory)
+	if err := errors.Join(err, space.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// classified classifies what the old side did; of each transaction so many bytes are held in memory.
+func classified(
+	ctx context.Context, d *diff.Divergence, old, fresh []*decode.Transaction, live classify.LiveRows, hold int,
+) ([]classify.Transaction, error) {
+	if err := logOf(old)(d); err != nil {
+		return nil, err
 	}
 	for _, tx := range fresh {
 		d.AddNew(tx)
 	}
-	if err := classify.ReadLive(t.Context(), d, m); err != nil {
-		t.Fatal(err)
+	c := classify.New(d, logOf(old), hold)
+	if err := c.ReadLive(ctx, live); err != nil {
+		return nil, err
 	}
-	return classify.Classify(d)
+	var out gathered
+	err := c.Classify(&out)
+	return out, err
 }
+
+// logOf visits transactions as a log does.
+func logOf(all []*decode.Transaction) diff.History {
+	return func(v diff.Visitor) error {
+		for _, tx := range all {
+			head := *tx
+			head.Rows = nil
+			if err := v.Begin(&head); err != nil {
+				return err
+			}
+			for _, row := range tx.Rows {
+				if err := v.Row(&head, row); err != nil {
+					return err
+				}
+			}
+			if err := v.End(&head); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// gathered is classified transactions with their rows.
+type gathered []classify.Transaction
+
+func (g *gathered) Begin(tx classify.Transaction) error {
+	*g = append(*g, tx)
+	return nil
+}
+
+func (g *gathered) Row(row classify.Row) error {
+	last := &(*g)[len(*g)-1]
+	last.Rows = append(last.Rows, row)
+	return nil
+}
+
+func (g *gathered) End() error { return nil }

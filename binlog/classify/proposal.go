@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"context"
 	"math"
 	"strconv"
 
@@ -13,9 +14,10 @@ import (
 type Proposal struct {
 	// ID is the new value of the auto-increment column.
 	ID decode.Value
-	// Children are the row changes of the old side that refer to the row by a declared foreign key, and would have to
-	// refer to the new value.
-	Children []Child
+	// Children are the first of the row changes of the old side that refer to the row by a declared foreign key, and
+	// would have to refer to the new value. Referring is how many there are in all.
+	Children  []Child
+	Referring int
 }
 
 // Child is a row change that refers to another row.
@@ -27,68 +29,110 @@ type Child struct {
 	ForeignKey string
 }
 
-// proposals numbers the AUTO_INCREMENT rows of each table above all that the table has, or had on the old side.
-func proposals(d *diff.Divergence) map[diff.Key]*Proposal {
-	out := map[diff.Key]*Proposal{}
-	last := highest(d)
-	parents := map[diff.Tuple]*Proposal{}
-	for _, key := range d.Order {
-		s := d.States[key]
-		if ofState(d, s).class != AutoIncrement || last[key.Name] == math.MaxUint64 {
+// childLimit is how many children a proposal lists.
+const childLimit = 10_000
+
+// proposals are the new keys of AUTO_INCREMENT rows.
+type proposals struct {
+	// ids are by the number of the state: the new value, and how many refer to the row.
+	ids diff.Dict
+	// parents lead from tuples to the number of the state that provides them.
+	parents diff.Dict
+	// children are by the number of the state and their own.
+	children diff.Dict
+}
+
+// numbers gives new keys to the AUTO_INCREMENT rows of each table: above all that the table has, or had on the old side.
+func (r *reading) numbers(ctx context.Context) error {
+	last := map[diff.Name]uint64{}
+	for s := range r.d.AllOf(r.mayClash) {
+		if !s.IsTouched() || ofState(r.d, s).class != AutoIncrement {
 			continue
 		}
-		last[key.Name]++
-		out[key] = &Proposal{ID: decode.UnsignedValue(last[key.Name])}
-		for _, f := range s.Table.ReferencedBy {
-			if tuple, ok := d.ForeignTuple(s.Table, f, s.After); ok {
-				parents[tuple] = out[key]
+		name := s.Key.Name
+		if _, known := last[name]; !known {
+			live, err := r.live.Last(ctx, s.Table, s.Table.Auto())
+			if err != nil {
+				return err
 			}
+			last[name] = max(live, r.d.Highest[name])
+		}
+		if last[name] == math.MaxUint64 {
+			continue
+		}
+		last[name]++
+		r.propose(s, last[name])
+	}
+	return nil
+}
+
+// mayClash says whether both sides may have generated the same key of the table.
+func (r *reading) mayClash(t *diff.Definition) bool { return t.Auto() >= 0 && r.d.Touched[t.Name] }
+
+func (r *reading) propose(s *diff.State, id uint64) {
+	n, _ := r.proposals.ids.Add(strconv.Itoa(s.Number))
+	r.proposals.ids.Set(n, diff.Record(nil).Text(strconv.FormatUint(id, 10)).Int(0))
+	for _, f := range s.Table.ReferencedBy {
+		if tuple, ok := r.d.ForeignTuple(s.Table, f, s.After); ok {
+			at, _ := r.proposals.parents.Add(r.d.Stored(tuple))
+			r.proposals.parents.Set(at, diff.Record(nil).Int(n))
 		}
 	}
-	if len(parents) > 0 {
-		addChildren(d, parents)
+}
+
+// children gathers the row changes that refer to the AUTO_INCREMENT rows.
+func (r *reading) children(context.Context) error {
+	p := r.proposals
+	if p.parents.Len() == 0 {
+		return nil
+	}
+	wanted := func(t *diff.Definition) bool { return len(t.References) > 0 }
+	return r.each(wanted, func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error {
+		for _, f := range table.References {
+			tuple, ok := r.d.ForeignTuple(table, f, row.After)
+			if !ok {
+				continue
+			}
+			if at, known := p.parents.Find(r.d.Stored(tuple)); known {
+				p.refer(diff.NewReader(p.parents.Value(at)).Int(), Child{
+					GTID: tx.GTID, Table: table.Name, Key: table.KeyValues(row.After), ForeignKey: f.Name,
+				})
+			}
+		}
+		return nil
+	})
+}
+
+// refer adds a child to the n-th proposal.
+func (p proposals) refer(n int, c Child) {
+	old := diff.NewReader(p.ids.Value(n))
+	id, referring := old.Text(), old.Int()
+	p.ids.Set(n, diff.Record(nil).Text(id).Int(referring+1))
+	if referring < childLimit {
+		at, _ := p.children.Add(childKey(n, referring))
+		p.children.Set(at, diff.Record(nil).GTID(c.GTID).Text(c.Table.Schema).Text(c.Table.Table).Text(c.ForeignKey).Image(c.Key))
+	}
+}
+
+func childKey(proposal, child int) string { return strconv.Itoa(proposal) + "." + strconv.Itoa(child) }
+
+// of is the proposal for a state; nil where there is none.
+func (p proposals) of(state int) *Proposal {
+	n, ok := p.ids.Find(strconv.Itoa(state))
+	if !ok {
+		return nil
+	}
+	r := diff.NewReader(p.ids.Value(n))
+	out := &Proposal{ID: decode.Value{Kind: decode.Integer, Text: r.Text()}, Referring: r.Int()}
+	for i := range min(out.Referring, childLimit) {
+		at, ok := p.children.Find(childKey(n, i))
+		if !ok {
+			break
+		}
+		r := diff.NewReader(p.children.Value(at))
+		out.Children = append(out.Children, Child{
+			GTID: r.GTID(), Table: diff.Name{Schema: r.Text(), Table: r.Text()}, ForeignKey: r.Text(), Key: r.Image(),
+		})
 	}
 	return out
-}
-
-// highest is, by table, the highest auto-increment value that is live or in an image of the old side.
-func highest(d *diff.Divergence) map[diff.Name]uint64 {
-	last := map[diff.Name]uint64{}
-	for name, n := range d.Facts.Last {
-		last[name] = n
-	}
-	for _, tx := range d.Old {
-		for _, change := range tx.Changes {
-			if change.Table == nil || change.Table.Auto() < 0 {
-				continue
-			}
-			for _, image := range [][]decode.Value{change.Row.Before, change.Row.After} {
-				if image != nil {
-					n, _ := strconv.ParseUint(image[change.Table.Auto()].Text, 10, 64) // A negative one is not the highest.
-					last[change.Table.Name] = max(last[change.Table.Name], n)
-				}
-			}
-		}
-	}
-	return last
-}
-
-func addChildren(d *diff.Divergence, parents map[diff.Tuple]*Proposal) {
-	for _, tx := range d.Old {
-		for _, change := range tx.Changes {
-			if change.Table == nil {
-				continue
-			}
-			for _, f := range change.Table.References {
-				tuple, ok := d.ForeignTuple(change.Table, f, change.Row.After)
-				if p := parents[tuple]; ok && p != nil {
-					p.Children = append(p.Children, childOf(tx.GTID, change, f))
-				}
-			}
-		}
-	}
-}
-
-func childOf(by gtid.GTID, change diff.Change, f diff.ForeignKey) Child {
-	return Child{GTID: by, Table: change.Table.Name, Key: change.Table.KeyValues(change.Row.After), ForeignKey: f.Name}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/spill"
+	"github.com/regentdb/regent/gtid"
 )
 
 // volatile declares the last column of customers volatile.
@@ -167,7 +169,11 @@ func TestConflictsSayWhatMet(t *testing.T) {
 
 func TestRulesOfThePolicyReachTheTables(t *testing.T) {
 	tables := shop()
-	d := diff.New(newModel(tables...).tables)
+	space, err := spill.Open(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := diff.New(newModel(tables...).tables, gtid.Set{}, space)
 	misfits := d.Declare(map[diff.Name]diff.Rule{
 		tables[0].Name:                  {Volatile: []string{"V", "nothing"}, Mergeable: true},
 		{Schema: "s", Table: "another"}: {Volatile: []string{"w"}},

@@ -46,7 +46,7 @@ func settled(d *diff.Divergence, s *diff.State) (v verdict, decided bool) {
 	switch {
 	case s.Opaque != "":
 		return verdict{class: Opaque, reason: s.Opaque}, true
-	case s.Undone():
+	case d.Undone(s):
 		return verdict{class: Noop, reason: "the row ended as it was before the divergence"}, true
 	case !s.LiveRead:
 		return verdict{class: Opaque, reason: "the row on the new primary was not read"}, true
@@ -67,15 +67,15 @@ func repeated(d *diff.Divergence, s *diff.State) verdict {
 	if s.IsTouched() && s.After != nil && s.Live != nil && len(s.Table.Changed(s.Live, s.After)) == 0 {
 		return verdict{LikelyRepeated, "the new primary made the same change but for volatile columns in " + s.Touched.String(), s.Touched}
 	}
-	if s.Twins != nil && len(s.Twins.Inserted) > 0 { // None has the key itself: its live row would be the same, which is told above.
-		twin := s.Twins.Inserted[0]
-		return verdict{LikelyRepeated, "the new primary inserted the same row under another generated key in " + twin.By.String(), twin.By}
+	if g, ok := d.Twins(s); ok { // None has the key itself: its live row would be the same, which is told above.
+		if by, _ := d.Settled(g); (by != gtid.GTID{}) {
+			return verdict{LikelyRepeated, "the new primary inserted the same row under another generated key in " + by.String(), by}
+		}
 	}
-	for i, rivals := range s.Rivals {
-		if by, ok := rival(d, s, s.Table.Unique[i], rivals); ok {
+	for i, u := range s.Table.Unique {
+		if by, ok := rival(d, s, i); ok {
 			return verdict{
-				LikelyRepeated, "the new primary inserted a row with the same value of unique key " +
-					s.Table.Unique[i].Name + " in " + by.String(), by,
+				LikelyRepeated, "the new primary inserted a row with the same value of unique key " + u.Name + " in " + by.String(), by,
 			}
 		}
 	}
@@ -83,20 +83,20 @@ func repeated(d *diff.Divergence, s *diff.State) verdict {
 }
 
 // rival returns the transaction of the new side that inserted the live row that holds the unique tuple of O.
-func rival(d *diff.Divergence, s *diff.State, u diff.Unique, rivals *diff.Group) (gtid.GTID, bool) {
-	if rivals == nil {
+func rival(d *diff.Divergence, s *diff.State, unique int) (gtid.GTID, bool) {
+	rivals, ok := d.Rivals(s, unique)
+	if !ok {
 		return gtid.GTID{}, false
 	}
-	tuple, ok := d.UniqueTuple(s.Table, u, s.After)
-	holder, held := d.Facts.Holders[tuple]
-	if !ok || !held {
+	tuple, ok := d.UniqueTuple(s.Table, s.Table.Unique[unique], s.After)
+	if !ok {
 		return gtid.GTID{}, false
 	}
-	i := slices.IndexFunc(rivals.Inserted, func(in diff.Insertion) bool { return in.Key == holder })
-	if i < 0 {
+	holder, held := d.Holder(tuple)
+	if !held {
 		return gtid.GTID{}, false
 	}
-	return rivals.Inserted[i].By, true
+	return d.Rival(rivals, holder)
 }
 
 // contested judges a row that both sides changed, to different ends.

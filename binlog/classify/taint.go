@@ -2,7 +2,9 @@ package classify
 
 import (
 	"fmt"
+	"strconv"
 
+	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/gtid"
 )
@@ -17,18 +19,32 @@ type cause struct {
 
 // taint remembers what unsafe transactions touched.
 type taint struct {
-	keys   map[diff.Key]cause
+	d *diff.Divergence
+	// keys are by the number of a state.
+	keys   diff.Dict
 	tables map[diff.Name]cause
 	// parents are the tuples that unsafe rows refer to, provided those that unsafe rows have as parents.
-	parents, provided map[diff.Tuple]cause
+	parents, provided diff.Dict
 	// all is set after a transaction of which nobody knows what it touched.
 	all *cause
+	// open is what the open transaction touched.
+	open   diff.List
+	record diff.Record
 }
 
-func newTaint() *taint {
+// What a part of the open list names.
+const (
+	touchedKey = iota
+	touchedTable
+	touchedParent
+	touchedProvided
+)
+
+func newTaint(d *diff.Divergence) *taint {
+	store := d.Store()
 	return &taint{
-		keys: map[diff.Key]cause{}, tables: map[diff.Name]cause{},
-		parents: map[diff.Tuple]cause{}, provided: map[diff.Tuple]cause{},
+		d: d, keys: store.Dict(), tables: map[diff.Name]cause{}, parents: store.Dict(), provided: store.Dict(),
+		open: store.List(),
 	}
 }
 
@@ -41,28 +57,39 @@ func (f *first) add(c cause, ok bool) {
 	}
 }
 
-// lookUp adds the cause of a key of the map, if there is one.
-func lookUp[K comparable](f *first, causes map[K]cause, key K) {
-	c, ok := causes[key]
+// lookUp adds the cause of a key, if there is one.
+func (f *first) lookUp(causes diff.Dict, key string) {
+	n, ok := causes.Find(key)
+	if !ok {
+		return
+	}
+	r := diff.NewReader(causes.Value(n))
+	f.add(cause{order: r.Int(), class: Class(r.Int()), by: r.GTID()}, true)
+}
+
+func (f *first) lookUpTable(causes map[diff.Name]cause, table diff.Name) {
+	c, ok := causes[table]
 	f.add(c, ok)
 }
 
 // of returns the verdict on a safe change.
-func (t *taint) of(d *diff.Divergence, change diff.Change) verdict {
+func (t *taint) of(change diff.Change) verdict {
 	var f first
 	if t.all != nil {
 		f.add(*t.all, true)
 	}
-	lookUp(&f, t.tables, change.Table.Name)
+	f.lookUpTable(t.tables, change.Table.Name)
 	for _, state := range change.States {
-		lookUp(&f, t.keys, state.Key)
+		if t.keys.Len() > 0 {
+			f.lookUp(t.keys, strconv.Itoa(state.Number))
+		}
 	}
-	eachTuple(d, change, func(tuple diff.Tuple, parent diff.Name, refers bool) {
+	eachTuple(t.d, change, func(tuple string, parent diff.Name, refers bool) {
 		if refers {
-			lookUp(&f, t.provided, tuple)
-			lookUp(&f, t.tables, parent)
+			f.lookUp(t.provided, tuple)
+			f.lookUpTable(t.tables, parent)
 		} else {
-			lookUp(&f, t.parents, tuple)
+			f.lookUp(t.parents, tuple)
 		}
 	})
 	if f.found == nil {
@@ -73,64 +100,93 @@ func (t *taint) of(d *diff.Divergence, change diff.Change) verdict {
 
 // eachTuple visits the tuples of both images under every foreign key: those that refer to a parent, and those that
 // the row has as parent.
-func eachTuple(d *diff.Divergence, change diff.Change, visit func(tuple diff.Tuple, parent diff.Name, refers bool)) {
+func eachTuple(d *diff.Divergence, change diff.Change, visit func(tuple string, parent diff.Name, refers bool)) {
+	both := func(f diff.ForeignKey, parent diff.Name, refers bool) {
+		before, had := d.ForeignTuple(change.Table, f, change.Row.Before)
+		if had {
+			visit(d.Stored(before), parent, refers)
+		}
+		if after, has := d.ForeignTuple(change.Table, f, change.Row.After); has && (!had || after != before) {
+			visit(d.Stored(after), parent, refers)
+		}
+	}
 	for _, f := range change.Table.References {
-		if tuple, ok := d.ForeignTuple(change.Table, f, change.Row.Before); ok {
-			visit(tuple, f.Other, true)
-		}
-		if tuple, ok := d.ForeignTuple(change.Table, f, change.Row.After); ok {
-			visit(tuple, f.Other, true)
-		}
+		both(f, f.Other, true)
 	}
 	for _, f := range change.Table.ReferencedBy {
-		if tuple, ok := d.ForeignTuple(change.Table, f, change.Row.Before); ok {
-			visit(tuple, change.Table.Name, false)
-		}
-		if tuple, ok := d.ForeignTuple(change.Table, f, change.Row.After); ok {
-			visit(tuple, change.Table.Name, false)
-		}
+		both(f, change.Table.Name, false)
 	}
 }
 
-// note keeps the first cause of a key.
-func note[K comparable](causes map[K]cause, key K, c cause) {
-	if _, known := causes[key]; !known {
-		causes[key] = c
+// touch remembers what a row change of the open transaction touches, in case the transaction is unsafe.
+func (t *taint) touch(change diff.Change) {
+	for _, state := range change.States {
+		t.append(touchedKey, strconv.Itoa(state.Number), "")
 	}
+	if change.Unkeyed != "" {
+		t.append(touchedTable, change.Row.Table.Schema, change.Row.Table.Name)
+	}
+	if change.Table == nil {
+		return
+	}
+	eachTuple(t.d, change, func(tuple string, _ diff.Name, refers bool) {
+		if refers {
+			t.append(touchedParent, tuple, "")
+		} else {
+			t.append(touchedProvided, tuple, "")
+		}
+	})
 }
 
-// spread taints what an unsafe transaction touched.
-func (t *taint) spread(d *diff.Divergence, old diff.Transaction, c cause) {
-	if len(old.Undecodable) > 0 && t.all == nil {
+func (t *taint) append(kind int, name, more string) {
+	t.record = t.record[:0].Int(kind).Text(name).Text(more)
+	t.open.Append(t.record)
+}
+
+// end closes a transaction; c is set where it is unsafe and taints what it touched.
+func (t *taint) end(tx *decode.Transaction, c *cause) {
+	if c != nil {
+		t.spread(tx, *c)
+	}
+	t.open.Reset()
+}
+
+func (t *taint) spread(tx *decode.Transaction, c cause) {
+	if len(tx.Undecodable) > 0 && t.all == nil {
 		t.all = &c
 	}
-	for _, change := range old.Changes {
-		t.spreadChange(d, change, c)
+	for part := range t.open.All() {
+		r := diff.NewReader(part)
+		switch kind, name := r.Int(), r.Text(); kind {
+		case touchedKey:
+			t.note(t.keys, name, c)
+		case touchedTable:
+			t.noteTable(diff.Name{Schema: name, Table: r.Text()}, c)
+		case touchedParent:
+			t.note(t.parents, name, c)
+		case touchedProvided:
+			t.note(t.provided, name, c)
+		}
 	}
-	for _, statement := range old.Statements {
-		for name := range d.Tables {
+	for _, statement := range tx.Statements {
+		for name := range t.d.Tables {
 			if diff.Touches(statement, name) {
-				note(t.tables, name, c)
+				t.noteTable(name, c)
 			}
 		}
 	}
 }
 
-func (t *taint) spreadChange(d *diff.Divergence, change diff.Change, c cause) {
-	for _, state := range change.States {
-		note(t.keys, state.Key, c)
+// note keeps the first cause of a key.
+func (t *taint) note(causes diff.Dict, key string, c cause) {
+	if n, added := causes.Add(key); added {
+		t.record = t.record[:0].Int(c.order).Int(int(c.class)).GTID(c.by)
+		causes.Set(n, t.record)
 	}
-	if change.Unkeyed != "" {
-		note(t.tables, diff.Name{Schema: change.Row.Table.Schema, Table: change.Row.Table.Name}, c)
+}
+
+func (t *taint) noteTable(name diff.Name, c cause) {
+	if _, known := t.tables[name]; !known {
+		t.tables[name] = c
 	}
-	if change.Table == nil {
-		return
-	}
-	eachTuple(d, change, func(tuple diff.Tuple, _ diff.Name, refers bool) {
-		if refers {
-			note(t.parents, tuple, c)
-		} else {
-			note(t.provided, tuple, c)
-		}
-	})
 }

@@ -41,77 +41,146 @@ type Row struct {
 	Proposal *Proposal
 }
 
-// Classify applies the rules to the whole divergence, in commit order. It needs what ReadLive reads.
-func Classify(d *diff.Divergence) []Transaction {
-	j := judge{d: d, taint: newTaint(), trial: newTrial(d), proposals: proposals(d)}
-	out := make([]Transaction, 0, len(d.Old))
-	for i, old := range d.Old {
-		tx := j.transaction(old)
-		j.trial.end(tx.Class == Safe)
-		if tx.Class.NeedsPerson() {
-			j.taint.spread(d, old, cause{order: i, by: tx.GTID, class: tx.Class})
-		}
-		out = append(out, tx)
+// Sink takes classified transactions, in commit order: each without its rows, then one row after the other.
+type Sink interface {
+	Begin(tx Transaction) error
+	Row(row Row) error
+	End() error
+}
+
+// Comparison classifies a divergence.
+type Comparison struct {
+	d         *diff.Divergence
+	old       diff.History
+	hold      int
+	proposals proposals
+}
+
+// New returns the comparison of a divergence with the history that its old side was made of. The rows of a transaction
+// are held in memory until its class is known, up to hold bytes, and in the store beyond that.
+func New(d *diff.Divergence, old diff.History, hold int) *Comparison {
+	store := d.Store()
+	return &Comparison{
+		d: d, old: old, hold: hold,
+		proposals: proposals{ids: store.Dict(), parents: store.Dict(), children: store.Dict()},
 	}
-	return out
+}
+
+// Classify applies the rules to the whole divergence, in commit order. It needs what ReadLive reads.
+func (c *Comparison) Classify(sink Sink) error {
+	j := judge{
+		d: c.d, sink: sink, hold: c.hold, proposals: c.proposals, taint: newTaint(c.d), trial: newTrial(c.d),
+		rest: c.d.Store().List(), places: map[*decode.Table]int{},
+	}
+	return c.old(&j)
 }
 
 // judge is a classification under way.
 type judge struct {
 	d         *diff.Divergence
+	sink      Sink
 	taint     *taint
 	trial     *trial
-	proposals map[diff.Key]*Proposal
+	proposals proposals
+
+	// order counts the transactions.
+	order int
+	// shared says that both sides have the open transaction.
+	shared bool
+	// worst is the verdict on the open transaction so far, by its rows.
+	worst verdict
+	rows  int
+	// held are the first rows of the open transaction, of about so many bytes, and rest the others.
+	held  []judged
+	bytes int
+	hold  int
+	rest  diff.List
+	// tables are those of the rest, places where they are in it.
+	tables []*decode.Table
+	places map[*decode.Table]int
+	record diff.Record
 }
 
-func (j *judge) transaction(old diff.Transaction) Transaction {
-	tx := Transaction{
-		GTID: old.GTID, CommittedAt: old.CommittedAt, Statements: old.Statements, Undecodable: old.Undecodable,
+// judged is a row change with the verdict on it.
+type judged struct {
+	change diff.Change
+	verdict
+}
+
+// Begin begins a transaction.
+func (j *judge) Begin(tx *decode.Transaction) error {
+	j.worst, j.rows = verdict{class: Noop, reason: "the transaction changes no row"}, 0
+	if j.shared = j.d.Shared(tx.GTID); j.shared {
+		j.worst = verdict{Already, "the new primary has this very transaction by now", tx.GTID}
 	}
-	if old.Shared {
-		return shared(tx, old)
+	clear(j.held)
+	j.held, j.bytes = j.held[:0], 0
+	j.rest.Reset()
+	clear(j.places)
+	j.tables = j.tables[:0]
+	return nil
+}
+
+// Row judges a row change. A transaction that both sides have is settled.
+func (j *judge) Row(_ *decode.Transaction, row decode.Row) error {
+	if j.shared {
+		j.keep(judged{diff.Change{Row: row}, j.worst})
+		return j.d.Store().Err()
 	}
-	worst := verdict{class: Noop, reason: "the transaction changes no row"}
-	for i, change := range old.Changes {
-		row, v := j.change(change)
-		tx.Rows = append(tx.Rows, row)
-		if i == 0 {
-			worst = v
+	change := j.d.Change(row)
+	v := j.change(change)
+	if j.rows == 0 {
+		j.worst = v
+	}
+	j.rows++
+	j.worst = worse(j.worst, v)
+	j.taint.touch(change)
+	j.keep(judged{change, v})
+	return j.d.Store().Err()
+}
+
+// End judges the transaction and hands it on.
+func (j *judge) End(tx *decode.Transaction) error {
+	if !j.shared {
+		for _, reason := range slices.Concat(tx.Undecodable, tx.Opaque) {
+			j.worst = worse(j.worst, verdict{class: Opaque, reason: reason})
 		}
-		worst = worse(worst, v)
 	}
-	for _, reason := range slices.Concat(old.Undecodable, old.Opaque) {
-		worst = worse(worst, verdict{class: Opaque, reason: reason})
+	class := j.worst.class
+	j.trial.end(class == Safe)
+	var unsafe *cause
+	if class.NeedsPerson() {
+		unsafe = &cause{order: j.order, by: tx.GTID, class: class}
 	}
-	tx.Class, tx.Reason = worst.class, worst.reason
-	return tx
+	j.taint.end(tx, unsafe)
+	j.order++
+	if err := j.d.Store().Err(); err != nil {
+		return err
+	}
+	return j.hand(Transaction{
+		GTID: tx.GTID, CommittedAt: tx.CommittedAt, Class: class, Reason: j.worst.reason,
+		Statements: tx.Statements, Undecodable: tx.Undecodable,
+	})
 }
 
-// shared settles a transaction that both sides have.
-func shared(tx Transaction, old diff.Transaction) Transaction {
-	tx.Class, tx.Reason = Already, "the new primary has this very transaction by now"
-	for _, change := range old.Changes {
-		tx.Rows = append(tx.Rows, Row{Row: change.Row, Class: tx.Class, Reason: tx.Reason, Counterpart: tx.GTID})
-	}
-	return tx
-}
-
-func (j *judge) change(change diff.Change) (Row, verdict) {
+func (j *judge) change(change diff.Change) verdict {
 	v := ofKeys(j.d, change)
 	if v.class == Safe {
 		v = worse(v, hazard(change))
 	}
 	if v.class == Safe {
-		v = worse(v, j.taint.of(j.d, change))
+		v = worse(v, j.taint.of(change))
 	}
-	v = j.trial.try(change, v)
-	return j.row(change, v), v
+	return j.trial.try(change, v)
 }
 
+// row is a row change with what is said of it.
 func (j *judge) row(change diff.Change, v verdict) Row {
 	row := Row{
 		Row: change.Row, Class: v.class, Reason: v.reason, Counterpart: v.by,
-		Definition: j.d.Tables[diff.Name{Schema: change.Row.Table.Schema, Table: change.Row.Table.Name}],
+	}
+	if !j.shared {
+		row.Definition = j.d.Tables[diff.Name{Schema: change.Row.Table.Schema, Table: change.Row.Table.Name}]
 	}
 	for i, state := range change.States {
 		if i == 0 {
@@ -124,11 +193,11 @@ func (j *judge) row(change diff.Change, v verdict) Row {
 			row.Counterpart = state.Touched
 		}
 		if v.class == AutoIncrement && row.Proposal == nil {
-			row.Proposal = j.proposals[state.Key]
+			row.Proposal = j.proposals.of(state.Number)
 		}
 	}
 	if row.Proposal != nil {
-		row.Reason += fmt.Sprintf("; row changes of the old side that refer to it: %d", len(row.Proposal.Children))
+		row.Reason += fmt.Sprintf("; row changes of the old side that refer to it: %d", row.Proposal.Referring)
 	}
 	return row
 }

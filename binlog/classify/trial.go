@@ -2,6 +2,8 @@ package classify
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
@@ -10,26 +12,34 @@ import (
 // trial plays the replay of the safe transactions in order, and so knows which tuples the new primary will hold at
 // each point of it. What the replay has not touched is as the facts say.
 type trial struct {
-	d       *diff.Divergence
-	holders map[diff.Tuple]holder
+	d *diff.Divergence
+	// holders are what the replay made of unique tuples; empty where it made nothing.
+	holders diff.Dict
 	// parents and children are how many rows more or fewer than live provide a tuple, or refer to it.
-	parents, children map[diff.Tuple]int
+	parents, children diff.Counts
 	// undo takes back what the transaction did so far, last first.
-	undo []func()
-	// blocked are the keys of row changes of the transaction that are not replayed, with the verdict on them.
-	blocked map[diff.Key]verdict
+	undo diff.List
+	// blocked are, by the number of their state, the keys of row changes that are not replayed, each with the turn of its
+	// transaction and the class.
+	blocked diff.Dict
+	// turn counts the transactions.
+	turn int
+	// record is memory for what is kept.
+	record diff.Record
 }
 
-// holder is the row that holds a unique tuple during the replay; none where no row does.
-type holder struct {
-	key  diff.Key
-	none bool
-}
+// What a part of the undo list is about.
+const (
+	ofHolder = iota
+	ofParent
+	ofChild
+)
 
 func newTrial(d *diff.Divergence) *trial {
+	store := d.Store()
 	return &trial{
-		d: d, holders: map[diff.Tuple]holder{}, parents: map[diff.Tuple]int{}, children: map[diff.Tuple]int{},
-		blocked: map[diff.Key]verdict{},
+		d: d, holders: store.Dict(), parents: d.NewCounts(), children: d.NewCounts(),
+		undo: store.List(), blocked: store.Dict(),
 	}
 }
 
@@ -40,9 +50,7 @@ func (t *trial) try(change diff.Change, v verdict) verdict {
 	}
 	if v.class > Safe {
 		for _, state := range change.States {
-			if _, known := t.blocked[state.Key]; !known {
-				t.blocked[state.Key] = v
-			}
+			t.block(state.Number, v.class)
 		}
 	}
 	if v.class == Safe {
@@ -51,19 +59,56 @@ func (t *trial) try(change diff.Change, v verdict) verdict {
 	return v
 }
 
+// block keeps the first class for which a key is not replayed in the transaction.
+func (t *trial) block(state int, class Class) {
+	if _, known := t.blockedAs(state); known {
+		return
+	}
+	n, _ := t.blocked.Add(strconv.Itoa(state))
+	t.record = t.record[:0].Int(t.turn).Int(int(class))
+	t.blocked.Set(n, t.record)
+}
+
+func (t *trial) blockedAs(state int) (Class, bool) {
+	if t.blocked.Len() == 0 {
+		return 0, false
+	}
+	n, ok := t.blocked.Find(strconv.Itoa(state))
+	if !ok {
+		return 0, false
+	}
+	r := diff.NewReader(t.blocked.Value(n))
+	turn := r.Int()
+	return Class(r.Int()), turn == t.turn
+}
+
 // end closes a transaction: what it did stays, or is taken back.
 func (t *trial) end(safe bool) {
-	for i := len(t.undo) - 1; i >= 0 && !safe; i-- {
-		t.undo[i]()
+	if !safe {
+		for part := range t.undo.Backward() {
+			t.takeBack(diff.NewReader(part))
+		}
 	}
-	t.undo = t.undo[:0]
-	clear(t.blocked)
+	t.undo.Reset()
+	t.turn++
+}
+
+func (t *trial) takeBack(r *diff.Reader) {
+	switch kind, tuple := r.Int(), r.Text(); kind {
+	case ofHolder:
+		n, _ := t.holders.Add(tuple)
+		t.holders.Set(n, []byte(r.Text()))
+	case ofParent:
+		t.parents.AddStored(tuple, -r.Int())
+	case ofChild:
+		t.children.AddStored(tuple, -r.Int())
+	}
 }
 
 func (t *trial) check(change diff.Change, safe verdict) verdict {
 	for _, state := range change.States {
-		if by, blocked := t.blocked[state.Key]; blocked {
-			return verdict{class: by.class, reason: "follows a change of the same transaction that is " + by.class.String()}
+		if class, blocked := t.blockedAs(state.Number); blocked {
+			return verdict{class: class, reason: "follows a change of the same transaction that is " + class.String()}
 		}
 	}
 	if reason := t.collision(change); reason != "" {
@@ -91,19 +136,28 @@ func (t *trial) collision(change diff.Change) string {
 		if !ok {
 			continue
 		}
-		if by := t.holder(tuple); !by.none && (change.Row.Before == nil || by.key != change.States[0].Key) {
+		if by, held := t.holder(tuple); held && (change.Row.Before == nil || by != t.d.StoredKey(change.States[0].Key)) {
 			return "another row holds the same value of unique key " + u.Name
 		}
 	}
 	return ""
 }
 
-func (t *trial) holder(tuple diff.Tuple) holder {
-	if h, known := t.holders[tuple]; known {
-		return h
+// Of what the replay made of a tuple: that no row holds it, or the key of the row that does, after the mark.
+const (
+	heldByNone = "-"
+	heldBy     = "+"
+)
+
+func (t *trial) holder(tuple diff.Tuple) (key string, held bool) {
+	if n, known := t.holders.Find(t.d.Stored(tuple)); known {
+		if made := t.holders.Value(n); made != "" {
+			key, held = strings.CutPrefix(made, heldBy)
+			return key, held
+		}
 	}
-	key, held := t.d.Facts.Holders[tuple]
-	return holder{key, !held}
+	holder, held := t.d.Holder(tuple)
+	return t.d.StoredKey(holder), held
 }
 
 // orphan says which parent the after image lacks; empty where it lacks none.
@@ -114,7 +168,7 @@ func (t *trial) orphan(change diff.Change) string {
 		if !refers || referred && before == after {
 			continue
 		}
-		if t.d.Facts.Parents[after]+t.parents[after]+t.own(change, f, after) <= 0 {
+		if t.d.Parents().Of(after)+t.parents.Of(after)+t.own(change, f, after) <= 0 {
 			return fmt.Sprintf("foreign key %s: the parent in %s is missing", f.Name, f.Other)
 		}
 	}
@@ -147,7 +201,7 @@ func (t *trial) parent(change diff.Change) string {
 		if !ok || change.Row.After != nil && !diff.Differ(f.Columns, change.Row.Before, change.Row.After) {
 			continue
 		}
-		if t.d.Facts.Children[before]+t.children[before] <= 0 {
+		if t.d.Children().Of(before)+t.children.Of(before) <= 0 {
 			continue
 		}
 		action, deed := f.OnUpdate, "UPDATE"
@@ -167,38 +221,36 @@ func (t *trial) apply(change diff.Change) {
 			continue
 		}
 		if tuple, ok := t.d.UniqueTuple(table, u, row.Before); ok {
-			t.hold(tuple, holder{none: true})
+			t.hold(tuple, heldByNone)
 		}
 		if tuple, ok := t.d.UniqueTuple(table, u, row.After); ok {
-			t.hold(tuple, holder{key: change.States[len(change.States)-1].Key})
+			t.hold(tuple, heldBy+t.d.StoredKey(change.States[len(change.States)-1].Key))
 		}
 	}
 	for _, f := range table.References {
-		t.count(t.children, table, f, row)
+		t.count(t.children, ofChild, table, f, row)
 	}
 	for _, f := range table.ReferencedBy {
-		t.count(t.parents, table, f, row)
+		t.count(t.parents, ofParent, table, f, row)
 	}
 }
 
-func (t *trial) hold(tuple diff.Tuple, h holder) {
-	last, known := t.holders[tuple]
-	t.holders[tuple] = h
-	t.undo = append(t.undo, func() {
-		if known {
-			t.holders[tuple] = last
-		} else {
-			delete(t.holders, tuple)
-		}
-	})
+func (t *trial) hold(tuple diff.Tuple, by string) {
+	stored := t.d.Stored(tuple)
+	n, _ := t.holders.Add(stored)
+	t.record = t.record[:0].Int(ofHolder).Text(stored).Text(t.holders.Value(n))
+	t.undo.Append(t.record)
+	t.holders.Set(n, []byte(by))
 }
 
 // count moves a row from the tuple of its before image to that of its after image.
-func (t *trial) count(counts map[diff.Tuple]int, table *diff.Definition, f diff.ForeignKey, row decode.Row) {
+func (t *trial) count(counts diff.Counts, kind int, table *diff.Definition, f diff.ForeignKey, row decode.Row) {
 	move := func(image []decode.Value, by int) {
 		if tuple, ok := t.d.ForeignTuple(table, f, image); ok {
-			counts[tuple] += by
-			t.undo = append(t.undo, func() { counts[tuple] -= by })
+			stored := t.d.Stored(tuple)
+			counts.AddStored(stored, by)
+			t.record = t.record[:0].Int(kind).Text(stored).Int(by)
+			t.undo.Append(t.record)
 		}
 	}
 	move(row.Before, -1)

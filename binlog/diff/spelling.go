@@ -49,6 +49,26 @@ type stray struct {
 	values []decode.Value
 }
 
+func (d *Divergence) stray(n int) (s stray) {
+	_, s.table = d.keyOf(d.strays.Key(n))
+	r := NewReader(d.strays.Value(n))
+	s.values, s.Touched, s.Base = r.Image(), r.GTID(), r.Image()
+	s.first, s.last, s.BaseRead = r.Int(), r.Int(), r.Int() > 0
+	if len(s.values) != len(s.table.PrimaryKey) {
+		s.values = make([]decode.Value, len(s.table.PrimaryKey))
+	}
+	return s
+}
+
+func (d *Divergence) keepStray(n int, s stray) {
+	r := d.record[:0].Image(s.values).GTID(s.Touched).Image(s.Base).Int(s.first).Int(s.last)
+	if s.BaseRead {
+		r = r.Int(1)
+	}
+	d.record = r
+	d.strays.Set(n, r)
+}
+
 // plainly says whether folding tells exactly which texts the server takes as equal to this one, other than texts that
 // are not plain themselves: printable ASCII, in collations that treat it by case alone.
 func (c Column) plainly(text string) bool {
@@ -74,67 +94,72 @@ func (d *Definition) plainKey(values []decode.Value) bool {
 
 // astray keeps a key of the new side that may be another spelling of one of the old side.
 func (d *Divergence) astray(table *Definition, key Key, by gtid.GTID, image, from []decode.Value) {
-	s := d.strays[key]
-	if s == nil {
-		values := table.KeyValues(image)
-		if !d.strange[table.Name] && table.plainKey(values) {
+	n, known := d.strays.Find(d.stored(key))
+	var s stray
+	if known {
+		s = d.stray(n)
+	} else {
+		s = stray{table: table, values: table.KeyValues(image)}
+		if !d.strange[table.Name] && table.plainKey(s.values) {
 			return
 		}
-		s = &stray{table: table, values: values}
-		d.strays[key] = s
-		d.strayOrder = append(d.strayOrder, key)
+		n, _ = d.strays.Add(d.stored(key))
 		d.strayed[table.Name] = true
 	}
 	s.touch(by, d.place, from)
+	d.keepStray(n, s)
 }
 
-// UnweighedKeys lists the texts whose sort keys Respell needs.
-func (d *Divergence) UnweighedKeys() []Text {
-	var out []Text
-	for _, key := range d.Order {
-		if s := d.States[key]; d.respelled(key.Name) {
-			out = append(out, d.unweighed(s.Table, s.Table.PrimaryKey, s.KeyValues)...)
+// UnweighedKeys visits the texts whose sort keys Respell needs.
+func (d *Divergence) UnweighedKeys(visit func(Text)) {
+	for s := range d.AllOf(d.respelled) {
+		d.unweighed(s.Table, s.Table.PrimaryKey, s.KeyValues, visit)
+	}
+	for n := range d.strays.Len() {
+		if s := d.stray(n); d.store.Err() == nil {
+			d.unweighed(s.table, s.table.PrimaryKey, s.values, visit)
 		}
 	}
-	for _, key := range d.strayOrder {
-		s := d.strays[key]
-		out = append(out, d.unweighed(s.table, s.table.PrimaryKey, s.values)...)
-	}
-	return out
 }
 
 // respelled says whether keys of the table may be spelled in several ways that folding keeps apart.
-func (d *Divergence) respelled(table Name) bool { return d.strange[table] || d.strayed[table] }
+func (d *Divergence) respelled(table *Definition) bool {
+	return d.strange[table.Name] || d.strayed[table.Name]
+}
 
 // Respell brings together what the new side did under other spellings of the old side's keys, once the sort keys are
 // known. Where the old side itself used two spellings of one key, the history of its row cannot be told.
 func (d *Divergence) Respell() {
-	states := map[Key]*State{}
-	for _, key := range d.Order {
-		s := d.States[key]
-		if !d.respelled(key.Name) {
+	spellings := d.store.Dict()
+	for s := range d.AllOf(d.respelled) {
+		at, added := spellings.Add(d.weighed(s.Table, s.KeyValues))
+		if !added {
+			const reason = "the old side spelled the key in two ways"
+			other := d.State(NewReader(spellings.Value(at)).Int())
+			s.Opaque, other.Opaque = reason, reason
+			d.Keep(s)
+			d.Keep(other)
+		}
+		spellings.Set(at, Record(nil).Int(s.Number))
+	}
+	for n := range d.strays.Len() {
+		stray := d.stray(n)
+		at, known := spellings.Find(d.weighed(stray.table, stray.values))
+		if !known || d.store.Err() != nil {
 			continue
 		}
-		weighed := d.weighed(s.Table, s.KeyValues)
-		if other := states[weighed]; other != nil {
-			const reason = "the old side spelled the key in two ways"
-			s.Opaque, other.Opaque = reason, reason
-		}
-		states[weighed] = s
-	}
-	for _, key := range d.strayOrder {
-		s := d.strays[key]
-		if state := states[d.weighed(s.table, s.values)]; state != nil {
-			state.merge(s.Contact)
-		}
+		s := d.State(NewReader(spellings.Value(at)).Int())
+		s.merge(stray.Contact)
+		d.Touched[s.Key.Name] = true
+		d.Keep(s)
 	}
 }
 
-// weighed is the key as the server compares it.
-func (d *Divergence) weighed(table *Definition, values []decode.Value) Key {
+// weighed is the key as the server compares it, as stores have it.
+func (d *Divergence) weighed(table *Definition, values []decode.Value) string {
 	var id strings.Builder
 	for i, column := range table.PrimaryKey {
 		spell(&id, d.weight(table.Columns[column], values[i].Text))
 	}
-	return Key{Name: table.Name, ID: id.String()}
+	return d.stored(Key{Name: table.Name, ID: id.String()})
 }

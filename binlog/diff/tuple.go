@@ -29,23 +29,101 @@ type Wanted struct {
 	Values  []decode.Value
 }
 
-// Facts are what the new primary says about tuples. Only tuples that were asked for are in it.
+// Stored is the tuple as stores have it: the same exactly for tuples that are.
+func (d *Divergence) Stored(of Tuple) string { return d.tuple(of) }
+
+// StoredKey is likewise the key.
+func (d *Divergence) StoredKey(key Key) string { return d.stored(key) }
+
+// Facts are what the new primary says about tuples. Only what was asked for is in it.
 type Facts struct {
-	// Weights are the sort keys of texts: the same for texts that the server takes as equal.
-	Weights map[Text]string
-	// Holders are the keys of the live rows that hold tuples of unique keys; absent where none does.
-	Holders map[Tuple]Key
-	// Parents and Children count the live rows that provide a tuple, and those that refer to it.
-	Parents, Children map[Tuple]int
-	// Last is the highest auto-increment value of a table, 0 where it has no row.
-	Last map[Name]uint64
+	// weights are the sort keys of texts: the same for texts that the server takes as equal.
+	weights Dict
+	// holders are the keys of the live rows that hold tuples of unique keys; empty where none does.
+	holders Dict
+	// parents and children count the live rows that provide a tuple, and those that refer to it.
+	parents, children Dict
 }
 
-func newFacts() Facts {
-	return Facts{
-		Weights: map[Text]string{}, Holders: map[Tuple]Key{}, Parents: map[Tuple]int{}, Children: map[Tuple]int{},
-		Last: map[Name]uint64{},
+func newFacts(store Store) Facts {
+	return Facts{weights: store.Dict(), holders: store.Dict(), parents: store.Dict(), children: store.Dict()}
+}
+
+// stored is the text as stores have it.
+func (t Text) stored() string { return t.Charset + "\x00" + t.Collation + "\x00" + t.Bytes }
+
+// AskWeight says whether the sort key of a text is to be asked for: the first time.
+func (d *Divergence) AskWeight(t Text) bool {
+	_, added := d.Facts.weights.Add(t.stored())
+	return added
+}
+
+// SetWeight takes the sort key of a text.
+func (d *Divergence) SetWeight(t Text, weight string) {
+	n, _ := d.Facts.weights.Add(t.stored())
+	d.Facts.weights.Set(n, []byte(weight))
+}
+
+// AskHolder says whether the holder of a tuple is to be asked for: the first time.
+func (d *Divergence) AskHolder(of Tuple) bool {
+	_, added := d.Facts.holders.Add(d.tuple(of))
+	return added
+}
+
+// SetHolder takes the key of the live row that holds a tuple.
+func (d *Divergence) SetHolder(of Tuple, key Key) {
+	n, _ := d.Facts.holders.Add(d.tuple(of))
+	d.Facts.holders.Set(n, []byte(d.stored(key)))
+}
+
+// Holder is the key of the live row that holds a tuple; false where none does.
+func (d *Divergence) Holder(of Tuple) (Key, bool) {
+	if n, asked := d.Facts.holders.Find(d.tuple(of)); asked {
+		if stored := d.Facts.holders.Value(n); stored != "" {
+			key, _ := d.keyOf(stored)
+			return key, true
+		}
 	}
+	return Key{}, false
+}
+
+// Counts are numbers of live rows by tuple.
+type Counts struct {
+	d    *Divergence
+	dict Dict
+}
+
+// Parents count the live rows that provide a tuple.
+func (d *Divergence) Parents() Counts { return Counts{d, d.Facts.parents} }
+
+// Children count the live rows that refer to a tuple.
+func (d *Divergence) Children() Counts { return Counts{d, d.Facts.children} }
+
+// NewCounts returns other counts, all 0.
+func (d *Divergence) NewCounts() Counts { return Counts{d, d.store.Dict()} }
+
+// Ask says whether the number is to be asked for: the first time.
+func (c Counts) Ask(of Tuple) bool {
+	_, added := c.dict.Add(c.d.tuple(of))
+	return added
+}
+
+// Of is the number for a tuple, 0 where it is not known.
+func (c Counts) Of(of Tuple) int {
+	if n, known := c.dict.Find(c.d.tuple(of)); known {
+		return NewReader(c.dict.Value(n)).Int()
+	}
+	return 0
+}
+
+// Add changes the number for a tuple.
+func (c Counts) Add(of Tuple, by int) { c.AddStored(c.d.tuple(of), by) }
+
+// AddStored is Add for a tuple as stores have it.
+func (c Counts) AddStored(of string, by int) {
+	n, _ := c.dict.Add(of)
+	var buf [16]byte
+	c.dict.Set(n, Record(buf[:0]).Int(NewReader(c.dict.Value(n)).Int()+by))
 }
 
 // UniqueTuple is the image's tuple under a unique key; false where there is no image or the tuple has a NULL.
@@ -87,37 +165,39 @@ func spell(id *strings.Builder, text string) {
 }
 
 func (d *Divergence) weight(c Column, text string) string {
-	if weight, known := d.Facts.Weights[Text{c.Charset, c.Collation, text}]; known {
-		return weight
+	if c.Kind() == decode.Text && !c.exact() && d.Facts.weights.Len() > 0 {
+		if n, known := d.Facts.weights.Find(Text{c.Charset, c.Collation, text}.stored()); known {
+			return d.Facts.weights.Value(n)
+		}
 	}
 	return c.folded(text)
 }
 
-// Unweighed lists the texts of the columns of an image whose equality only the server can tell and has not told yet.
-func (d *Divergence) Unweighed(table *Definition, columns []int, image []decode.Value) []Text {
+// Unweighed visits the texts of the columns of an image whose equality only the server can tell.
+func (d *Divergence) Unweighed(table *Definition, columns []int, image []decode.Value, visit func(Text)) {
 	if image == nil || slices.Contains(columns, -1) {
-		return nil
+		return
 	}
 	values := make([]decode.Value, 0, len(columns))
 	for _, i := range columns {
 		values = append(values, image[i])
 	}
-	return d.unweighed(table, columns, values)
+	d.unweighed(table, columns, values, visit)
 }
 
-func (d *Divergence) unweighed(table *Definition, columns []int, values []decode.Value) []Text {
-	var out []Text
+func (d *Divergence) unweighed(table *Definition, columns []int, values []decode.Value, visit func(Text)) {
 	for i, column := range columns {
-		c := table.Columns[column]
-		if values[i].Kind != decode.Text || c.exact() {
-			continue
-		}
-		text := Text{c.Charset, c.Collation, values[i].Text}
-		if _, known := d.Facts.Weights[text]; !known {
-			out = append(out, text)
+		if c := table.Columns[column]; values[i].Kind == decode.Text && !c.exact() {
+			visit(Text{c.Charset, c.Collation, values[i].Text})
 		}
 	}
-	return out
+}
+
+// Weighty says whether the columns hold texts whose equality only the server can tell.
+func (d *Definition) Weighty(columns []int) bool {
+	return slices.ContainsFunc(columns, func(i int) bool {
+		return i >= 0 && d.Columns[i].Kind() == decode.Text && !d.Columns[i].exact()
+	})
 }
 
 // exact says whether folding tells equality exactly: the collation compares bytes, and a space is one byte.

@@ -1,0 +1,219 @@
+package diff
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/regentdb/regent/binlog/decode"
+)
+
+// Visitor takes the transactions of the old side, in commit order, row by row.
+type Visitor interface {
+	// Begin announces a transaction: its identity, time and size.
+	Begin(tx *decode.Transaction) error
+	Row(tx *decode.Transaction, row decode.Row) error
+	// End says that all rows were visited. All but the rows is in the transaction now.
+	End(tx *decode.Transaction) error
+}
+
+// History is the old side, which may be visited many times. It ends with the first error of the visitor, and returns it.
+type History func(v Visitor) error
+
+// Change is one row change of the old side.
+type Change struct {
+	Row decode.Row
+	// States are those of the row's keys: one, or two where the change moved the row to another key; none where the
+	// row has no key, and then Unkeyed says why.
+	States []*State
+	// Table is the definition on the new primary; nil where it does not fit the images.
+	Table   *Definition
+	Unkeyed string
+}
+
+// past is the open transaction of the old side.
+type past struct {
+	shared bool
+	// turn counts the transactions.
+	turn int
+	// touched are the states that the transaction changed, each as often.
+	touched List
+}
+
+// fit is the definition for a table of the log.
+type fit struct {
+	table   *Definition
+	unkeyed string
+}
+
+// manyTables is how many tables of a log are remembered. Each new description of a table is another one.
+const manyTables = 4096
+
+func (d *Divergence) fit(logged *decode.Table) fit {
+	if known, ok := d.fits[logged]; ok {
+		return known
+	}
+	table, f := d.Tables[Name{logged.Schema, logged.Name}], fit{}
+	if table == nil {
+		return fit{unkeyed: "the definition of the table was not read"}
+	}
+	if f.unkeyed = table.Mismatch(logged); f.unkeyed == "" {
+		f = fit{table: table, unkeyed: table.unkeyed()}
+	}
+	if len(d.fits) >= manyTables {
+		clear(d.fits)
+	}
+	d.fits[logged] = f
+	return f
+}
+
+// Begin begins the next transaction of the old side.
+func (d *Divergence) Begin(tx *decode.Transaction) error {
+	d.past.shared = d.Shared(tx.GTID)
+	d.past.turn++
+	d.past.touched.Reset()
+	return nil
+}
+
+// Row adds a row change of the old side.
+func (d *Divergence) Row(_ *decode.Transaction, row decode.Row) error {
+	if d.past.shared {
+		return nil
+	}
+	f := d.fit(row.Table)
+	if f.table != nil {
+		d.raise(f.table, row)
+	}
+	if f.unkeyed == "" {
+		d.follow(f.table, row)
+	}
+	return d.store.Err()
+}
+
+// End ends the transaction. Where it cannot be compared row by row, nothing is known of the rows that it changed.
+func (d *Divergence) End(tx *decode.Transaction) error {
+	if len(tx.Opaque)+len(tx.Undecodable) == 0 {
+		return d.store.Err()
+	}
+	reason := slices.Concat(tx.Opaque, tx.Undecodable)[0] + " in " + tx.GTID.String()
+	for part := range d.past.touched.All() {
+		r := NewReader(part)
+		s, overruled := d.State(r.Int()), r.Int() > 0
+		if s.Opaque == "" || overruled {
+			s.Opaque = reason
+			d.Keep(s)
+		}
+	}
+	return d.store.Err()
+}
+
+// raise follows the highest generated key.
+func (d *Divergence) raise(table *Definition, row decode.Row) {
+	auto := table.Auto()
+	for _, image := range [][]decode.Value{row.Before, row.After} {
+		if auto < 0 || image == nil {
+			continue
+		}
+		n, _ := strconv.ParseUint(image[auto].Text, 10, 64) // A negative one is not the highest.
+		d.Highest[table.Name] = max(d.Highest[table.Name], n)
+	}
+}
+
+// keys are those of a row change: of the images, each only where it has one that counts.
+type keys struct {
+	before, after       Key
+	hasBefore, hasAfter bool
+}
+
+func keysOf(table *Definition, row decode.Row) (k keys) {
+	k.before, k.hasBefore = table.KeyOf(row.Before)
+	k.after, k.hasAfter = table.KeyOf(row.After)
+	if row.Op == decode.Update && !k.hasAfter {
+		k.after, k.hasAfter = k.before, k.hasBefore // A partial image leaves an unchanged key out.
+	}
+	return k
+}
+
+// moved says that the key of the after image is another.
+func (k keys) moved() bool { return k.hasAfter && (!k.hasBefore || k.after != k.before) }
+
+// follow brings the states of the change's keys forward.
+func (d *Divergence) follow(table *Definition, row decode.Row) {
+	k := keysOf(table, row)
+	from, to := -1, -1
+	if k.hasBefore {
+		next := row.After
+		if k.moved() {
+			next = nil
+		}
+		from = d.step(table, k.before, row.Before, row.Before, next)
+	}
+	if k.moved() {
+		to = d.step(table, k.after, row.After, nil, row.After)
+	}
+	if from >= 0 && to >= 0 {
+		d.join(from, to)
+	}
+}
+
+// step moves the state of a key from one image to the next, and returns its number. An image that does not fit what
+// the key was last says that something between is missing.
+func (d *Divergence) step(table *Definition, key Key, spelled, from, to []decode.Value) int {
+	n, added := d.states.Add(d.stored(key))
+	s := &State{Key: key, Number: n, Table: table}
+	if added {
+		s.KeyValues, s.Before, s.After = table.KeyValues(spelled), from, from
+		d.strange[key.Name] = d.strange[key.Name] || !table.plainKey(s.KeyValues)
+	} else {
+		s.read(d.states.Value(n))
+	}
+	again := s.turn == d.past.turn
+	gap := s.Opaque == "" && !slices.Equal(s.After, from)
+	if gap {
+		s.Opaque = "the history of the row has a gap"
+	}
+	was := s.difference()
+	s.After, s.turn = to, d.past.turn
+	if s.linked {
+		d.differ(n, s.difference()-was)
+	}
+	d.Keep(s)
+	d.note(n, again && gap)
+	return n
+}
+
+// note remembers that the transaction changed the state. That it has a gap is overruled where the transaction, which
+// changed the row before, turns out not to be comparable at all.
+func (d *Divergence) note(n int, overruled bool) {
+	var buf [16]byte
+	r := Record(buf[:0]).Int(n)
+	if overruled {
+		r = r.Int(1)
+	}
+	d.past.touched.Append(r)
+}
+
+// Definition is the definition that fits the images of a table of the log; nil where none does.
+func (d *Divergence) Definition(logged *decode.Table) *Definition { return d.fit(logged).table }
+
+// Change finds the states of a row change that was added. Changes of shared transactions have none.
+func (d *Divergence) Change(row decode.Row) Change {
+	f := d.fit(row.Table)
+	out := Change{Row: row, Table: f.table, Unkeyed: f.unkeyed}
+	if f.unkeyed != "" {
+		return out
+	}
+	k := keysOf(f.table, row)
+	if !k.hasBefore && !k.hasAfter {
+		out.Unkeyed = "the row image lacks the primary key"
+		return out
+	}
+	if s := d.state(k.before); k.hasBefore && s != nil {
+		out.States = append(out.States, s)
+	}
+	if k.moved() {
+		if s := d.state(k.after); s != nil {
+			out.States = append(out.States, s)
+		}
+	}
+	return out
+}
