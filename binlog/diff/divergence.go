@@ -155,10 +155,13 @@ func (d *Divergence) follow(out *Change) {
 	}
 }
 
+// state is that of a key which the old side touched, else nil.
+func (d *Divergence) state(key Key) *State { return d.States[key] }
+
 // step moves the state of a key from one image to the next. An image that does not fit what the key was last says
 // that something between is missing.
 func (d *Divergence) step(table *Definition, key Key, spelled, from, to []decode.Value) *State {
-	state := d.States[key]
+	state := d.state(key)
 	if state == nil {
 		state = &State{Key: key, Table: table, KeyValues: table.KeyValues(spelled), Before: from, After: from}
 		d.States[key] = state
@@ -210,27 +213,43 @@ func Alike(a, b []decode.Value) bool {
 	return (a == nil) == (b == nil) && slices.Equal(a, b)
 }
 
-// AddNew adds the next transaction of the new side. Transactions that were added as shared are passed over.
+// AddNew adds the next transaction of the new side as a whole. Transactions that were added as shared are passed over.
 func (d *Divergence) AddNew(tx *decode.Transaction) {
 	if d.shared[tx.GTID] {
 		return
 	}
 	for _, statement := range tx.Statements {
-		m := mentionsOf(statement)
-		for name := range d.Tables {
-			if m.touches(name) {
-				d.Altered[name] = fmt.Sprintf("%s ran a statement that names the table on the new primary", tx.GTID)
-			}
-		}
+		d.alter(tx, statement)
 	}
-	if len(tx.Undecodable) > 0 {
-		for name := range d.Tables {
-			d.Altered[name] = fmt.Sprintf("%s of the new primary cannot be decoded", tx.GTID)
-		}
-	}
+	d.obscure(tx)
 	for _, row := range tx.Rows {
 		d.touch(tx, row)
 	}
+}
+
+// alter notes which tables a statement of the new side may have changed.
+func (d *Divergence) alter(tx *decode.Transaction, statement decode.Statement) {
+	m := mentionsOf(statement)
+	for name := range d.Tables {
+		if m.touches(name) {
+			d.Altered[name] = fmt.Sprintf("%s ran a statement that names the table on the new primary", tx.GTID)
+		}
+	}
+}
+
+// obscure notes that a transaction of the new side may have changed any table, where it cannot be decoded.
+func (d *Divergence) obscure(tx *decode.Transaction) {
+	if len(tx.Undecodable) == 0 {
+		return
+	}
+	for name := range d.Tables {
+		d.Altered[name] = fmt.Sprintf("%s of the new primary cannot be decoded", tx.GTID)
+	}
+}
+
+// misfit notes that a transaction of the new side changed rows of a table that cannot be compared.
+func (d *Divergence) misfit(tx *decode.Transaction, table *Definition, reason string) {
+	d.Altered[table.Name] = fmt.Sprintf("in %s of the new primary %s", tx.GTID, reason)
 }
 
 func (d *Divergence) touch(tx *decode.Transaction, row decode.Row) {
@@ -239,7 +258,7 @@ func (d *Divergence) touch(tx *decode.Transaction, row decode.Row) {
 		return
 	}
 	if reason := table.Mismatch(row.Table); reason != "" {
-		d.Altered[table.Name] = fmt.Sprintf("in %s of the new primary %s", tx.GTID, reason)
+		d.misfit(tx, table, reason)
 		return
 	}
 	d.place++
@@ -255,7 +274,7 @@ func (d *Divergence) touch(tx *decode.Transaction, row decode.Row) {
 
 // touchKey notes that the new side changed the row of a key, which image spells, and which was from before.
 func (d *Divergence) touchKey(table *Definition, key Key, by gtid.GTID, image, from []decode.Value) {
-	if s := d.States[key]; s != nil {
+	if s := d.state(key); s != nil {
 		s.touch(by, d.place, from)
 	} else {
 		d.astray(table, key, by, image, from)

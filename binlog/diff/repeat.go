@@ -66,6 +66,9 @@ func (d *Divergence) group(of Tuple) *Group {
 	return g
 }
 
+// known is the group of a tuple under which the old side inserted a row, else nil.
+func (d *Divergence) known(of Tuple) *Group { return d.groups[of] }
+
 // foldedTuple is the tuple of an image as far as it can be told without the server.
 func (d *Definition) foldedTuple(u Unique, image []decode.Value) (string, bool) {
 	if !u.Checkable() || !hasValues(u.Columns, image) {
@@ -88,7 +91,7 @@ func (d *Divergence) repeat(tx *decode.Transaction, table *Definition, row decod
 		d.index()
 	}
 	note := func(of Tuple) {
-		if g := d.groups[of]; g != nil {
+		if g := d.known(of); g != nil {
 			g.Inserted = append(g.Inserted, Insertion{Key: key, KeyValues: table.KeyValues(row.After), By: tx.GTID})
 		}
 	}

@@ -1,0 +1,117 @@
+package diff
+
+import (
+	"hash/maphash"
+
+	"github.com/regentdb/regent/binlog/decode"
+)
+
+// sieves returns a sieve for each table of which a row of the old side has a key.
+func (d *Divergence) sieves() map[Name]*sieve {
+	if d.groups == nil {
+		d.index()
+	}
+	counts := map[Name]int{}
+	for _, key := range d.Order {
+		counts[key.Name]++
+	}
+	out := map[Name]*sieve{}
+	for _, key := range d.Order {
+		state := d.state(key)
+		s := out[key.Name]
+		if s == nil {
+			s = newSieve(state.Table, counts[key.Name], len(d.Order))
+			s.all = d.strange[key.Name]
+			out[key.Name] = s
+		}
+		s.take(state)
+	}
+	for _, s := range out {
+		s.tighten()
+	}
+	return out
+}
+
+// newSieve returns a sieve for a table of which the old side touched so many keys of all.
+func newSieve(table *Definition, count, all int) *sieve {
+	s := &sieve{seed: maphash.MakeSeed()}
+	s.key = net{parts: table.parts(table.PrimaryKey), nulls: true, has: newMarks(count, all)}
+	for i := range s.key.parts {
+		p := &s.key.parts[i]
+		p.plain = p.Kind() == decode.Text && !p.exact()
+	}
+	s.content = &net{parts: table.contentParts(), nulls: true, has: newMarks(count, all)}
+	for _, u := range table.Unique {
+		n := &net{has: newMarks(count, all)}
+		if u.Checkable() {
+			n.parts = table.parts(u.Columns)
+		}
+		s.unique = append(s.unique, n)
+	}
+	return s
+}
+
+// parts are columns of the table as parts of a net for keys.
+func (d *Definition) parts(columns []int) []part {
+	out := make([]part, 0, len(columns))
+	for _, i := range columns {
+		p := newPart(d.Columns[i], i)
+		p.folds = p.pads || p.ignoresCase
+		out = append(out, p)
+	}
+	return out
+}
+
+func newPart(c Column, index int) part {
+	text := c.Kind() == decode.Text
+	return part{Column: c, index: index, pads: text && c.Pads(), ignoresCase: text && c.IgnoresCase()}
+}
+
+// contentParts are the columns that are cheap to read of those that two rows share when one repeats the other; all of
+// them where none is cheap.
+func (d *Definition) contentParts() []part {
+	var cheap, every []part
+	for i, c := range d.Columns {
+		if i == d.Auto() || !d.steady(i) {
+			continue
+		}
+		p := newPart(c, i)
+		every = append(every, p)
+		switch c.Kind() {
+		case decode.Integer, decode.Text, decode.Binary:
+			cheap = append(cheap, p)
+		case decode.Absent, decode.Null, decode.Float, decode.Decimal, decode.Time, decode.JSON:
+		}
+	}
+	if len(cheap) == 0 {
+		return every
+	}
+	return cheap
+}
+
+// take lets the sieve hold what may concern a key of the old side.
+func (s *sieve) take(state *State) {
+	s.add(&s.key, state.KeyValues)
+	if state.Twins != nil {
+		s.addRow(s.content, state.After)
+	}
+	for i, group := range state.Rivals {
+		if group != nil {
+			s.addRow(s.unique[i], state.After)
+		}
+	}
+}
+
+// tighten drops the nets that hold nothing.
+func (s *sieve) tighten() {
+	if s.content.has.empty() {
+		s.content = nil
+	}
+	var left []*net
+	for _, u := range s.unique {
+		if !u.has.empty() {
+			left = append(left, u)
+		}
+	}
+	s.unique = left
+}
