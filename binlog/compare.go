@@ -218,18 +218,14 @@ func ancestor(manifest Manifest, executed gtid.Set) gtid.Set {
 // holds nothing that the new primary never had: it refuses its own GTIDs that it lacks. What files of the new side do
 // not hold comes back as gaps; of a running server that is an error.
 func (r CompareRequest) new(ctx context.Context, common gtid.Set, d *diff.Divergence) (newOnly gtid.Set, gaps []string, err error) {
-	var seen files.Collector
-	err = capture.Transactions(ctx, r.NewPrimary, common, func(tx *decode.Transaction) error {
-		seen.Add(tx.GTID)
-		d.AddNew(tx)
-		return nil
-	})
+	log := newLog{NewSide: d.NewSide()}
+	err = capture.Scan(ctx, r.NewPrimary, common, &log)
 	if errors.Is(err, files.ErrIncomplete) {
 		gaps = append(gaps, err.Error())
 	} else if err != nil {
 		return newOnly, nil, err
 	}
-	if newOnly, err = seen.Set(); err != nil {
+	if newOnly, err = log.seen.Set(); err != nil {
 		return newOnly, nil, err
 	}
 	missing := r.Enew.Subtract(common).Subtract(newOnly)
@@ -241,6 +237,18 @@ func (r CompareRequest) new(ctx context.Context, common gtid.Set, d *diff.Diverg
 		return newOnly, nil, errors.New(ends)
 	}
 	return newOnly, append(gaps, ends), nil
+}
+
+// newLog compares what the new side did, and notes which transactions these were.
+type newLog struct {
+	*diff.NewSide
+	seen files.Collector
+}
+
+// Begin begins a transaction.
+func (l *newLog) Begin(tx *decode.Transaction) error {
+	l.seen.Add(tx.GTID)
+	return l.NewSide.Begin(tx)
 }
 
 // lacking makes a manifest incomplete for what is not known of the new side.

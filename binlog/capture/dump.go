@@ -10,6 +10,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/replication"
 
 	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -22,64 +23,44 @@ const fatalDumpError = 1236
 // errEnough ends a dump early.
 var errEnough = errors.New("enough")
 
-// Transactions calls visit with every transaction that the server has in its binary log and that is not in exclude,
-// in its commit order, until the end of the log as it is at this moment. The exclusion must contain whatever the
-// server has purged, else the error wraps ErrPurged. Of files, the error wraps files.ErrIncomplete after all that is
-// whole was visited.
-func Transactions(
-	ctx context.Context, from Endpoint, exclude gtid.Set, visit func(*decode.Transaction) error,
-) error {
+// Scan tells the visitor what is in the transactions that the server has in its binary log and that are not in exclude,
+// in its commit order, until the end of the log as it is at this moment; see [decode.Scan]. The exclusion must contain
+// whatever the server has purged, else the error wraps ErrPurged. Of files only transactions that are whole come, and the
+// error wraps files.ErrIncomplete after all of these.
+func Scan(ctx context.Context, from Endpoint, exclude gtid.Set, visitor decode.Visitor) error {
 	s, err := from.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.release()
-	var decoder decode.Decoder
-	err = s.dump(ctx, exclude, func(e decode.Event) error {
-		tx, err := decoder.Add(e)
-		if err != nil || tx == nil {
-			return err
-		}
-		return visit(tx)
-	})
-	if err != nil {
+	scanner := decode.NewScanner(visitor)
+	if err := s.dump(ctx, exclude, scanner); err != nil {
 		return err
 	}
-	return decoder.Close()
+	return scanner.Close()
 }
 
-// dump asks for everything outside the exclusion and calls visit with each event that belongs to the log itself. It
-// returns nil at the end of the log, or when visit returned errEnough.
-func (s *session) dump(ctx context.Context, exclude gtid.Set, visit func(decode.Event) error) error {
+// dump asks for everything outside the exclusion and gives the sink each event that belongs to the log itself. It
+// returns nil at the end of the log, or when the sink returned errEnough.
+func (s *session) dump(ctx context.Context, exclude gtid.Set, to files.Sink) error {
 	if err := s.announce(); err != nil {
 		return err
 	}
 	if err := s.request(exclude); err != nil {
 		return err
 	}
+	in := newPackets(s.Conn.Conn.Conn) // Nothing was answered yet, so that the library holds no byte of what comes.
 	for {
-		packet, err := s.ReadPacket()
-		if err != nil {
+		err := in.next()
+		switch {
+		case err != nil:
 			return s.broken(ctx, err)
-		}
-		if len(packet) == 0 {
-			return s.broken(ctx, decode.ErrCorrupt)
-		}
-		switch packet[0] {
-		case mysql.EOF_HEADER:
+		case in.status == mysql.EOF_HEADER:
 			return nil
-		case mysql.OK_HEADER:
-		default:
-			return s.refused(packet)
+		case in.status != mysql.OK_HEADER:
+			return s.refused(ctx, in)
 		}
-		event, err := decode.ParseEvent(packet[1:])
-		if err != nil {
-			return s.broken(ctx, err)
-		}
-		if event.Outside() {
-			continue
-		}
-		if err := visit(event); errors.Is(err, errEnough) {
+		if err := in.event(to); errors.Is(err, errEnough) {
 			return nil
 		} else if err != nil {
 			return s.broken(ctx, err)
@@ -96,8 +77,12 @@ func (s *session) broken(ctx context.Context, err error) error {
 }
 
 // refused reads an error packet.
-func (s *session) refused(packet []byte) error {
-	err := s.HandleErrorPacket(packet)
+func (s *session) refused(ctx context.Context, in *packets) error {
+	packet, err := in.whole()
+	if err != nil {
+		return s.broken(ctx, err)
+	}
+	err = s.HandleErrorPacket(packet)
 	var failure *mysql.MyError
 	if errors.As(err, &failure) && failure.Code == fatalDumpError {
 		return fmt.Errorf("capture: dump of %s: %w: %w", s.server, ErrPurged, err)

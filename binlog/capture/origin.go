@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/gtid"
 )
@@ -19,8 +18,8 @@ type Standing = files.Standing
 type origin interface {
 	// standing says what there is.
 	standing() (Standing, error)
-	// dump calls visit with the events of everything outside the exclusion, until visit returns errEnough.
-	dump(ctx context.Context, exclude gtid.Set, visit func(decode.Event) error) error
+	// dump gives the sink the events of everything outside the exclusion, until it returns errEnough.
+	dump(ctx context.Context, exclude gtid.Set, to files.Sink) error
 	// gone is the error for what was purged.
 	gone() error
 	release()
@@ -80,8 +79,8 @@ func (p Endpoint) another(is string) error {
 	return fmt.Errorf("capture: %s: %w: it is that of server_uuid %s, and %s is wanted", p.Server, files.ErrServer, is, p.UUID)
 }
 
-func (s *shelf) dump(ctx context.Context, exclude gtid.Set, visit func(decode.Event) error) error {
-	err := s.log.Dump(ctx, exclude, visit)
+func (s *shelf) dump(ctx context.Context, exclude gtid.Set, to files.Sink) error {
+	err := s.log.Dump(ctx, exclude, to)
 	if err == nil || errors.Is(err, errEnough) {
 		return nil
 	}

@@ -91,7 +91,7 @@ func (r Request) fill(ctx context.Context, o origin, available gtid.Set, t takin
 	if r.Progress != nil {
 		w.progress = func(transactions uint64, bytes int64) { r.Progress(t.entry.Server, transactions, bytes) }
 	}
-	failure := o.dump(ctx, t.entry.Executed.Subtract(available), w.add)
+	failure := o.dump(ctx, t.entry.Executed.Subtract(available), files.Whole(w.add))
 	file, err := w.settle()
 	if err != nil {
 		return errors.Join(failure, err)

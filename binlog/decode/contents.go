@@ -11,12 +11,22 @@ import (
 type contents struct {
 	Splitter
 	visitor Visitor
+	// skipper is the visitor where it skips tables, else nil.
+	skipper Skipper
 	tables  tables
 	change  Change
 	images  [2]Image
 	payload payload
 	// stopped is the error of the visitor.
 	stopped error
+}
+
+// tell says who takes what is read.
+func (r *contents) tell(visitor Visitor) {
+	r.visitor = visitor
+	if skipper, ok := visitor.(Skipper); ok {
+		r.skipper = skipper
+	}
 }
 
 // event takes the next event.

@@ -155,10 +155,10 @@ type Decoder struct {
 func (d *Decoder) Add(e Event) (*Transaction, error) {
 	d.done = nil
 	if d.contents.visitor == nil {
-		d.contents.visitor = collector{func(tx *Transaction) error {
+		d.contents.tell(collector{func(tx *Transaction) error {
 			d.done = tx
 			return nil
-		}}
+		}})
 	}
 	err := d.contents.event(e)
 	return d.done, err

@@ -30,6 +30,9 @@ type Event []byte
 // Type returns the type code of the event.
 func (e Event) Type() byte { return e[4] }
 
+// Size is the length of the whole event in bytes, by its header.
+func (e Event) Size() int64 { return int64(binary.LittleEndian.Uint32(e[9:])) }
+
 // IsFormat says whether this is a format description, which every later event is read by.
 func (e Event) IsFormat() bool { return e.Type() == formatEvent }
 
@@ -89,7 +92,7 @@ func (f *frames) head() (Event, error) {
 		}
 		return nil, f.failed(err)
 	}
-	if Event(header).size() < headerSize {
+	if Event(header).Size() < headerSize {
 		return nil, f.failed(nil)
 	}
 	return header, nil
@@ -97,7 +100,7 @@ func (f *frames) head() (Event, error) {
 
 // event returns the event of which head returned the header.
 func (f *frames) event(head Event) (Event, error) {
-	size := head.size()
+	size := head.Size()
 	if size > int64(f.source.Size()) {
 		return f.largeEvent(size)
 	}
@@ -112,18 +115,27 @@ func (f *frames) event(head Event) (Event, error) {
 	return e, nil
 }
 
-// largeEvent reads an event into memory that grows with what arrives, so that a wrong size allocates nothing.
 func (f *frames) largeEvent(size int64) (Event, error) {
-	f.large = f.large[:0]
-	for have := int64(0); have < size; have = int64(len(f.large)) {
-		piece := min(size-have, readAhead)
-		f.large = slices.Grow(f.large, int(piece))[:have+piece]
-		if _, err := io.ReadFull(f.source, f.large[have:]); err != nil {
-			return nil, f.failed(err)
-		}
+	var err error
+	if f.large, err = readEvent(f.source, f.large, size); err != nil {
+		return nil, f.failed(err)
 	}
 	f.offset += size
 	return f.large, nil
+}
+
+// readEvent reads an event into memory that grows with what arrives, so that a wrong size allocates nothing. It returns
+// the memory, which is used again.
+func readEvent(in io.Reader, memory []byte, size int64) ([]byte, error) {
+	memory = memory[:0]
+	for have := int64(0); have < size; have = int64(len(memory)) {
+		piece := min(size-have, readAhead)
+		memory = slices.Grow(memory, int(piece))[:have+piece]
+		if _, err := io.ReadFull(in, memory[have:]); err != nil {
+			return memory, err
+		}
+	}
+	return memory, nil
 }
 
 func (f *frames) failed(err error) error {

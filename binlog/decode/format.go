@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -150,6 +149,3 @@ func queryText(body []byte) (schema string, text []byte, err error) {
 	}
 	return schema, c.rest, nil
 }
-
-// size is the length of the whole event in bytes, by its header.
-func (e Event) size() int64 { return int64(binary.LittleEndian.Uint32(e[9:])) }

@@ -60,6 +60,16 @@ func (m *Image) Value(column int) (Value, error) {
 	return Value{kind, string(m.text)}, err
 }
 
+// AppendText appends the text of a column's value and returns its kind. The error is that of Value, and nothing is
+// appended then.
+func (m *Image) AppendText(dst []byte, column int) (Kind, []byte, error) {
+	own := m.text
+	m.text = dst
+	kind, err := m.append(column)
+	dst, m.text = m.text, own
+	return kind, dst, err
+}
+
 // Values returns the values of all columns. Those that could not be made are Absent, and the error joins the reasons,
 // which wrap ErrPartial or ErrCorrupt.
 func (m *Image) Values() ([]Value, error) {

@@ -2,6 +2,8 @@ package decode
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -123,22 +125,26 @@ func (r *contents) readPayload(tx *Transaction, body io.Reader) error {
 	}
 }
 
-// stream reads a compressed transaction without holding it. Its checksum is known only at its end.
-func (r *contents) stream(f *frames, head Event) error {
-	size := head.size()
-	part, err := r.place(head, size)
+// stream reads a compressed transaction without holding it, from the header of its event on. Its checksum is known only
+// at its end.
+func (r *contents) stream(head Event, source io.Reader) error {
+	header := Event(bytes.Clone(head)) // Reading further overwrites it.
+	size := header.Size()
+	part, err := r.place(header, size)
 	if err != nil {
 		return err
 	}
 	r.change.Offset = r.offset
 	r.offset += size
-	body := &checkedBody{source: f.source, left: size}
+	body := &checkedBody{source: source, left: size}
 	if r.format.checksum {
 		body.left -= checksumSize
 	}
-	header := Event(append([]byte(nil), head...))
+	if body.left < headerSize {
+		return errPayload()
+	}
 	if _, err := io.CopyN(io.Discard, body, headerSize); err != nil {
-		return f.failed(body.err)
+		return cmp.Or(body.err, err)
 	}
 	r.note(part.Tx, header, r.readPayload(part.Tx, body))
 	if r.stopped != nil {
@@ -146,12 +152,11 @@ func (r *contents) stream(f *frames, head Event) error {
 	}
 	// What follows the compressed bytes counts for the checksum too.
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return f.failed(body.err)
+		return cmp.Or(body.err, err)
 	}
 	if err := r.verify(body); err != nil {
-		return f.failed(err)
+		return err
 	}
-	f.offset += size
 	return r.end(part)
 }
 

@@ -89,6 +89,9 @@ func (r *contents) rows(tx *Transaction, code byte, body []byte) error {
 	if err != nil {
 		return err
 	}
+	if r.skipper != nil && r.skipper.Skip(e.table) {
+		return nil
+	}
 	r.change.Op, r.change.Table, r.change.Row = e.op, e.table, 0
 	r.change.Before, r.change.After = &r.images[0], &r.images[1]
 	switch e.op {

@@ -22,6 +22,12 @@ type Visitor interface {
 	End(*Transaction) error
 }
 
+// Skipper is a [Visitor] that does without the rows of some tables. It is asked once for each row event, and of those
+// that it skips no row is read, so that nothing of them is noted on the transaction either.
+type Skipper interface {
+	Skip(*Table) bool
+}
+
 // Change is one row change in the bytes of the log.
 type Change struct {
 	Op    Op
@@ -35,6 +41,21 @@ type Change struct {
 	Before, After *Image
 }
 
+// Values makes all values of the change, and says on the transaction which could not be made.
+func (c *Change) Values(tx *Transaction) Row {
+	row := Row{Op: c.Op, Table: c.Table}
+	var err error
+	if c.Before != nil {
+		row.Before, err = c.Before.Values()
+		tx.Note(err)
+	}
+	if c.After != nil {
+		row.After, err = c.After.Values()
+		tx.Note(err)
+	}
+	return row
+}
+
 // Scan reads a binary log file and hands everything in it to the visitor, row by row: the memory that it takes does not
 // grow with the transactions, compressed or not, only with the largest row. An error wraps ErrCorrupt where the bytes
 // are at fault; what the visitor was told of a transaction without an End is void then.
@@ -43,7 +64,8 @@ func Scan(in io.Reader, visitor Visitor) error {
 	if err != nil {
 		return err
 	}
-	r := contents{visitor: visitor}
+	var r contents
+	r.tell(visitor)
 	r.offset = f.offset
 	for {
 		head, err := f.head()
@@ -65,7 +87,12 @@ func Scan(in io.Reader, visitor Visitor) error {
 // next reads one event: a compressed payload as a stream, anything else as a whole.
 func (r *contents) next(f *frames, head Event) error {
 	if head.Type() == payloadEvent && r.format != nil {
-		return r.stream(f, head)
+		size := head.Size()
+		if err := r.stream(head, f.source); err != nil {
+			return f.failed(err)
+		}
+		f.offset += size
+		return nil
 	}
 	e, err := f.event(head)
 	if err != nil {
@@ -99,17 +126,7 @@ type collector struct{ done func(*Transaction) error }
 func (c collector) Begin(*Transaction) error  { return nil }
 func (c collector) End(tx *Transaction) error { return c.done(tx) }
 func (c collector) Row(tx *Transaction, change *Change) error {
-	row := Row{Op: change.Op, Table: change.Table}
-	var err error
-	if change.Before != nil {
-		row.Before, err = change.Before.Values()
-		tx.Note(err)
-	}
-	if change.After != nil {
-		row.After, err = change.After.Values()
-		tx.Note(err)
-	}
-	tx.Rows = append(tx.Rows, row)
+	tx.Rows = append(tx.Rows, change.Values(tx))
 	return nil
 }
 

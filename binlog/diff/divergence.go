@@ -58,27 +58,43 @@ func (d *Divergence) Store() Store { return d.store }
 // Shared says that the new primary has the transaction itself.
 func (d *Divergence) Shared(id gtid.GTID) bool { return d.shared.ContainsGTID(id) }
 
-// AddNew adds the next transaction of the new side. Transactions that were added as shared are passed over.
+// AddNew adds the next transaction of the new side as a whole. Shared ones are passed over.
 func (d *Divergence) AddNew(tx *decode.Transaction) {
 	if d.Shared(tx.GTID) {
 		return
 	}
 	for _, statement := range tx.Statements {
-		m := mentionsOf(statement)
-		for name := range d.Tables {
-			if m.touches(name) {
-				d.Altered[name] = fmt.Sprintf("%s ran a statement that names the table on the new primary", tx.GTID)
-			}
-		}
+		d.alter(tx, statement)
 	}
-	if len(tx.Undecodable) > 0 {
-		for name := range d.Tables {
-			d.Altered[name] = fmt.Sprintf("%s of the new primary cannot be decoded", tx.GTID)
-		}
-	}
+	d.obscure(tx)
 	for _, row := range tx.Rows {
 		d.touch(tx, row)
 	}
+}
+
+// alter notes which tables a statement of the new side may have changed.
+func (d *Divergence) alter(tx *decode.Transaction, statement decode.Statement) {
+	m := mentionsOf(statement)
+	for name := range d.Tables {
+		if m.touches(name) {
+			d.Altered[name] = fmt.Sprintf("%s ran a statement that names the table on the new primary", tx.GTID)
+		}
+	}
+}
+
+// obscure notes that a transaction of the new side may have changed any table, where it cannot be decoded.
+func (d *Divergence) obscure(tx *decode.Transaction) {
+	if len(tx.Undecodable) == 0 {
+		return
+	}
+	for name := range d.Tables {
+		d.Altered[name] = fmt.Sprintf("%s of the new primary cannot be decoded", tx.GTID)
+	}
+}
+
+// misfit notes that a transaction of the new side changed rows of a table that cannot be compared.
+func (d *Divergence) misfit(tx *decode.Transaction, table *Definition, reason string) {
+	d.Altered[table.Name] = fmt.Sprintf("in %s of the new primary %s", tx.GTID, reason)
 }
 
 func (d *Divergence) touch(tx *decode.Transaction, row decode.Row) {
@@ -87,7 +103,7 @@ func (d *Divergence) touch(tx *decode.Transaction, row decode.Row) {
 		return
 	}
 	if reason := table.Mismatch(row.Table); reason != "" {
-		d.Altered[table.Name] = fmt.Sprintf("in %s of the new primary %s", tx.GTID, reason)
+		d.misfit(tx, table, reason)
 		return
 	}
 	d.place++

@@ -53,7 +53,7 @@ func (c Column) folded(text string) string {
 	if c.Pads() {
 		text = strings.TrimRight(text, " ")
 	}
-	if !strings.HasSuffix(c.Collation, "_ci") {
+	if !c.IgnoresCase() {
 		return text
 	}
 	if utf8.ValidString(text) {
@@ -61,6 +61,9 @@ func (c Column) folded(text string) string {
 	}
 	return lowerASCII(text)
 }
+
+// IgnoresCase says whether the collation overlooks case.
+func (c Column) IgnoresCase() bool { return strings.HasSuffix(c.Collation, "_ci") }
 
 // Pads says whether the collation overlooks spaces at the end.
 func (c Column) Pads() bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
@@ -14,12 +15,35 @@ import (
 // ErrIncomplete is returned where not everything that was asked for could be read; the message lists what.
 var ErrIncomplete = errors.New("not everything is in the files")
 
-// Dump calls visit with the events of every transaction outside the exclusion, in the order of the log, each format
+// Sink takes the events of a log.
+type Sink interface {
+	// Add takes an event, which is valid until Add returns, but for format descriptions, which stay.
+	Add(e decode.Event) error
+	// AddFrom takes an event that is too long to be held: all of it is in the reader, its header also in head.
+	AddFrom(head decode.Event, in io.Reader) error
+}
+
+// Whole is a sink that takes every event as a whole.
+type Whole func(decode.Event) error
+
+// Add takes an event.
+func (w Whole) Add(e decode.Event) error { return w(e) }
+
+// AddFrom reads an event and takes it.
+func (w Whole) AddFrom(head decode.Event, in io.Reader) error {
+	event := make([]byte, head.Size())
+	if _, err := io.ReadFull(in, event); err != nil {
+		return err
+	}
+	return w(event)
+}
+
+// Dump gives the sink the events of every transaction outside the exclusion, in the order of the log, each format
 // description before the events that it describes. Only transactions that are whole come. What is torn, damaged or
-// missing is passed over and named in an error that wraps ErrIncomplete at the end. An error of visit ends the dump
+// missing is passed over and named in an error that wraps ErrIncomplete at the end. An error of the sink ends the dump
 // and comes back as it is.
-func (l *Log) Dump(ctx context.Context, exclude gtid.Set, visit func(decode.Event) error) error {
-	d := dump{log: l, exclude: exclude, visit: visit}
+func (l *Log) Dump(ctx context.Context, exclude gtid.Set, to Sink) error {
+	d := dump{log: l, exclude: exclude, to: to}
 	for i := l.startOf(exclude); i < len(l.Files); i++ {
 		f := &l.Files[i]
 		if f.err != nil {
@@ -47,9 +71,9 @@ type trouble struct {
 type dump struct {
 	log     *Log
 	exclude gtid.Set
-	visit   func(decode.Event) error
+	to      Sink
 	trouble []trouble
-	// given are the transactions that visit had.
+	// given are the transactions that the sink had.
 	given Collector
 }
 
@@ -61,7 +85,7 @@ func (d *dump) file(ctx context.Context, f *File) (seen gtid.Set, err error) {
 	}
 	defer func() { err = errors.Join(err, w.file.Close()) }()
 	var all Collector
-	var told []byte // the format description that visit had last
+	var told []byte // the format description that the sink had last
 	for {
 		s, more, err := w.step()
 		if err != nil {
@@ -87,7 +111,7 @@ func (d *dump) file(ctx context.Context, f *File) (seen gtid.Set, err error) {
 	}
 }
 
-// transaction hands out one transaction, after the format description where visit was told another one last.
+// transaction hands out one transaction, after the format description where the sink was told another one last.
 func (d *dump) transaction(w *walker, s step, told []byte) ([]byte, error) {
 	damage := s.damage
 	if damage == "" {
@@ -102,36 +126,35 @@ func (d *dump) transaction(w *walker, s step, told []byte) ([]byte, error) {
 	}
 	if !bytes.Equal(told, w.format) {
 		told = w.format
-		if err := d.visit(told); err != nil {
+		if err := d.to.Add(told); err != nil {
 			return told, err
 		}
 	}
 	d.given.Add(s.id)
-	return told, w.events(s, d.visit)
+	return told, w.events(s, d.to)
 }
 
-// events hands out the events of one transaction.
-func (w *walker) events(s step, visit func(decode.Event) error) error {
+// events hands out the events of one transaction, which is whole.
+func (w *walker) events(s step, to Sink) error {
 	for at := s.at; at < s.end; {
-		seen, err := w.look(at)
+		header, err := w.bytes(at, headerSize)
 		if err != nil {
 			return w.failed(err)
 		}
-		event := make([]byte, seen.size)
-		if seen.size <= windowSize {
-			var part []byte
-			part, err = w.bytes(at, len(event))
-			copy(event, part)
+		size := decode.Event(header).Size()
+		if size > windowSize {
+			err = to.AddFrom(decode.Event(header), io.NewSectionReader(w.file, at, size))
 		} else {
-			_, err = w.file.ReadAt(event, at)
+			var event []byte
+			if event, err = w.bytes(at, int(size)); err != nil {
+				return w.failed(err)
+			}
+			err = to.Add(event)
 		}
 		if err != nil {
-			return w.failed(err)
-		}
-		if err := visit(event); err != nil {
 			return err
 		}
-		at += seen.size
+		at += size
 	}
 	return nil
 }

@@ -1,0 +1,118 @@
+package diff
+
+import (
+	"hash/maphash"
+
+	"github.com/regentdb/regent/binlog/decode"
+)
+
+// sieves returns a sieve for each table of which a row of the old side has a key.
+func (d *Divergence) sieves() map[Name]*sieve {
+	if d.groups == nil {
+		d.index()
+	}
+	counts := map[Name]int{}
+	for n := range d.states.Len() {
+		key, _ := d.keyOf(d.states.Key(n))
+		counts[key.Name]++
+	}
+	out := map[Name]*sieve{}
+	for state := range d.All() {
+		name := state.Key.Name
+		s := out[name]
+		if s == nil {
+			s = newSieve(state.Table, counts[name], d.states.Len())
+			s.all = d.strange[name]
+			out[name] = s
+		}
+		s.take(d, state)
+	}
+	for _, s := range out {
+		s.tighten()
+	}
+	return out
+}
+
+// newSieve returns a sieve for a table of which the old side touched so many keys of all.
+func newSieve(table *Definition, count, all int) *sieve {
+	s := &sieve{seed: maphash.MakeSeed()}
+	s.key = net{parts: table.parts(table.PrimaryKey), nulls: true, has: newMarks(count, all)}
+	for i := range s.key.parts {
+		p := &s.key.parts[i]
+		p.plain = p.Kind() == decode.Text && !p.exact()
+	}
+	s.content = &net{parts: table.contentParts(), nulls: true, has: newMarks(count, all)}
+	for _, u := range table.Unique {
+		n := &net{has: newMarks(count, all)}
+		if u.Checkable() {
+			n.parts = table.parts(u.Columns)
+		}
+		s.unique = append(s.unique, n)
+	}
+	return s
+}
+
+// parts are columns of the table as parts of a net for keys.
+func (d *Definition) parts(columns []int) []part {
+	out := make([]part, 0, len(columns))
+	for _, i := range columns {
+		p := newPart(d.Columns[i], i)
+		p.folds = p.pads || p.ignoresCase
+		out = append(out, p)
+	}
+	return out
+}
+
+func newPart(c Column, index int) part {
+	text := c.Kind() == decode.Text
+	return part{Column: c, index: index, pads: text && c.Pads(), ignoresCase: text && c.IgnoresCase()}
+}
+
+// contentParts are the columns that are cheap to read of those that two rows share when one repeats the other; all of
+// them where none is cheap.
+func (d *Definition) contentParts() []part {
+	var cheap, every []part
+	for i, c := range d.Columns {
+		if i == d.Auto() || !d.steady(i) {
+			continue
+		}
+		p := newPart(c, i)
+		every = append(every, p)
+		switch c.Kind() {
+		case decode.Integer, decode.Text, decode.Binary:
+			cheap = append(cheap, p)
+		case decode.Absent, decode.Null, decode.Float, decode.Decimal, decode.Time, decode.JSON:
+		}
+	}
+	if len(cheap) == 0 {
+		return every
+	}
+	return cheap
+}
+
+// take lets the sieve hold what may concern a key of the old side.
+func (s *sieve) take(d *Divergence, state *State) {
+	s.add(&s.key, state.KeyValues)
+	if _, ok := d.content(state); ok {
+		s.addRow(s.content, state.After)
+	}
+	for i, n := range s.unique {
+		if _, ok := d.folded(state, i); ok {
+			s.addRow(n, state.After)
+		}
+	}
+}
+
+// tighten drops the nets that hold nothing.
+func (s *sieve) tighten() {
+	if s.content.has.empty() {
+		s.content = nil
+	}
+	var left []*net
+	for _, u := range s.unique {
+		if !u.has.empty() {
+			left = append(left, u)
+		}
+	}
+	s.unique = left
+}
