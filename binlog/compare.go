@@ -1,10 +1,12 @@
 package binlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +108,7 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 		return report.Summary{}, err
 	}
 	for _, column := range d.Declare(r.Rules) {
-		r.Log.WarnContext(ctx, "the policy declares a volatile column that does not exist", slog.String("id", r.ID), slog.String("column", column))
+		r.Log.WarnContext(ctx, "the policy declares a column that does not exist", slog.String("id", r.ID), slog.String("column", column))
 	}
 	common := ancestor(manifest, executed)
 	newOnly, gaps, err := r.new(ctx, common, d)
@@ -121,8 +123,22 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	return report.Write(r.Dir, report.Input{
 		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
 		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
-		Transactions: classified, Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
+		Transactions: classified, Acknowledged: r.Acknowledged, CreatedAt: r.Now(), Harmless: harmless(r.Rules),
 	})
+}
+
+// harmless are the columns whose values every reader of the report may see.
+func harmless(rules map[TableName]TableRule) []report.Column {
+	var out []report.Column
+	for table, rule := range rules {
+		for _, column := range rule.Harmless {
+			out = append(out, report.Column{Schema: table.Schema, Table: table.Table, Column: column})
+		}
+	}
+	slices.SortFunc(out, func(a, b report.Column) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Column, b.Column))
+	})
+	return out
 }
 
 // old reads the captured transactions, and the definitions of the tables that they touch as these come up.

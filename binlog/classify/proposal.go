@@ -3,6 +3,7 @@ package classify
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
@@ -11,8 +12,9 @@ import (
 
 // Proposal is how a row whose generated key is taken could be kept.
 type Proposal struct {
-	// ID is the new value of the auto-increment column.
-	ID decode.Value
+	// Column is the auto-increment column, ID its new value.
+	Column string
+	ID     decode.Value
 	// Children are the row changes of the old side that refer to the row by a declared foreign key, and would have to
 	// refer to the new value.
 	Children []Child
@@ -21,10 +23,14 @@ type Proposal struct {
 // Child is a row change that refers to another row.
 type Child struct {
 	GTID gtid.GTID
-	// Table is the child's, Key the values of its primary key there, ForeignKey the constraint by which it refers.
+	// Table is the child's, Key the values of its primary key there and KeyColumns their names, ForeignKey the constraint
+	// by which it refers.
 	Table      diff.Name
 	Key        []decode.Value
+	KeyColumns []string
 	ForeignKey string
+	// Column is the child's column that holds the key; empty where the constraint refers to other columns of the row.
+	Column string
 }
 
 // proposals numbers the AUTO_INCREMENT rows of each table above all that the table has, or had on the old side.
@@ -38,7 +44,7 @@ func proposals(d *diff.Divergence) map[diff.Key]*Proposal {
 			continue
 		}
 		last[key.Name]++
-		out[key] = &Proposal{ID: decode.UnsignedValue(last[key.Name])}
+		out[key] = &Proposal{Column: s.Table.Columns[s.Table.Auto()].Name, ID: decode.UnsignedValue(last[key.Name])}
 		for _, f := range s.Table.ReferencedBy {
 			if tuple, ok := d.ForeignTuple(s.Table, f, s.After); ok {
 				parents[tuple] = out[key]
@@ -82,13 +88,23 @@ func addChildren(d *diff.Divergence, parents map[diff.Tuple]*Proposal) {
 			for _, f := range change.Table.References {
 				tuple, ok := d.ForeignTuple(change.Table, f, change.Row.After)
 				if p := parents[tuple]; ok && p != nil {
-					p.Children = append(p.Children, childOf(tx.GTID, change, f))
+					p.Children = append(p.Children, childOf(tx.GTID, change, f, p.Column))
 				}
 			}
 		}
 	}
 }
 
-func childOf(by gtid.GTID, change diff.Change, f diff.ForeignKey) Child {
-	return Child{GTID: by, Table: change.Table.Name, Key: change.Table.KeyValues(change.Row.After), ForeignKey: f.Name}
+func childOf(by gtid.GTID, change diff.Change, f diff.ForeignKey, parent string) Child {
+	table := change.Table
+	out := Child{GTID: by, Table: table.Name, Key: table.KeyValues(change.Row.After), ForeignKey: f.Name}
+	for _, i := range table.PrimaryKey {
+		out.KeyColumns = append(out.KeyColumns, table.Columns[i].Name)
+	}
+	for i, column := range f.OtherColumns {
+		if strings.EqualFold(column, parent) {
+			out.Column = table.Columns[f.Columns[i]].Name
+		}
+	}
+	return out
 }
