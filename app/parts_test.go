@@ -122,10 +122,10 @@ func TestCommonIsWhatAllHoldersShareBesidesTheExtras(t *testing.T) {
 
 func TestRulesOfThePolicyReachTheComparison(t *testing.T) {
 	got := rules(policy.Reconcile{Tables: []policy.TableRule{
-		{Table: "shop.orders", Volatile: []string{"seen"}}, {Table: "shop.a.b", Mergeable: true},
+		{Table: "shop.orders", Volatile: []string{"seen"}, Harmless: []string{"id"}}, {Table: "shop.a.b", Mergeable: true},
 	}})
 	want := map[binlog.TableName]binlog.TableRule{
-		{Schema: "shop", Table: "orders"}: {Volatile: []string{"seen"}},
+		{Schema: "shop", Table: "orders"}: {Volatile: []string{"seen"}, Harmless: []string{"id"}},
 		{Schema: "shop", Table: "a.b"}:    {Mergeable: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -106,7 +106,9 @@ func rules(r policy.Reconcile) map[binlog.TableName]binlog.TableRule {
 	out := make(map[binlog.TableName]binlog.TableRule, len(r.Tables))
 	for _, rule := range r.Tables {
 		schema, table, _ := rule.Name()
-		out[binlog.TableName{Schema: schema, Table: table}] = binlog.TableRule{Volatile: rule.Volatile, Mergeable: rule.Mergeable}
+		out[binlog.TableName{Schema: schema, Table: table}] = binlog.TableRule{
+			Volatile: rule.Volatile, Mergeable: rule.Mergeable, Harmless: rule.Harmless,
+		}
 	}
 	return out
 }

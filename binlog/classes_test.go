@@ -3,7 +3,11 @@
 package binlog_test
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,7 +91,7 @@ func TestRelationsAreClassifiedAndReplayed(t *testing.T) {
 	captureOf(t, dir, fresh, old)
 	request := compareRequest(dir, fresh)
 	request.Rules = map[binlog.TableName]binlog.TableRule{
-		{Schema: "shop", Table: "customers"}: {Volatile: []string{"seen"}},
+		{Schema: "shop", Table: "customers"}: {Volatile: []string{"seen"}, Harmless: []string{"ID"}},
 		{Schema: "shop", Table: "words"}:     {Mergeable: true},
 	}
 	if _, err := binlog.Compare(t.Context(), request); err != nil {
@@ -111,5 +115,42 @@ func TestRelationsAreClassifiedAndReplayed(t *testing.T) {
 		if got := fresh.value(query); got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", query, got, want)
 		}
+	}
+	proposed(t, dir, fresh)
+}
+
+// proposed follows the proposals, which are comments in the SQL, and finds the same in the lines of the report, redacted
+// but for the harmless column.
+func proposed(t *testing.T, dir string, fresh *server) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, report.SQLName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statements []string
+	for line := range strings.Lines(string(text)) {
+		if statement, ok := strings.CutPrefix(line, "--     "); ok && strings.HasSuffix(statement, ";\n") {
+			statements = append(statements, statement)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "proposals.sql")
+	if err := os.WriteFile(path, []byte("SET time_zone = '+00:00';\n"+strings.Join(statements, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.pipe(path); err != nil {
+		t.Fatalf("%v: %q", err, statements)
+	}
+	got := fresh.value("SELECT CONCAT_WS('|', c.id, c.mail, o.id) FROM shop.customers c JOIN shop.orders o ON o.customer = c.id WHERE c.name = 'W'")
+	if got != "56|w|13" {
+		t.Errorf("the proposals make %q of it", got)
+	}
+	var lines bytes.Buffer
+	if err := report.CopyTransactions(&lines, dir, false); err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`"key":\{"id":24\},"class":"AUTO_INCREMENT".*"proposal":\{"column":"id","value":56,"children":\[\{"gtid":"[^"]*",` +
+		`"schema":"shop","table":"orders","key":\{"id":"#[0-9a-f]{16}"\},"foreign_key":"by_id","column":"customer"\}\]\}`)
+	if !want.MatchString(lines.String()) {
+		t.Errorf("no line has %s", want)
 	}
 }

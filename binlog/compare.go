@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,7 +128,7 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 		return report.Summary{}, err
 	}
 	for _, column := range d.Declare(r.Rules) {
-		r.Log.WarnContext(ctx, "the policy declares a volatile column that does not exist", slog.String("id", r.ID), slog.String("column", column))
+		r.Log.WarnContext(ctx, "the policy declares a column that does not exist", slog.String("id", r.ID), slog.String("column", column))
 	}
 	common := ancestor(manifest, executed)
 	newOnly, gaps, err := r.new(ctx, common, d)
@@ -138,7 +139,7 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 	out, err := report.Create(r.Dir, report.Input{
 		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
 		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
-		Acknowledged: r.Acknowledged, CreatedAt: r.Now(),
+		Acknowledged: r.Acknowledged, CreatedAt: r.Now(), Harmless: harmless(r.Rules),
 	})
 	if err != nil {
 		return report.Summary{}, err
@@ -147,6 +148,20 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 		return report.Summary{}, errors.Join(err, out.Abandon())
 	}
 	return out.Finish()
+}
+
+// harmless are the columns whose values every reader of the report may see.
+func harmless(rules map[TableName]TableRule) []report.Column {
+	var out []report.Column
+	for table, rule := range rules {
+		for _, column := range rule.Harmless {
+			out = append(out, report.Column{Schema: table.Schema, Table: table.Table, Column: column})
+		}
+	}
+	slices.SortFunc(out, func(a, b report.Column) int {
+		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Column, b.Column))
+	})
+	return out
 }
 
 // history is the captured transactions, row by row.

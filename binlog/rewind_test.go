@@ -140,6 +140,9 @@ func TestRewindRefusesAServerThatIsNotAsItsLogSays(t *testing.T) {
 	old.run("CREATE TRIGGER shop.later BEFORE UPDATE ON shop.users FOR EACH ROW SET NEW.name='x'", "DROP TRIGGER shop.later")
 	quarantined(old)
 	refusedUnchanged(t, rewindRequest(dir, old, fresh), old, "does not hold")
+	old.run("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+	refusedUnchanged(t, rewindRequest(dir, old, fresh), old, "SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+	old.run("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
 	old.run("SET GLOBAL super_read_only=OFF", "SET GLOBAL read_only=OFF")
 	if _, err := rewind.Run(t.Context(), rewindRequest(dir, old, fresh)); !errors.Is(err, rewind.ErrRefused) {
 		t.Errorf("a writable server: %v", err)

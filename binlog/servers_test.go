@@ -19,12 +19,12 @@ import (
 // server is a real MySQL server with a connection of its administrator.
 type server struct {
 	*mysqldtest.Server
-	t  *testing.T
+	t  testing.TB
 	db *sql.DB
 }
 
 // newServer starts a server on a copy of the template.
-func newServer(t *testing.T, name string, id int) *server {
+func newServer(t testing.TB, name string, id int) *server {
 	t.Helper()
 	p := mysqldtest.Start(t, name, id, false)
 	s := &server{Server: p, t: t, db: p.Admin(t)}
@@ -110,7 +110,7 @@ func (s *server) follow(source *server) {
 }
 
 // captureOf captures what the old servers have and the new one lacks.
-func captureOf(t *testing.T, dir string, fresh *server, old ...*server) binlog.Manifest {
+func captureOf(t testing.TB, dir string, fresh *server, old ...*server) binlog.Manifest {
 	t.Helper()
 	request := binlog.CaptureRequest{Dir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	enew := fresh.executed()

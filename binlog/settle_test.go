@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 )
 
 // reported splits two servers, and reports what only the old one has.
-func reported(t *testing.T, old, fresh *server) (dir string) {
+func reported(t testing.TB, old, fresh *server) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "report")
 	if m := captureOf(t, dir, fresh, old); !m.Complete {
@@ -57,7 +58,12 @@ func replayRequest(dir string, target replay.Target) replay.Request {
 
 func connected(t *testing.T, s *server) *replay.Server {
 	t.Helper()
-	target, err := replay.Connect(t.Context(), s.endpoint(), s.value("SELECT @@server_uuid"), "r1")
+	return connectedTo(t, s.endpoint(), s)
+}
+
+func connectedTo(t testing.TB, at binlog.Endpoint, s *server) *replay.Server {
+	t.Helper()
+	target, err := replay.Connect(t.Context(), at, s.value("SELECT @@server_uuid"), "r1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +167,7 @@ func TestALaterReplayEndsTheSessionOfAnEarlierOne(t *testing.T) {
 	if err := first.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := first.Change(t.Context(), deletion); n != 1 || err != nil {
+	if n, err := first.Change(t.Context(), []rows.Change{deletion}); err != nil || n[0] != 1 {
 		t.Fatalf("%d rows, %v", n, err)
 	}
 	second := connected(t, s)
@@ -171,7 +177,7 @@ func TestALaterReplayEndsTheSessionOfAnEarlierOne(t *testing.T) {
 	if err := second.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if row, err := second.Locked(t.Context(), table.Definition, deletion.Before); row == nil || err != nil {
+	if row, err := second.Locked(t.Context(), table.Definition, [][]decode.Value{deletion.Before}); err != nil || row[0] == nil {
 		t.Errorf("what the earlier session did not commit is there: %v, %v", row, err)
 	}
 	s.run("SET GLOBAL read_only=ON")
@@ -188,28 +194,43 @@ func TestALaterReplayEndsTheSessionOfAnEarlierOne(t *testing.T) {
 	}
 }
 
-// killing is a target whose server is killed at a change, or right before the answer to a commit.
+// killing is a target whose server is killed once the first of several transactions that are repeated together is
+// committed, or right before the answer.
 type killing struct {
 	*replay.Server
-	kill   func()
-	change int
-	commit int
+	on     *server
+	during int
+	answer int
 }
 
-func (k *killing) Change(ctx context.Context, c rows.Change) (int64, error) {
-	if k.change--; k.change == 0 {
-		k.kill()
+func (k *killing) Together(ctx context.Context, transactions [][]rows.Change) (replay.Progress, error) {
+	var kill sync.WaitGroup
+	defer kill.Wait()
+	if k.during--; k.during == 0 {
+		before := k.on.executed()
+		kill.Go(func() {
+			for grew := ""; grew == ""; {
+				query := fmt.Sprintf("SELECT GTID_SUBTRACT(@@GLOBAL.gtid_executed, '%s')", before)
+				if err := k.on.db.QueryRowContext(ctx, query).Scan(&grew); err != nil {
+					k.on.t.Error(err)
+					return
+				}
+			}
+			k.kill()
+		})
 	}
-	return k.Server.Change(ctx, c)
+	p, err := k.Server.Together(ctx, transactions)
+	if k.answer--; k.answer == 0 {
+		k.kill()
+		return replay.Progress{}, fmt.Errorf("the answer was lost: %w", context.Canceled)
+	}
+	return p, err
 }
 
-func (k *killing) Commit(ctx context.Context) error {
-	err := k.Server.Commit(ctx)
-	if k.commit--; k.commit == 0 {
-		k.kill()
-		return fmt.Errorf("the answer was lost: %w", context.Canceled)
+func (k *killing) kill() {
+	if err := k.on.Kill(); err != nil {
+		k.on.t.Error(err)
 	}
-	return err
 }
 
 func TestReplayGoesOnAfterTheServerWasKilled(t *testing.T) {
@@ -217,7 +238,7 @@ func TestReplayGoesOnAfterTheServerWasKilled(t *testing.T) {
 	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
 	old.run(schema()...)
 	fresh.follow(old)
-	const transactions = 20
+	const transactions = 60
 	for i := range transactions {
 		old.transaction(
 			fmt.Sprintf("INSERT INTO shop.orders (id, state, total) VALUES (%d,'x',1)", 100+i),
@@ -225,12 +246,8 @@ func TestReplayGoesOnAfterTheServerWasKilled(t *testing.T) {
 	}
 	dir := reported(t, old, fresh)
 	before := fresh.executed().Count()
-	for _, at := range []killing{{change: 13}, {commit: 3}} {
-		at.Server, at.kill = connected(t, fresh), func() {
-			if err := fresh.Kill(); err != nil {
-				t.Error(err)
-			}
-		}
+	for _, at := range []killing{{during: 2}, {answer: 2}} {
+		at.Server, at.on = connected(t, fresh), fresh
 		if _, err := replay.Run(t.Context(), replayRequest(dir, &at)); err == nil {
 			t.Error("the replay did not notice that the server was killed")
 		}

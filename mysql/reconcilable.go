@@ -16,6 +16,10 @@ type Logging struct {
 	Keyless, Untransactional Tables
 	// TriggersHidden are the schemas whose triggers regent's account may not see.
 	TriggersHidden Tables
+	// ForeignKeysHidden are tables that regent's account may not see and that have foreign keys. Without the privilege
+	// PROCESS nobody knows them, which ForeignKeysUnknown says, unless the account may read everything.
+	ForeignKeysHidden  Tables
+	ForeignKeysUnknown bool
 }
 
 // Tables counts things and names the first of them.
@@ -59,13 +63,20 @@ func (s *Server) Logging(ctx context.Context) (Logging, error) {
 		query("hidden", "SELECT COUNT(*) OVER () AS total, table_schema AS name FROM (SELECT DISTINCT t.table_schema"+tables+
 			" AND NOT EXISTS (SELECT 1 FROM information_schema.user_privileges WHERE privilege_type IN ('TRIGGER', 'SUPER') AND grantee = "+own+")"+
 			" AND NOT EXISTS (SELECT 1 FROM information_schema.schema_privileges p WHERE p.privilege_type = 'TRIGGER' AND grantee = "+own+
-			" AND t.table_schema LIKE p.table_schema)) hidden ORDER BY 2 LIMIT "+strconv.Itoa(named))
+			" AND t.table_schema LIKE p.table_schema)) hidden ORDER BY 2 LIMIT "+strconv.Itoa(named)).
+		query("reads", "SELECT privilege_type AS reads_all FROM information_schema.user_privileges WHERE privilege_type = 'SELECT' AND NOT @@GLOBAL.partial_revokes AND grantee = "+own).
+		try("foreign", "SELECT COUNT(*) OVER () AS total, name FROM (SELECT DISTINCT REPLACE(f.for_name, '/', '.') AS name FROM information_schema.innodb_foreign f "+
+			"WHERE NOT EXISTS (SELECT 1 FROM information_schema.referential_constraints r WHERE CONCAT(r.constraint_schema, '/', r.constraint_name) = f.id)) hidden "+
+			"ORDER BY 2 LIMIT "+strconv.Itoa(named))
 	got, err := l.run(ctx, b)
 	if err != nil {
 		return Logging{}, fmt.Errorf("mysql: %s: read what shapes its binary log: %w", s.name, err)
 	}
 	out := Logging{Variables: got["variables"].pairs()}
-	for name, into := range map[string]*Tables{"keyless": &out.Keyless, "engines": &out.Untransactional, "hidden": &out.TriggersHidden} {
+	out.ForeignKeysUnknown = got["foreign"].refused != nil && len(got["reads"].rows) == 0
+	for name, into := range map[string]*Tables{
+		"keyless": &out.Keyless, "engines": &out.Untransactional, "hidden": &out.TriggersHidden, "foreign": &out.ForeignKeysHidden,
+	} {
 		if *into, err = tablesOf(got[name]); err != nil {
 			return Logging{}, fmt.Errorf("mysql: %s: count tables: %w", s.name, err)
 		}

@@ -38,3 +38,33 @@ func TestLoggingNamesWhatCannotBeReconciled(t *testing.T) {
 		t.Errorf("%v", got.Variables)
 	}
 }
+
+// TestLoggingNamesHiddenForeignKeys takes the right to read one table away, and then the right to know that it is there.
+func TestLoggingNamesHiddenForeignKeys(t *testing.T) {
+	db := start(t, 1)[0]
+	account := "'" + db.accounts.Controller.User + "'@'%'"
+	db.do(t, "CREATE DATABASE shop", "CREATE TABLE shop.parents (id INT PRIMARY KEY)",
+		"CREATE TABLE shop.children (id INT PRIMARY KEY, p INT, CONSTRAINT c FOREIGN KEY (p) REFERENCES shop.parents (id))")
+	for _, step := range []struct {
+		change  []string
+		hidden  Tables
+		unknown bool
+	}{
+		{},
+		{[]string{"REVOKE PROCESS ON *.* FROM " + account}, Tables{}, false},
+		{[]string{"REVOKE SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX, REFERENCES, TRIGGER, EVENT, LOCK TABLES ON *.* FROM " + account, "GRANT SELECT ON mysql.* TO " + account, "GRANT SELECT ON performance_schema.* TO " + account, "GRANT SELECT ON shop.parents TO " + account}, Tables{}, true},
+		{[]string{"GRANT PROCESS ON *.* TO " + account}, Tables{1, []string{"shop.children"}}, false},
+		{[]string{"GRANT SELECT ON shop.children TO " + account}, Tables{}, false},
+	} {
+		if len(step.change) > 0 {
+			db.do(t, step.change...)
+		}
+		got, err := db.Logging(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.hidden, got.ForeignKeysHidden); diff != "" || got.ForeignKeysUnknown != step.unknown {
+			t.Errorf("after %v: unknown %t (-want +got)\n%s", step.change, got.ForeignKeysUnknown, diff)
+		}
+	}
+}

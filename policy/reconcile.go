@@ -19,6 +19,8 @@ type TableRule struct {
 	// Mergeable lets updates of one row that changed different columns on the two sides be listed as mergeable,
 	// not as a conflict.
 	Mergeable bool `json:"mergeable,omitempty" yaml:"mergeable"`
+	// Harmless names columns whose values every reader of a report may see, keys among them; all others are hashes.
+	Harmless []string `json:"harmless,omitempty" yaml:"harmless"`
 }
 
 // Name returns the schema and the table, which the first dot parts; false where there are none.
@@ -36,17 +38,19 @@ func (v *validation) reconcile(path string, r Reconcile) {
 		v.check(named, at+".table", "table %q is not schema.table, such as shop.orders", rule.Table)
 		v.check(!seen[rule.Table], at+".table", "table %q has a rule already; put both into one", rule.Table)
 		seen[rule.Table] = true
-		v.check(len(rule.Volatile) > 0 || rule.Mergeable, at, "the rule for %q says nothing; name its volatile columns, or say mergeable: true", rule.Table)
-		v.columns(at+".volatile", rule)
+		v.check(len(rule.Volatile)+len(rule.Harmless) > 0 || rule.Mergeable, at,
+			"the rule for %q says nothing; name its volatile or harmless columns, or say mergeable: true", rule.Table)
+		v.columns(at+".volatile", rule.Table, rule.Volatile)
+		v.columns(at+".harmless", rule.Table, rule.Harmless)
 	}
 }
 
-func (v *validation) columns(path string, rule TableRule) {
+func (v *validation) columns(path, table string, columns []string) {
 	seen := map[string]bool{}
-	for i, column := range rule.Volatile {
+	for i, column := range columns {
 		at, name := fmt.Sprintf("%s[%d]", path, i), strings.ToLower(column)
-		v.check(name != "", at, "a volatile column of %q has no name", rule.Table)
-		v.check(!seen[name], at, "column %q of %q is listed twice", column, rule.Table)
+		v.check(name != "", at, "a column of %q has no name", table)
+		v.check(!seen[name], at, "column %q of %q is listed twice", column, table)
 		seen[name] = true
 	}
 }

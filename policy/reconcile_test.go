@@ -15,6 +15,8 @@ func TestRulesForTables(t *testing.T) {
 	}{
 		"none":                 {nil, nil},
 		"volatile":             {[]policy.TableRule{{Table: "shop.orders", Volatile: []string{"updated_at"}}}, nil},
+		"harmless":             {[]policy.TableRule{{Table: "shop.orders", Harmless: []string{"id", "state"}}}, nil},
+		"harmless twice":       {[]policy.TableRule{{Table: "s.a", Harmless: []string{"id", "ID"}, Volatile: []string{"id"}}}, []string{"tables[0].harmless[1]"}},
 		"mergeable":            {[]policy.TableRule{{Table: "shop.orders", Mergeable: true}}, nil},
 		"a dot in the table":   {[]policy.TableRule{{Table: "shop.a.b", Mergeable: true}}, nil},
 		"two tables":           {[]policy.TableRule{{Table: "shop.a", Mergeable: true}, {Table: "shop.A", Mergeable: true}}, nil},

@@ -34,6 +34,8 @@ func hazard(change diff.Change) verdict {
 		return verdict{class: Opaque, reason: "a replay would fire trigger " + strings.Join(triggers, ", ")}
 	case table.TriggersHidden:
 		return verdict{class: Opaque, reason: "the triggers of the table cannot be seen; grant TRIGGER on it to regent's account"}
+	case table.ForeignKeysHidden != "":
+		return verdict{class: Opaque, reason: table.ForeignKeysHidden}
 	}
 	return verdict{}
 }

@@ -136,17 +136,18 @@ func TestHazardsOfTheTable(t *testing.T) {
 		change func(*diff.Definition)
 		want   string
 	}{
-		"none":                    {func(*diff.Definition) {}, "SAFE"},
-		"missing":                 {func(d *diff.Definition) { d.Missing = true }, "OPAQUE"},
-		"another column":          {func(d *diff.Definition) { d.Columns[1].Name = "w" }, "OPAQUE"},
-		"another type":            {func(d *diff.Definition) { d.Columns[1].Type = "text" }, "OPAQUE"},
-		"a column more":           {func(d *diff.Definition) { d.Columns = append(d.Columns, diff.Column{}) }, "OPAQUE"},
-		"another primary key":     {func(d *diff.Definition) { d.PrimaryKey = []int{1} }, "OPAQUE"},
-		"no primary key":          {func(d *diff.Definition) { d.PrimaryKey = nil }, "OPAQUE"},
-		"prefix key":              {func(d *diff.Definition) { d.PrefixKey = true }, "OPAQUE"},
-		"engine":                  {func(d *diff.Definition) { d.Transactional = false }, "OPAQUE"},
-		"trigger":                 {func(d *diff.Definition) { d.Triggers = []diff.Trigger{{Name: "x", On: decode.Insert}} }, "OPAQUE"},
-		"triggers cannot be seen": {func(d *diff.Definition) { d.TriggersHidden = true }, "OPAQUE"},
+		"none":                        {func(*diff.Definition) {}, "SAFE"},
+		"missing":                     {func(d *diff.Definition) { d.Missing = true }, "OPAQUE"},
+		"another column":              {func(d *diff.Definition) { d.Columns[1].Name = "w" }, "OPAQUE"},
+		"another type":                {func(d *diff.Definition) { d.Columns[1].Type = "text" }, "OPAQUE"},
+		"a column more":               {func(d *diff.Definition) { d.Columns = append(d.Columns, diff.Column{}) }, "OPAQUE"},
+		"another primary key":         {func(d *diff.Definition) { d.PrimaryKey = []int{1} }, "OPAQUE"},
+		"no primary key":              {func(d *diff.Definition) { d.PrimaryKey = nil }, "OPAQUE"},
+		"prefix key":                  {func(d *diff.Definition) { d.PrefixKey = true }, "OPAQUE"},
+		"engine":                      {func(d *diff.Definition) { d.Transactional = false }, "OPAQUE"},
+		"trigger":                     {func(d *diff.Definition) { d.Triggers = []diff.Trigger{{Name: "x", On: decode.Insert}} }, "OPAQUE"},
+		"triggers cannot be seen":     {func(d *diff.Definition) { d.TriggersHidden = true }, "OPAQUE"},
+		"foreign keys cannot be seen": {func(d *diff.Definition) { d.ForeignKeysHidden = "grant it" }, "OPAQUE"},
 		"trigger for another": {func(d *diff.Definition) {
 			d.Triggers = []diff.Trigger{{Name: "x", On: decode.Update}, {Name: "y", On: decode.Delete}}
 		}, "SAFE"},

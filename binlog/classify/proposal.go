@@ -3,7 +3,9 @@ package classify
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
@@ -12,8 +14,9 @@ import (
 
 // Proposal is how a row whose generated key is taken could be kept.
 type Proposal struct {
-	// ID is the new value of the auto-increment column.
-	ID decode.Value
+	// Column is the auto-increment column, ID its new value.
+	Column string
+	ID     decode.Value
 	// Children are the first of the row changes of the old side that refer to the row by a declared foreign key, and
 	// would have to refer to the new value. Referring is how many there are in all.
 	Children  []Child
@@ -23,10 +26,14 @@ type Proposal struct {
 // Child is a row change that refers to another row.
 type Child struct {
 	GTID gtid.GTID
-	// Table is the child's, Key the values of its primary key there, ForeignKey the constraint by which it refers.
+	// Table is the child's, Key the values of its primary key there and KeyColumns their names, ForeignKey the constraint
+	// by which it refers.
 	Table      diff.Name
 	Key        []decode.Value
+	KeyColumns []string
 	ForeignKey string
+	// Column is the child's column that holds the key; empty where the constraint refers to other columns of the row.
+	Column string
 }
 
 // childLimit is how many children a proposal lists.
@@ -117,22 +124,37 @@ func (p proposals) refer(n int, c Child) {
 func childKey(proposal, child int) string { return strconv.Itoa(proposal) + "." + strconv.Itoa(child) }
 
 // of is the proposal for a state; nil where there is none.
-func (p proposals) of(state int) *Proposal {
-	n, ok := p.ids.Find(strconv.Itoa(state))
+func (p proposals) of(d *diff.Divergence, s *diff.State) *Proposal {
+	n, ok := p.ids.Find(strconv.Itoa(s.Number))
 	if !ok {
 		return nil
 	}
 	r := diff.NewReader(p.ids.Value(n))
-	out := &Proposal{ID: decode.Value{Kind: decode.Integer, Text: r.Text()}, Referring: r.Int()}
+	out := &Proposal{
+		Column: s.Table.Columns[s.Table.Auto()].Name, ID: decode.Value{Kind: decode.Integer, Text: r.Text()}, Referring: r.Int(),
+	}
 	for i := range min(out.Referring, childLimit) {
 		at, ok := p.children.Find(childKey(n, i))
 		if !ok {
 			break
 		}
 		r := diff.NewReader(p.children.Value(at))
-		out.Children = append(out.Children, Child{
-			GTID: r.GTID(), Table: diff.Name{Schema: r.Text(), Table: r.Text()}, ForeignKey: r.Text(), Key: r.Image(),
-		})
+		c := Child{GTID: r.GTID(), Table: diff.Name{Schema: r.Text(), Table: r.Text()}, ForeignKey: r.Text(), Key: r.Image()}
+		c.name(d.Tables[c.Table], out.Column)
+		out.Children = append(out.Children, c)
 	}
 	return out
+}
+
+// name fills in the names of the child's columns.
+func (c *Child) name(table *diff.Definition, parent string) {
+	for _, i := range table.PrimaryKey {
+		c.KeyColumns = append(c.KeyColumns, table.Columns[i].Name)
+	}
+	for _, f := range table.References {
+		at := slices.IndexFunc(f.OtherColumns, func(column string) bool { return strings.EqualFold(column, parent) })
+		if f.Name == c.ForeignKey && at >= 0 {
+			c.Column = table.Columns[f.Columns[at]].Name
+		}
+	}
 }

@@ -131,7 +131,7 @@ func kind(s *diff.State) string {
 // disjoint is the merge rule without the policy.
 func disjoint(s *diff.State) bool {
 	t := s.Table
-	if s.Before == nil || s.After == nil || s.Live == nil || !t.Transactional || t.TriggersHidden ||
+	if s.Before == nil || s.After == nil || s.Live == nil || !t.Transactional || t.TriggersHidden || t.ForeignKeysHidden != "" ||
 		len(t.TriggersOn(decode.Update)) > 0 {
 		return false
 	}

@@ -193,7 +193,7 @@ func (j *judge) row(change diff.Change, v verdict) Row {
 			row.Counterpart = state.Touched
 		}
 		if v.class == AutoIncrement && row.Proposal == nil {
-			row.Proposal = j.proposals.of(state.Number)
+			row.Proposal = j.proposals.of(j.d, state)
 		}
 	}
 	if row.Proposal != nil {

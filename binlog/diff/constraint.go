@@ -74,6 +74,8 @@ type Rule struct {
 	Volatile []string
 	// Mergeable allows disjoint updates of a row to be merged.
 	Mergeable bool
+	// Harmless names columns whose values every reader of a report may see.
+	Harmless []string
 }
 
 // Declare applies the rules of the policy to the tables of the comparison. It returns the declared columns that their
@@ -84,16 +86,29 @@ func (d *Divergence) Declare(rules map[Name]Rule) (misfits []string) {
 		if !declared || table.Missing {
 			continue
 		}
-		table.Mergeable = rule.Mergeable
-		for _, column := range rule.Volatile {
-			if i := table.Column(column); i >= 0 {
-				table.Volatile = append(table.Volatile, i)
-			} else {
-				misfits = append(misfits, name.String()+"."+column)
-			}
+		for _, column := range table.Declare(rule) {
+			misfits = append(misfits, name.String()+"."+column)
 		}
 	}
 	slices.Sort(misfits)
+	return misfits
+}
+
+// Declare applies a rule of the policy to the table. It returns the declared columns that the table does not have.
+func (d *Definition) Declare(rule Rule) (misfits []string) {
+	d.Mergeable = rule.Mergeable
+	for _, column := range rule.Volatile {
+		if i := d.Column(column); i >= 0 {
+			d.Volatile = append(d.Volatile, i)
+		} else {
+			misfits = append(misfits, column)
+		}
+	}
+	for _, column := range rule.Harmless {
+		if d.Column(column) < 0 && !slices.Contains(misfits, column) {
+			misfits = append(misfits, column)
+		}
+	}
 	return misfits
 }
 

@@ -34,6 +34,9 @@ type Definition struct {
 	Triggers                 []Trigger
 	// TriggersHidden says that the account may not see the triggers of the table, so that there may be any.
 	TriggersHidden bool
+	// ForeignKeysHidden says which foreign keys of the table, or to it, the account may not see, and what to grant; it is
+	// empty where all are known.
+	ForeignKeysHidden string
 	// Volatile holds indexes of the columns that the policy declares volatile: repeating a write does not repeat them.
 	Volatile []int
 	// Mergeable says that the policy allows disjoint updates of a row to be merged.

@@ -28,9 +28,11 @@ func (s *Snapshot) Definition(ctx context.Context, name diff.Name) (*diff.Defini
 
 // where is the condition on the columns of information_schema that hold the schema and the table.
 func where(schema, table string, name diff.Name) string {
-	column := diff.Column{Charset: "utf8mb4"}
-	return " WHERE " + schema + " = " + sqltext.Literal(column, decode.Value{Kind: decode.Text, Text: name.Schema}) +
-		" AND " + table + " = " + sqltext.Literal(column, decode.Value{Kind: decode.Text, Text: name.Table})
+	return " WHERE " + schema + " = " + quoted(name.Schema) + " AND " + table + " = " + quoted(name.Table)
+}
+
+func quoted(text string) string {
+	return sqltext.Literal(diff.Column{Charset: "utf8mb4"}, decode.Value{Kind: decode.Text, Text: text})
 }
 
 func (s *Snapshot) engine(ctx context.Context, d *diff.Definition) error {
@@ -132,12 +134,17 @@ func operation(event string) (op decode.Op, known bool) {
 // triggerPrivileges asks for the privilege without which a table seems to have no trigger (MySQL 8.4 Reference Manual,
 // section 28.3.44). Privileges that come from a role are not listed there.
 func triggerPrivileges(name diff.Name) string {
-	const account = "PRIVILEGE_TYPE = 'TRIGGER' AND GRANTEE = CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), " +
-		"'@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
+	account := held("TRIGGER")
 	const from = "SELECT PRIVILEGE_TYPE FROM information_schema."
 	return from + "USER_PRIVILEGES WHERE " + account +
 		" UNION ALL " + from + "SCHEMA_PRIVILEGES" + where("TABLE_SCHEMA", "TABLE_SCHEMA", diff.Name{
 		Schema: name.Schema, Table: name.Schema,
 	}) + " AND " + account +
 		" UNION ALL " + from + "TABLE_PRIVILEGES" + where("TABLE_SCHEMA", "TABLE_NAME", name) + " AND " + account
+}
+
+// held is the condition on a list of privileges that the account itself has one; what comes from a role is not listed.
+func held(privilege string) string {
+	return "PRIVILEGE_TYPE = '" + privilege + "' AND GRANTEE = CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), " +
+		"'@', QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
 }

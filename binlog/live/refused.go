@@ -9,8 +9,9 @@ import (
 
 // Codes of errors of the server (MySQL 8.4 Error Reference).
 const (
-	noSuchThread = 1094
-	readOnly     = 1290
+	noSuchThread   = 1094
+	needsPrivilege = 1227
+	readOnly       = 1290
 )
 
 // RefusedError is a statement that the server refused, without the server's words: they may repeat values of rows.

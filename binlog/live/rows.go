@@ -14,14 +14,28 @@ import (
 // batch is how many rows one query reads.
 const batch = 500
 
+// reading is how rows are read: what stands behind the table, and at the end of the query.
+type reading struct{ index, end string }
+
+// locking reads rows and locks them. A scan of the table would wait for locks of other rows.
+func locking() reading { return reading{" FORCE INDEX (PRIMARY)", " FOR UPDATE"} }
+
 // Rows reads the rows of the given primary keys, in the order of the keys, nil where there is none. A row is found as
 // the server compares keys, so that the key of what comes back may be spelled differently.
 func (s *Snapshot) Rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	out, err := s.rows(ctx, d, keys, reading{})
+	if err != nil {
+		return nil, fmt.Errorf("live: %s: rows of %s: %w", s.server, d.Name, err)
+	}
+	return out, nil
+}
+
+func (s *Snapshot) rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value, how reading) ([][]decode.Value, error) {
 	out := make([][]decode.Value, len(keys))
 	for first := 0; first < len(keys); first += batch {
 		last := min(first+batch, len(keys))
-		if err := s.batch(ctx, d, keys[first:last], out[first:last]); err != nil {
-			return nil, fmt.Errorf("live: %s: rows of %s: %w", s.server, d.Name, err)
+		if err := s.batch(ctx, d, keys[first:last], out[first:last], how); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
@@ -29,13 +43,13 @@ func (s *Snapshot) Rows(ctx context.Context, d *diff.Definition, keys [][]decode
 
 // batch reads many rows at once and finds the key of each by its spelling. Where a row fits none, the server takes
 // keys as equal that are spelled too differently: then each key is asked for alone.
-func (s *Snapshot) batch(ctx context.Context, d *diff.Definition, keys, out [][]decode.Value) error {
+func (s *Snapshot) batch(ctx context.Context, d *diff.Definition, keys, out [][]decode.Value, how reading) error {
 	places := make(map[string]int, len(keys))
 	for i, key := range keys {
 		places[d.KeyID(key)] = i
 	}
 	strange := false
-	err := s.read(ctx, d, keys, func(row []decode.Value) {
+	err := s.read(ctx, d, keys, how, func(row []decode.Value) {
 		place, ok := places[d.KeyID(d.KeyValues(row))]
 		strange = strange || !ok
 		if ok {
@@ -47,7 +61,7 @@ func (s *Snapshot) batch(ctx context.Context, d *diff.Definition, keys, out [][]
 	}
 	for i := range keys {
 		out[i] = nil
-		if err := s.read(ctx, d, keys[i:i+1], func(row []decode.Value) { out[i] = row }); err != nil {
+		if err := s.read(ctx, d, keys[i:i+1], how, func(row []decode.Value) { out[i] = row }); err != nil {
 			return err
 		}
 	}
@@ -55,12 +69,12 @@ func (s *Snapshot) batch(ctx context.Context, d *diff.Definition, keys, out [][]
 }
 
 // read calls visit with each row that has one of the keys.
-func (s *Snapshot) read(ctx context.Context, d *diff.Definition, keys [][]decode.Value, visit func([]decode.Value)) error {
+func (s *Snapshot) read(ctx context.Context, d *diff.Definition, keys [][]decode.Value, how reading, visit func([]decode.Value)) error {
 	conditions := make([]string, 0, len(keys))
 	for _, key := range keys {
 		conditions = append(conditions, condition(d, d.PrimaryKey, key))
 	}
-	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + strings.Join(conditions, " OR ")
+	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + how.index + " WHERE " + strings.Join(conditions, " OR ") + how.end
 	return s.query(ctx, query, func(rows *sql.Rows) error {
 		row, err := scan(d, rows)
 		if err == nil {

@@ -105,51 +105,32 @@ func (s *Session) Definition(ctx context.Context, name diff.Name) (*diff.Definit
 	return s.reader.Definition(ctx, name)
 }
 
-// Locked reads the row of a key, nil where there is none, and locks it until the transaction ends. The error wraps a
-// *RefusedError where the server refused it, and names no value.
-func (s *Session) Locked(ctx context.Context, d *diff.Definition, key []decode.Value) ([]decode.Value, error) {
-	return s.row(ctx, d, key, " FOR UPDATE")
+// Locked is Rows, and locks the rows until the transaction ends. The error wraps a *RefusedError where the server refused
+// it, and names no value.
+func (s *Session) Locked(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	return s.rows(ctx, d, keys, locking())
 }
 
 // Row reads the row of a key, nil where there is none.
 func (s *Session) Row(ctx context.Context, d *diff.Definition, key []decode.Value) ([]decode.Value, error) {
-	return s.row(ctx, d, key, "")
+	found, err := s.Rows(ctx, d, [][]decode.Value{key})
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
 }
 
 // Rows reads the rows of the keys in their order, nil where there is none; see Snapshot.Rows.
 func (s *Session) Rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
-	rows, err := s.reader.Rows(ctx, d, keys)
+	return s.rows(ctx, d, keys, reading{})
+}
+
+func (s *Session) rows(ctx context.Context, d *diff.Definition, keys [][]decode.Value, how reading) ([][]decode.Value, error) {
+	found, err := s.reader.rows(ctx, d, keys, how)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Name, withoutValues(err))
 	}
-	return rows, nil
-}
-
-func (s *Session) row(ctx context.Context, d *diff.Definition, key []decode.Value, locking string) (row []decode.Value, err error) {
-	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + condition(d, d.PrimaryKey, key) + locking
-	err = s.reader.query(ctx, query, func(rows *sql.Rows) (err error) {
-		row, err = scan(d, rows)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Name, withoutValues(err))
-	}
-	return row, nil
-}
-
-// Change makes one row change, bound to the full row that it expects, and returns how many rows it changed: 1, or 0
-// where the row is not as expected. A change of no stored column counts as made. The error wraps a *RefusedError where
-// the server refused it, and names no value.
-func (s *Session) Change(ctx context.Context, d *diff.Definition, op decode.Op, before, after []decode.Value) (int64, error) {
-	statement := sqltext.Change(d, op, before, after)
-	if statement == "" {
-		return 1, nil
-	}
-	result, err := s.reader.conn.ExecContext(ctx, statement)
-	if err != nil {
-		return 0, fmt.Errorf("%s in %s: %w", op, d.Name, withoutValues(err))
-	}
-	return result.RowsAffected()
+	return found, nil
 }
 
 // ChangeAll makes the changes of statements that sqltext.Change spelled, in their order and in one round trip, and returns
@@ -170,6 +151,15 @@ func (s *Session) ChangeAll(ctx context.Context, statements []string) (affected 
 		return nil, withoutValues(err)
 	}
 	return affected, nil
+}
+
+// RunAll executes statements in one round trip. It ends at the first that the server refuses; the error, which names no
+// value, wraps a *RefusedError then.
+func (s *Session) RunAll(ctx context.Context, statements []string) error {
+	if _, err := s.reader.conn.ExecContext(ctx, strings.Join(statements, ";\n")); err != nil {
+		return withoutValues(err)
+	}
+	return nil
 }
 
 // LockName is the name under which the sessions that settle a report own their server. A name has 64 characters at most

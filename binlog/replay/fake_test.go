@@ -133,6 +133,9 @@ type fake struct {
 	writes int
 	calls  int
 	failAt int
+	// batches are how many transactions came in each round trip; unsure loses the answer to the commit of the first.
+	batches []int
+	unsure  bool
 }
 
 func (f *fake) crash() error {
@@ -159,11 +162,40 @@ func (f *fake) Begin(context.Context) error {
 	return f.crash()
 }
 
-func (f *fake) Locked(_ context.Context, _ *diff.Definition, key []decode.Value) ([]decode.Value, error) {
-	if v, there := f.open[number(key[0])]; there {
-		return image(number(key[0]), v), f.crash()
+func (f *fake) Locked(_ context.Context, _ *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	out := make([][]decode.Value, len(keys))
+	for i, key := range keys {
+		if v, there := f.open[number(key[0])]; there {
+			out[i] = image(number(key[0]), v)
+		}
 	}
-	return nil, f.crash()
+	return out, f.crash()
+}
+
+func (f *fake) Together(ctx context.Context, all [][]rows.Change) (replay.Progress, error) {
+	f.batches = append(f.batches, len(all))
+	for i, changes := range all {
+		err := f.Begin(ctx)
+		affected := []int64{1}
+		for n := 0; n < len(changes) && err == nil && affected[0] == 1; n++ {
+			affected, err = f.Change(ctx, changes[n:n+1])
+		}
+		var refused *replay.RefusedError
+		switch {
+		case errors.As(err, &refused) || err == nil && affected[0] != 1:
+			return replay.Progress{Committed: i}, f.Rollback(ctx)
+		case err != nil:
+			return replay.Progress{}, err
+		}
+		err = f.Commit(ctx)
+		switch {
+		case f.unsure && err == nil:
+			return replay.Progress{Committed: i, Doubt: true}, nil
+		case err != nil:
+			return replay.Progress{}, err
+		}
+	}
+	return replay.Progress{Committed: len(all)}, nil
 }
 
 func number(v decode.Value) int {
@@ -174,10 +206,21 @@ func number(v decode.Value) int {
 	return n
 }
 
-func (f *fake) Change(_ context.Context, c rows.Change) (int64, error) {
+func (f *fake) Change(_ context.Context, changes []rows.Change) ([]int64, error) {
 	if err := f.crash(); err != nil {
-		return 0, err
+		return nil, err
 	}
+	affected := make([]int64, len(changes))
+	for i, c := range changes {
+		var err error
+		if affected[i], err = f.change(c); err != nil {
+			return nil, err
+		}
+	}
+	return affected, nil
+}
+
+func (f *fake) change(c rows.Change) (int64, error) {
 	f.writes++
 	if c.After != nil && c.After[1].Text == "refused" {
 		return 0, &replay.RefusedError{Why: "another row holds the same value of a unique key"}
@@ -190,6 +233,9 @@ func (f *fake) Change(_ context.Context, c rows.Change) (int64, error) {
 		delete(f.open, id)
 	}
 	if c.After != nil {
+		if _, taken := f.open[number(c.After[0])]; taken {
+			return 0, &replay.RefusedError{Why: "another row holds the same value of a unique key"}
+		}
 		f.open[number(c.After[0])] = c.After[1].Text
 	}
 	return 1, nil

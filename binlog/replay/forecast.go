@@ -44,7 +44,9 @@ func Forecast(ctx context.Context, r Report, s Selection, primary capture.Endpoi
 	if err := target.readAhead(ctx, run, l); err != nil {
 		return run.counts, err
 	}
-	err = l.each(r, func(tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) })
+	if err = l.each(r, func(tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) }); err == nil {
+		err = run.flush(ctx)
+	}
 	return run.counts, err
 }
 
@@ -54,7 +56,7 @@ type imaginedLog struct{ last Decisions }
 func (l imaginedLog) of(id gtid.GTID) Decision { return l.last[id] }
 
 // Append does nothing.
-func (imaginedLog) Append(Decision) error { return nil }
+func (imaginedLog) Append(...Decision) error { return nil }
 
 // imagined is a target that keeps what would be changed to itself.
 type imagined struct {
@@ -112,27 +114,38 @@ func (t *imagined) Begin(context.Context) error {
 	return nil
 }
 
-// Locked returns the row as it would be.
-func (t *imagined) Locked(ctx context.Context, d *diff.Definition, key []decode.Value) ([]decode.Value, error) {
-	if row, known := t.rows[diff.Key{Name: d.Name, ID: d.KeyID(key)}]; known {
-		return row, nil
+// Together commits none, so that each is looked at by itself: nothing here is far away.
+func (*imagined) Together(context.Context, [][]rows.Change) (Progress, error) { return Progress{}, nil }
+
+// Locked returns the rows as they would be.
+func (t *imagined) Locked(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {
+	out := make([][]decode.Value, 0, len(keys))
+	for _, key := range keys {
+		row, known := t.rows[diff.Key{Name: d.Name, ID: d.KeyID(key)}]
+		if !known {
+			var err error
+			if row, err = t.session.Row(ctx, d, key); err != nil {
+				return nil, fmt.Errorf("replay: %w", err)
+			}
+		}
+		out = append(out, row)
 	}
-	row, err := t.session.Row(ctx, d, key)
-	if err != nil {
-		return nil, fmt.Errorf("replay: %w", err)
-	}
-	return row, nil
+	return out, nil
 }
 
 // Change notes what the rows would be.
-func (t *imagined) Change(_ context.Context, c rows.Change) (int64, error) {
-	if key, ok := c.Table.KeyOf(c.Before); ok {
-		t.open[key] = nil
+func (t *imagined) Change(_ context.Context, changes []rows.Change) ([]int64, error) {
+	affected := make([]int64, len(changes))
+	for i, c := range changes {
+		if key, ok := c.Table.KeyOf(c.Before); ok {
+			t.open[key] = nil
+		}
+		if key, ok := c.Table.KeyOf(c.After); ok {
+			t.open[key] = c.After
+		}
+		affected[i] = 1
 	}
-	if key, ok := c.Table.KeyOf(c.After); ok {
-		t.open[key] = c.After
-	}
-	return 1, nil
+	return affected, nil
 }
 
 // Commit keeps what the open transaction would have left.

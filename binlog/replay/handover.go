@@ -30,6 +30,8 @@ type Handover struct {
 	Before report.Image `json:"before"`
 	After  report.Image `json:"after"`
 	Live   report.Image `json:"live"`
+	// Proposal says how the row could be kept where its generated key is taken.
+	Proposal *report.Proposal `json:"proposal,omitempty"`
 }
 
 // WriteHandover lists as NDJSON what of a report is neither settled, replayed nor acknowledged, table by table, with
@@ -43,7 +45,7 @@ func WriteHandover(w io.Writer, dir string, reveal bool) error {
 func WriteHandoverCSV(w io.Writer, dir string, reveal bool) error {
 	out := csv.NewWriter(w)
 	err := out.Write([]string{
-		"schema", "table", "gtid", "committed_at", "class", "outcome", "reason", "detail", "op", "key", "before", "after", "live",
+		"schema", "table", "gtid", "committed_at", "class", "outcome", "reason", "detail", "op", "key", "before", "after", "live", "proposal",
 	})
 	if err == nil {
 		err = eachLeft(dir, reveal, func(h *Handover) error { return writeRecord(out, h) })
@@ -67,6 +69,15 @@ func writeRecord(out *csv.Writer, h *Handover) error {
 		}
 		record = append(record, string(text))
 	}
+	proposal := ""
+	if h.Proposal != nil {
+		text, err := json.Marshal(h.Proposal)
+		if err != nil {
+			return err
+		}
+		proposal = string(text)
+	}
+	record = append(record, proposal)
 	for i, field := range record {
 		record[i] = harmless(field)
 	}
@@ -152,6 +163,7 @@ func visitRows(tx *report.Transaction, h Handover, table report.TableCount, visi
 		}
 		h.Schema, h.Table, h.Op, h.Key = row.Schema, row.Table, row.Op, row.Key
 		h.Class, h.Reason, h.Before, h.After, h.Live = row.Class, row.Reason, row.Before, row.After, row.Live
+		h.Proposal = row.Proposal
 		if err := visit(&h); err != nil {
 			return err
 		}

@@ -155,17 +155,23 @@ func sum(text string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]b
 // of returns the last decision about a transaction, the zero one where none was made.
 func (l *Log) of(id gtid.GTID) Decision { return l.last[id] }
 
-// Append writes a decision, and returns once it is on disk.
-func (l *Log) Append(d Decision) error {
-	text, err := json.Marshal(d)
-	if err != nil {
-		return fmt.Errorf("replay: %w", err)
+// Append writes decisions, and returns once they are on disk.
+func (l *Log) Append(all ...Decision) error {
+	var lines strings.Builder
+	for _, d := range all {
+		text, err := json.Marshal(d)
+		if err != nil {
+			return fmt.Errorf("replay: %w", err)
+		}
+		lines.WriteString(sum(string(text)) + " " + string(text) + "\n")
 	}
-	_, err = l.file.WriteString(sum(string(text)) + " " + string(text) + "\n")
+	_, err := l.file.WriteString(lines.String())
 	if err = errors.Join(err, l.file.Sync()); err != nil {
 		return fmt.Errorf("replay: decision log: %w", err)
 	}
-	l.last[d.GTID] = d
+	for _, d := range all {
+		l.last[d.GTID] = d
+	}
 	return nil
 }
 

@@ -25,7 +25,7 @@ type Request struct {
 	// Server names the target in the log.
 	Server string
 	Target Target
-	// Permit is asked before each transaction; its error ends the run.
+	// Permit is asked before transactions are begun, again for each half second of them; its error ends the run.
 	Permit func(context.Context) error
 	// Progress is told after each decision.
 	Progress func(Counts)
@@ -97,7 +97,10 @@ func (c *Counts) count(tx *decode.Transaction, e *entry, last Decision) {
 // Run repeats the transactions of the selection that are not final yet. The counts are right also with an error. The
 // error wraps ErrStopped where the run may be repeated later, ErrLog where the decision log was damaged.
 func Run(ctx context.Context, r Request) (Counts, error) {
-	return r.decideEach(func(run *run, tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) })
+	return r.decideEach(
+		func(run *run, tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) },
+		func(run *run) error { return run.flush(ctx) },
+	)
 }
 
 // Acknowledge records of the transactions of the selection that are not final yet that a person settles them in another
@@ -108,12 +111,12 @@ func Acknowledge(r Request) (Counts, error) {
 		if e == nil || !e.meant || e.settled() || last.Final() {
 			return nil
 		}
-		return run.decide(tx.GTID, last, verdict{outcome: Acknowledged})
-	})
+		return run.decide(decided{tx.GTID, last, verdict{outcome: Acknowledged}})
+	}, func(*run) error { return nil })
 }
 
-// decideEach calls decide with every transaction of the report, with the decision log open.
-func (r Request) decideEach(decide func(*run, *decode.Transaction, *entry) error) (counts Counts, err error) {
+// decideEach calls decide with every transaction of the report, and end after the last, with the decision log open.
+func (r Request) decideEach(decide func(*run, *decode.Transaction, *entry) error, end func(*run) error) (counts Counts, err error) {
 	if counts, err = Count(r.Report, r.Selection); err != nil {
 		return counts, err
 	}
@@ -127,14 +130,16 @@ func (r Request) decideEach(decide func(*run, *decode.Transaction, *entry) error
 		return counts, err
 	}
 	run := newRun(r, log, counts)
-	err = l.each(r.Report, func(tx *decode.Transaction, e *entry) error { return decide(run, tx, e) })
+	if err = l.each(r.Report, func(tx *decode.Transaction, e *entry) error { return decide(run, tx, e) }); err == nil {
+		err = end(run)
+	}
 	return run.counts, err
 }
 
 // decisions is where a run finds and leaves decisions.
 type decisions interface {
 	of(id gtid.GTID) Decision
-	Append(d Decision) error
+	Append(all ...Decision) error
 }
 
 // run is a replay under way.
@@ -144,6 +149,7 @@ type run struct {
 	counts  Counts
 	tables  tables
 	missing missing
+	queue   queue
 }
 
 func newRun(r Request, log decisions, counts Counts) *run {
@@ -152,7 +158,7 @@ func newRun(r Request, log decisions, counts Counts) *run {
 	}
 	return &run{
 		Request: r, log: log, counts: counts, missing: missing{keys: map[diff.Key]gtid.GTID{}, tables: map[diff.Name]gtid.GTID{}},
-		tables: tables{target: r.Target, known: map[diff.Name]*rows.Table{}},
+		queue: newQueue(), tables: tables{target: r.Target, known: map[diff.Name]*rows.Table{}},
 	}
 }
 
@@ -174,46 +180,82 @@ func (r *run) visit(ctx context.Context, tx *decode.Transaction, e *entry) error
 		r.missing.add(tx.GTID, &w.touched)
 		return nil
 	}
-	v := verdict{Left, ""}
-	if by, follows := r.missing.before(&w.touched); follows {
-		v.detail = fmt.Sprintf("it follows %s, which is not on the server", by)
-	} else if v, err = r.apply(ctx, tx.GTID, w, last.Outcome == Begun); err != nil {
-		return err
-	}
-	if v.outcome == Left {
-		r.missing.add(tx.GTID, &w.touched)
-	}
-	return r.decide(tx.GTID, last.Outcome, v)
+	return r.repeat(ctx, pending{tx.GTID, last.Outcome, w})
 }
 
-// apply repeats one transaction, where that is still permitted.
-func (r *run) apply(ctx context.Context, id gtid.GTID, w *work, doubt bool) (verdict, error) {
-	if err := r.Permit(ctx); err != nil {
-		return verdict{}, err
+// repeat repeats a transaction, or has it wait for others that are repeated with it. What waits concerns other rows, so
+// that what becomes of it decides nothing about this one.
+func (r *run) repeat(ctx context.Context, p pending) error {
+	together := p.before != Begun && p.work.quick()
+	if !together || r.queue.meets(&p.work.touched) {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
 	}
-	v, err := w.apply(ctx, r.Target, doubt, func() error { return r.record(id, verdict{outcome: Begun}) })
-	if err != nil {
-		return v, fmt.Errorf("replay: %s: %w", id, err)
+	if by, follows := r.missing.before(&p.work.touched); follows {
+		return r.leave(p, fmt.Sprintf("it follows %s, which is not on the server", by))
 	}
-	return v, nil
-}
-
-func (r *run) decide(id gtid.GTID, before Outcome, v verdict) error {
-	if err := r.record(id, v); err != nil {
-		return err
+	if !together {
+		return r.single(ctx, p, p.before == Begun)
 	}
-	if before == "" {
-		r.counts.Undecided--
-	} else {
-		r.counts.add(before, -1)
+	if r.queue.add(p); r.queue.full() {
+		return r.flush(ctx)
 	}
-	r.counts.add(v.outcome, 1)
-	r.Progress(r.counts)
 	return nil
 }
 
-func (r *run) record(id gtid.GTID, v verdict) error {
-	return r.log.Append(Decision{
-		At: r.Now().UTC(), Order: r.Order, By: r.By, Reason: r.Reason, Server: r.Server, GTID: id, Outcome: v.outcome, Detail: v.detail,
-	})
+// leave leaves a transaction alone.
+func (r *run) leave(p pending, why string) error {
+	r.missing.add(p.id, &p.work.touched)
+	return r.decide(decided{p.id, p.before, verdict{Left, why}})
+}
+
+// single repeats one transaction after a look at its rows, where that is still permitted. With doubt it may have been
+// committed before.
+func (r *run) single(ctx context.Context, p pending, doubt bool) error {
+	if err := r.Permit(ctx); err != nil {
+		return err
+	}
+	v, err := p.work.apply(ctx, r.Target, doubt, func() error { return r.record(decided{id: p.id, verdict: verdict{outcome: Begun}}) })
+	switch {
+	case err != nil:
+		return fmt.Errorf("replay: %s: %w", p.id, err)
+	case v.outcome == Left:
+		return r.leave(p, v.detail)
+	}
+	return r.decide(decided{p.id, p.before, v})
+}
+
+// decided is a decision to be recorded. Before is the last one about the transaction.
+type decided struct {
+	id     gtid.GTID
+	before Outcome
+	verdict
+}
+
+// decide records decisions and counts them.
+func (r *run) decide(all ...decided) error {
+	if err := r.record(all...); err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.before == "" {
+			r.counts.Undecided--
+		} else {
+			r.counts.add(d.before, -1)
+		}
+		r.counts.add(d.outcome, 1)
+		r.Progress(r.counts)
+	}
+	return nil
+}
+
+func (r *run) record(all ...decided) error {
+	out := make([]Decision, 0, len(all))
+	for _, d := range all {
+		out = append(out, Decision{
+			At: r.Now().UTC(), Order: r.Order, By: r.By, Reason: r.Reason, Server: r.Server, GTID: d.id, Outcome: d.outcome, Detail: d.detail,
+		})
+	}
+	return r.log.Append(out...)
 }

@@ -138,7 +138,7 @@ func TestAReplayStopsWhereItIsNoLongerPermitted(t *testing.T) {
 	t.Parallel()
 	s := newSplit(t)
 	s.add("SAFE", insert(1, "a"))
-	s.add("SAFE", insert(2, "b"))
+	s.add("SAFE", update(1, "a", "b"))
 	s.write()
 	target := &fake{rows: map[int]string{}}
 	r := s.request(target)
@@ -258,6 +258,42 @@ func TestHandoverListsWhatIsLeftWithoutValues(t *testing.T) {
 				t.Errorf("reveal %t:\n%s", reveal, text)
 			}
 		}
+	}
+}
+
+func TestTransactionsOfDifferentRowsGoTogether(t *testing.T) {
+	t.Parallel()
+	s := newSplit(t)
+	const transactions = 40
+	for i := range transactions {
+		s.add("SAFE", insert(i, "a"))
+	}
+	s.add("SAFE", update(3, "a", "b"))
+	s.add("SAFE", update(3, "b", "c"))
+	s.write()
+	target := &fake{rows: map[int]string{7: "somebody"}}
+	counts := s.run(target)
+	if counts.Replayed != transactions+1 || counts.Left != 1 || target.rows[3] != "c" || target.rows[7] != "somebody" {
+		t.Errorf("%+v, %v", counts, target.rows)
+	}
+	// The eighth of the first round trip is left alone; what meets a row that waits is not sent with it.
+	if diff := cmp.Diff([]int{8, 16, 17, 1}, target.batches); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestACommitThatIsRefusedIsLookedAt(t *testing.T) {
+	t.Parallel()
+	s := newSplit(t)
+	id := s.add("SAFE", insert(1, "a"))
+	s.write()
+	target := &fake{rows: map[int]string{}, unsure: true}
+	if counts := s.run(target); counts.Replayed != 1 || target.writes != 1 {
+		t.Errorf("%+v after %d writes", counts, target.writes)
+	}
+	last, err := replay.ReadDecisions(s.dir)
+	if err != nil || !strings.Contains(last[id].Detail, "its commit had succeeded") {
+		t.Errorf("%+v, %v", last[id], err)
 	}
 }
 

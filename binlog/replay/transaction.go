@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
@@ -92,22 +94,37 @@ func (s *standing) why(doubt bool) string {
 	return why
 }
 
-// look locks the rows of the transaction and compares them.
+// look locks the rows of the transaction, table by table, and compares them.
 func (w *work) look(ctx context.Context, target Target) (standing, error) {
 	s := standing{before: true, after: true}
-	for _, key := range w.Order {
-		n := w.Nets[key]
-		row, err := target.Locked(ctx, n.Table, n.Key)
+	for rest := slices.Clone(w.Order); len(rest) > 0; {
+		table := w.Nets[rest[0]].Table
+		var nets []*rows.Net
+		var keys [][]decode.Value
+		rest = slices.DeleteFunc(rest, func(key diff.Key) bool {
+			n := w.Nets[key]
+			if n.Table == table {
+				nets, keys = append(nets, n), append(keys, n.Key)
+			}
+			return n.Table == table
+		})
+		found, err := target.Locked(ctx, table, keys)
 		if err != nil {
 			return s, err
 		}
-		before, after := rows.Same(row, n.Before), rows.Same(row, n.After)
-		s.before, s.after = s.before && before, s.after && after
-		if !before && !after && s.strange == "" {
-			s.strange = n.Table.String()
+		for i, n := range nets {
+			s.compare(n, found[i])
 		}
 	}
 	return s, nil
+}
+
+func (s *standing) compare(n *rows.Net, row []decode.Value) {
+	before, after := rows.Same(row, n.Before), rows.Same(row, n.After)
+	s.before, s.after = s.before && before, s.after && after
+	if !before && !after && s.strange == "" {
+		s.strange = n.Table.String()
+	}
 }
 
 // verdict is a decision about one transaction.
@@ -155,14 +172,84 @@ func (w *work) attempt(ctx context.Context, target Target, doubt bool, begun fun
 	if err := begun(); err != nil {
 		return verdict{}, err
 	}
-	for _, c := range w.Changes {
-		affected, err := target.Change(ctx, c)
+	return w.change(ctx, target)
+}
+
+// change makes the changes. Without a verdict each met one row.
+func (w *work) change(ctx context.Context, target Target) (verdict, error) {
+	for rest := w.Changes; len(rest) > 0; {
+		n := alike(rest)
+		affected, err := target.Change(ctx, rest[:n])
 		if err != nil {
 			return verdict{}, err
 		}
-		if affected != 1 {
-			return verdict{Left, fmt.Sprintf("%s in %s met %d rows instead of 1", c.Op, c.Table.Name, affected)}, nil
+		for i, met := range affected {
+			if met != 1 {
+				return verdict{Left, fmt.Sprintf("%s in %s met %d rows instead of 1", rest[i].Op, rest[i].Table.Name, met)}, nil
+			}
 		}
+		rest = rest[n:]
 	}
 	return verdict{}, nil
+}
+
+// Limits of one round trip of changes, far below the 64 MiB that a server takes in one packet by default: bytes are of
+// values, of which a statement may hold two for each, in hexadecimal digits.
+const (
+	changesAtOnce = 500
+	bytesAtOnce   = 1 << 20
+)
+
+// alike is how many changes from the first on are of one kind, in one table, and fit into a round trip.
+func alike(changes []rows.Change) int {
+	size := 0
+	for n, c := range changes {
+		size += sizeOf(c)
+		if n > 0 && (c.Op != changes[0].Op || c.Table != changes[0].Table || n == changesAtOnce || size > bytesAtOnce) {
+			return n
+		}
+	}
+	return len(changes)
+}
+
+func sizeOf(c rows.Change) int {
+	size := 0
+	for _, image := range [][]decode.Value{c.Before, c.After} {
+		for _, v := range image {
+			size += len(v.Text)
+		}
+	}
+	return size
+}
+
+// stores tells whether a change is one of a stored column.
+func stores(c rows.Change) bool {
+	if c.Op != decode.Update {
+		return true
+	}
+	for i, column := range c.Table.Columns {
+		if !column.Generated && c.Before[i] != c.After[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// quick tells whether the transaction may be repeated without a look at its rows first: each change is bound to its row,
+// and the rows as before are not the rows as after, so that it cannot be made twice.
+func (w *work) quick() bool {
+	if w.obstacle != "" || len(w.Changes) > changesAtOnce || w.size() > bytesAtOnce {
+		return false
+	}
+	changed := func(n *rows.Net) bool { return !rows.Same(n.Before, n.After) }
+	return !slices.ContainsFunc(w.Changes, func(c rows.Change) bool { return !stores(c) }) &&
+		slices.ContainsFunc(slices.Collect(maps.Values(w.Nets)), changed)
+}
+
+func (w *work) size() int {
+	size := 0
+	for _, c := range w.Changes {
+		size += sizeOf(c)
+	}
+	return size
 }

@@ -17,7 +17,7 @@
 //   - Every captured transaction is either listed or counted and named as undecodable; a gap makes the report
 //     incomplete. No export is shorter than what the summary counts: it ends with [ErrDamaged].
 //   - Values leave redacted unless the caller asks otherwise: a keyed hash for each column, the same for the same value.
-//     Shown are columns that [Input] declares harmless, and integers of primary keys, without which nobody finds a row;
-//     these too are hashed where affected rows are listed. SQL is nothing without values.
+//     Shown are columns that [Input] declares harmless, and no other: a key may be an account or a telephone number. SQL
+//     is nothing without values.
 //   - Nothing from data is markup, script, SQL, a formula or a terminal sequence in an export.
 package report

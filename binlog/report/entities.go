@@ -34,13 +34,15 @@ type Entity struct {
 	First        time.Time `json:"first_committed_at"`
 	Last         time.Time `json:"last_committed_at"`
 	LastGTID     gtid.GTID `json:"last_gtid"`
+	// Proposal says how the row could be kept where its generated key is taken.
+	Proposal *Proposal `json:"proposal,omitempty"`
 }
 
 // entityLimit is how many rows are told apart in memory; beyond it they are parted among files first.
 const entityLimit = 500_000
 
-// WriteEntitiesNDJSON writes the rows that a report names, one a line, by class. Keys are hashes, integers too, unless
-// they are revealed or harmless.
+// WriteEntitiesNDJSON writes the rows that a report names, one a line, by class. Keys are hashes unless they are revealed
+// or harmless.
 func WriteEntitiesNDJSON(w io.Writer, dir string, reveal bool) error {
 	encoder := json.NewEncoder(w)
 	return entities(dir, reveal, entityLimit, func(e Entity) error { return encoder.Encode(e) })
@@ -51,7 +53,7 @@ func WriteEntitiesCSV(w io.Writer, dir string, reveal bool) error {
 	out := csv.NewWriter(w)
 	err := out.Write([]string{
 		"class", "transaction_class", "schema", "table", "key", "acknowledged", "changes", "first_committed_at",
-		"last_committed_at", "last_gtid",
+		"last_committed_at", "last_gtid", "proposal",
 	})
 	if err == nil {
 		err = entities(dir, reveal, entityLimit, func(e Entity) error {
@@ -59,9 +61,13 @@ func WriteEntitiesCSV(w io.Writer, dir string, reveal bool) error {
 			if err != nil {
 				return err
 			}
+			proposal, err := proposalText(e.Proposal)
+			if err != nil {
+				return err
+			}
 			return out.Write([]string{
 				e.Class.String(), e.TransactionClass.String(), cell(e.Schema), cell(e.Table), string(key), e.Acknowledged,
-				strconv.Itoa(e.Changes), e.First.Format(time.RFC3339Nano), e.Last.Format(time.RFC3339Nano), e.LastGTID.String(),
+				strconv.Itoa(e.Changes), e.First.Format(time.RFC3339Nano), e.Last.Format(time.RFC3339Nano), e.LastGTID.String(), proposal,
 			})
 		})
 	}
@@ -113,13 +119,12 @@ type changes struct {
 func (c *changes) begin(Transaction) error { return nil }
 
 func (c *changes) row(tx Transaction, row Row) error {
-	key := row.Key
 	if !c.reveal {
-		key = c.hide.image(row, row.Key, nil)
+		row = c.hide.hide(row)
 	}
 	return c.take(Entity{
-		Class: row.Class, TransactionClass: tx.Class, Schema: row.Schema, Table: row.Table, Key: key,
-		Acknowledged: tx.Acknowledged, Changes: 1, First: tx.CommittedAt, Last: tx.CommittedAt, LastGTID: tx.GTID,
+		Class: row.Class, TransactionClass: tx.Class, Schema: row.Schema, Table: row.Table, Key: row.Key,
+		Acknowledged: tx.Acknowledged, Changes: 1, First: tx.CommittedAt, Last: tx.CommittedAt, LastGTID: tx.GTID, Proposal: row.Proposal,
 	})
 }
 
@@ -134,6 +139,9 @@ func (e *Entity) identity() (string, error) {
 func (e *Entity) add(later Entity) {
 	e.Class, e.TransactionClass = max(e.Class, later.Class), max(e.TransactionClass, later.TransactionClass)
 	e.Changes += later.Changes
+	if e.Proposal == nil {
+		e.Proposal = later.Proposal
+	}
 	e.Last, e.LastGTID = later.Last, later.LastGTID
 	switch {
 	case e.Acknowledged == toldYes || later.Acknowledged == toldYes:

@@ -187,6 +187,12 @@
     fact('acknowledged', told[tx.told]);
     fact('as a whole', classes[tx.class].name + (t[0] && t[0] !== d[0] ? ': ' + t[0] : ''));
     fact('counterpart', d[1]);
+    if (d[5]) {
+      const [column, id, children, all] = d[5];
+      fact('proposal', 'give it ' + column + ' = ' + id + (all ? '; ' + number(all) + ' row changes refer to it and would have to refer to that' : ''));
+      for (const [by, child, key, named, constraint] of children) fact('refers to it', child + ' ' + key + (named ? ' by ' + named : '') + ' (' + constraint + ') in ' + by);
+      if (all > children.length) fact('refers to it', number(all - children.length) + ' more');
+    }
     for (const reason of t[2] ?? []) fact('undecodable', reason);
     for (const [schema, text] of t[1]) fact('statement', (schema ? schema + ': ' : '') + text);
     if (r[1] >= 0) pane.append(images(forms[r[1]][1], d, classes[r[3]].name === 'OPAQUE'), legend());

@@ -17,8 +17,9 @@ import (
 //
 //	index  {"p":[new GTID prefixes],"f":[new row forms: [table,[columns]]],
 //	        "t":[[prefix,number,microseconds,class,acknowledged,undecodable]],"r":[[transaction,form,op,class,key]]}
-//	detail {"t":[[reason,[[schema,statement]],[what is undecodable]]],"r":[[reason,counterpart,before,after,live]]}
+//	detail {"t":[[reason,[[schema,statement]],[what is undecodable]]],"r":[[reason,counterpart,before,after,live,proposal]]}
 //
+// A proposal is null or [column,new value,[[GTID,table,key,column,foreign key]],number of these].
 // A transaction without rows has one row that names no form. An image is null, or its values in the order of the
 // form's columns: text, null for NULL, 0 for a column that the image lacks, 1 for the same as before, 2 for the same
 // as after. A chunk counts transactions from the first of the page, so that its rows may be of an earlier one.
@@ -94,13 +95,14 @@ func (d *pageData) row(_ Transaction, row Row) error {
 		[]any{
 			row.Reason, counterpart(row), imageText(columns, row.Before, nil, nil),
 			imageText(columns, row.After, row.Before, nil), imageText(columns, row.Live, row.Before, row.After),
+			proposed(row.Proposal),
 		})
 	return d.flushIf(chunkRows)
 }
 
 func (d *pageData) end(tx Transaction) error {
 	if !d.skip && d.rowsOfOpen == 0 {
-		d.add([]any{d.transactions - 1, -1, "", int(tx.Class), ""}, []any{tx.Reason, "", nil, nil, nil})
+		d.add([]any{d.transactions - 1, -1, "", int(tx.Class), ""}, []any{tx.Reason, "", nil, nil, nil, nil})
 	}
 	return d.flushIf(chunkRows)
 }
@@ -110,6 +112,20 @@ func (d *pageData) add(index, detail []any) {
 	d.detail.Rows = append(d.detail.Rows, detail)
 	d.rows++
 	d.rowsOfOpen++
+}
+
+// pageChildren is how many row changes that would have to change with a proposal the page names.
+const pageChildren = 100
+
+func proposed(p *Proposal) any {
+	if p == nil {
+		return nil
+	}
+	children := [][5]string{}
+	for _, c := range p.Children[:min(len(p.Children), pageChildren)] {
+		children = append(children, [5]string{c.GTID.String(), c.Schema + "." + c.Table, cut(keyText(c.Key)), c.Column, c.ForeignKey})
+	}
+	return []any{p.Column, display(p.Value), children, len(p.Children)}
 }
 
 func counterpart(row Row) string {

@@ -30,7 +30,7 @@ type redactor struct {
 func newRedactor(key []byte, harmless []Column) redactor {
 	r := redactor{mac: hmac.New(sha256.New, key), harmless: map[Column]bool{}}
 	for _, c := range harmless {
-		r.harmless[c] = true
+		r.harmless[folded(c)] = true
 	}
 	return r
 }
@@ -44,47 +44,36 @@ func (r redactor) head(tx Transaction) Transaction {
 	return tx
 }
 
-// hide returns the row without values. Integers of its key stay: without them nobody finds a row.
+// hide returns the row without values, those of its key among them: a key may be an account or a number of a telephone.
 func (r redactor) hide(row Row) Row {
-	shown := numbersOf(row.Key)
-	row.Key = r.image(row, row.Key, shown)
-	row.Before = r.image(row, row.Before, shown)
-	row.After = r.image(row, row.After, shown)
-	row.Live = r.image(row, row.Live, shown)
+	for _, image := range []*Image{&row.Key, &row.Before, &row.After, &row.Live} {
+		*image = r.image(row.Schema, row.Table, *image)
+	}
+	row.Proposal = r.proposal(row.Schema, row.Table, row.Proposal)
 	row.Encoded = nil
 	return row
 }
 
-// numbersOf returns the columns of a key that hold numbers; these are shown.
-func numbersOf(key Image) map[string]bool {
-	shown := map[string]bool{}
-	for _, f := range key {
-		shown[f.Column] = isInteger(f.Value)
-	}
-	return shown
-}
-
-func isInteger(value json.RawMessage) bool {
-	digits := strings.TrimPrefix(string(value), "-")
-	return digits != "" && strings.Trim(digits, "0123456789") == ""
-}
-
-func (r redactor) image(row Row, image Image, shown map[string]bool) Image {
+func (r redactor) image(schema, table string, image Image) Image {
 	out := slices.Clone(image)
 	for i, f := range out {
-		harmless := r.harmless[Column{row.Schema, row.Table, f.Column}]
-		if string(f.Value) == "null" || harmless || shown[f.Column] && isInteger(f.Value) {
-			continue
+		if string(f.Value) != "null" && !r.harmless[folded(Column{schema, table, f.Column})] {
+			out[i].Value = r.hash(schema, table, f)
 		}
-		out[i].Value = r.hash(row, f)
 	}
 	return out
 }
 
+// folded names a column in the spelling that all of its spellings share.
+func folded(c Column) Column {
+	c.Column = strings.ToLower(c.Column)
+	return c
+}
+
 // hash is the same for the same value of the same column, and for no other column.
-func (r redactor) hash(row Row, f Field) json.RawMessage {
+func (r redactor) hash(schema, table string, f Field) json.RawMessage {
 	r.mac.Reset()
-	for _, part := range []string{row.Schema, row.Table, f.Column, string(f.Value)} {
+	for _, part := range []string{schema, table, f.Column, string(f.Value)} {
 		_, _ = fmt.Fprintf(r.mac, "%d:%s", len(part), part) // A hash never fails to take bytes.
 	}
 	return json.RawMessage(`"#` + hex.EncodeToString(r.mac.Sum(nil))[:hashDigits] + `"`)

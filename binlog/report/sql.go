@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -41,7 +42,7 @@ func WriteSQL(w io.Writer, dir string) error {
 		return err
 	}
 	out.section("Not replayed: nothing below is a statement.")
-	if err := walkAll(dir, true, &restSection{out}); err != nil {
+	if err := walkAll(dir, true, &restSection{out, remapping{}}); err != nil {
 		return err
 	}
 	return out.err
@@ -141,8 +142,11 @@ func (o replaySection) end(tx Transaction) error {
 	return o.err
 }
 
-// restSection names the others.
-type restSection struct{ *sqlWriter }
+// restSection names the others, and spells proposals as comments.
+type restSection struct {
+	*sqlWriter
+	moved remapping
+}
 
 func (o restSection) begin(tx Transaction) error {
 	if tx.Class == classify.Safe {
@@ -152,8 +156,27 @@ func (o restSection) begin(tx Transaction) error {
 	return o.err
 }
 
-func (o restSection) row(_ Transaction, row Row) error {
+func (o restSection) row(tx Transaction, row Row) error {
 	o.rest(row)
+	if row.Proposal != nil {
+		o.line("--     Proposal: give it %s = %s, and have what refers to it refer to that. To be checked, then run in this order:",
+			row.Proposal.Column, row.Proposal.Value)
+		if err := o.moved.add(row.Proposal); err != nil {
+			return err
+		}
+	}
+	moved, found, err := o.moved.remapped(tx.GTID, row)
+	if err != nil || !found {
+		return errors.Join(err, o.err)
+	}
+	text, err := o.tables.statement(moved)
+	if err != nil {
+		o.line("--     cannot be spelled: %v", err)
+		return o.err
+	}
+	for line := range strings.Lines(text) {
+		o.line("--     %s", strings.TrimSuffix(line, "\n"))
+	}
 	return o.err
 }
 

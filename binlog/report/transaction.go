@@ -37,6 +37,8 @@ type Row struct {
 	After       Image          `json:"after"`
 	Live        Image          `json:"live"`
 	Counterpart *gtid.GTID     `json:"counterpart_gtid"`
+	// Proposal is there for rows of class AUTO_INCREMENT.
+	Proposal *Proposal `json:"proposal,omitempty"`
 	// Encoded names, as image.column, the values whose JSON is not what the type of their column says: text that is no
 	// UTF-8, in hexadecimal digits, and the JSON document null.
 	Encoded []string `json:"encoded,omitempty"`
@@ -75,12 +77,13 @@ func rowOf(r classify.Row) (Row, error) {
 	if (r.Counterpart != gtid.GTID{}) {
 		out.Counterpart = &r.Counterpart
 	}
-	var errs [4]error
+	var errs [5]error
 	var odd [3][]string
 	out.Before, odd[0], errs[0] = imageOf(beforeImage, names, r.Before)
 	out.After, odd[1], errs[1] = imageOf(afterImage, names, r.After)
 	out.Live, odd[2], errs[2] = imageOf(liveImage, names, r.Live)
 	out.Encoded = slices.Concat(odd[:]...)
+	out.Proposal, errs[4] = proposalOf(r.Proposal)
 	if key, keyNames := keyOf(r, names); len(key) > 0 {
 		out.Key, _, errs[3] = imageOf("key", keyNames, key)
 	}

@@ -87,6 +87,7 @@ func TestOnlyWhatCanBeUndoneExactlyIsPlanned(t *testing.T) {
 			t.Transactional, t.Engine = false, "MyISAM"
 		}},
 		{name: "no key", all: changes(insertion), why: "primary key", alter: func(_ *planner, t *rows.Table) { t.PrimaryKey = nil }},
+		{name: "hidden foreign keys", all: changes(insertion), why: "grant it", alter: func(_ *planner, t *rows.Table) { t.ForeignKeysHidden = "grant it" }},
 		{name: "hidden triggers", all: changes(insertion), why: "grant TRIGGER", alter: func(_ *planner, t *rows.Table) { t.TriggersHidden = true }},
 		{name: "a partial image", all: changes(row(decode.Update, []decode.Value{decode.IntegerValue(1), {}}, image(1, "b"))), why: "only a part"},
 		{name: "a gap", all: changes(insertion, row(decode.Update, image(1, "b"), image(1, "c"))), why: "gap"},

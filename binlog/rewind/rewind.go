@@ -78,6 +78,10 @@ func (r Request) run(ctx context.Context, dry bool) (result Result, err error) {
 	return result, w.carryOut(ctx)
 }
 
+// flushed is the innodb_flush_log_at_trx_commit with which a commit that was answered survives a crash: the stage file
+// says that the rows are undone from then on.
+const flushed = "1"
+
 // work is a rewind under way.
 type work struct {
 	Request
@@ -104,6 +108,9 @@ func (w *work) look(ctx context.Context, summary report.Summary) error {
 		return fmt.Errorf("%w: %s is another server than the one whose rewind was begun", ErrTorn, w.Server.Server)
 	case w.progress.Stage == settling:
 		return w.settled(s)
+	case s.flush != flushed:
+		return refused("%s would answer to the commit before it is on disk, and lose it in a crash: innodb_flush_log_at_trx_commit is %s; "+
+			"or SET GLOBAL innodb_flush_log_at_trx_commit = 1 there and rewind it then", w.Server.Server, s.flush)
 	}
 	extra := s.executed.Subtract(w.Primary)
 	if w.progress.Stage == undoing && !extra.Equal(w.progress.Extra) {

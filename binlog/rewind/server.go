@@ -14,7 +14,9 @@ import (
 type state struct {
 	uuid                string
 	readOnly, receiving bool
-	executed, received  gtid.Set
+	// flush is innodb_flush_log_at_trx_commit.
+	flush              string
+	executed, received gtid.Set
 }
 
 func stateOf(ctx context.Context, session *live.Session) (state, error) {
@@ -26,6 +28,7 @@ func stateOf(ctx context.Context, session *live.Session) (state, error) {
 	}{
 		{&s.uuid, "SELECT @@GLOBAL.server_uuid"},
 		{&readOnly, "SELECT @@GLOBAL.read_only"},
+		{&s.flush, "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit"},
 		{&threads, "SELECT (SELECT COUNT(*) FROM performance_schema.replication_connection_status WHERE SERVICE_STATE <> 'OFF') + " +
 			"(SELECT COUNT(*) FROM performance_schema.replication_applier_status WHERE SERVICE_STATE <> 'OFF')"},
 		{&received, "SELECT GROUP_CONCAT(RECEIVED_TRANSACTION_SET) FROM performance_schema.replication_connection_status " +

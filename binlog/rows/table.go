@@ -34,6 +34,8 @@ func (t *Table) Unusable(row decode.Row) string {
 		return "engine " + t.Engine + " cannot roll back"
 	case t.TriggersHidden:
 		return "the triggers of the table cannot be seen; grant TRIGGER on it to regent's account"
+	case t.ForeignKeysHidden != "":
+		return t.ForeignKeysHidden
 	case !whole(row.Before) || !whole(row.After):
 		return "the log has only a part of the row"
 	}

@@ -88,6 +88,13 @@ func logging(server string, l mysql.Logging) []finding {
 		limit("regent's account may not see the triggers of "+plural(n, "schema", "schemas")+", where no row can be called safe: "+listed(l.TriggersHidden),
 			"GRANT TRIGGER ON *.* TO regent's account")
 	}
+	if n := l.ForeignKeysHidden.Count; n > 0 {
+		limit("regent's account may not see "+plural(n, "table that has", "tables that have")+" foreign keys: no row of a table that they concern can be called safe: "+
+			listed(l.ForeignKeysHidden), "GRANT SELECT ON these tables, or on *.*, TO regent's account")
+	}
+	if l.ForeignKeysUnknown {
+		limit("regent's account may not see all foreign keys, so that no row can be called safe", "GRANT PROCESS ON *.* TO regent's account")
+	}
 	return e.found
 }
 

@@ -29,9 +29,11 @@ func TestLogging(t *testing.T) {
 			set("binlog_expire_logs_seconds", "1")(l)
 			set("binlog_expire_logs_auto_purge", "OFF")(l)
 		}, extentYes, ""},
-		"no primary key":  {func(l *mysql.Logging) { l.Keyless = mysql.Tables{Count: 7, Names: []string{"a.b", "a.c"}} }, extentPartly, "7 tables have no primary key, so that their rows are left to a person: a.b, a.c and 5 more"},
-		"another engine":  {func(l *mysql.Logging) { l.Untransactional = mysql.Tables{Count: 1, Names: []string{"a.b"}} }, extentPartly, "1 table is of an engine"},
-		"hidden triggers": {func(l *mysql.Logging) { l.TriggersHidden = mysql.Tables{Count: 1, Names: []string{"a"}} }, extentPartly, "triggers of 1 schema"},
+		"no primary key":       {func(l *mysql.Logging) { l.Keyless = mysql.Tables{Count: 7, Names: []string{"a.b", "a.c"}} }, extentPartly, "7 tables have no primary key, so that their rows are left to a person: a.b, a.c and 5 more"},
+		"another engine":       {func(l *mysql.Logging) { l.Untransactional = mysql.Tables{Count: 1, Names: []string{"a.b"}} }, extentPartly, "1 table is of an engine"},
+		"hidden triggers":      {func(l *mysql.Logging) { l.TriggersHidden = mysql.Tables{Count: 1, Names: []string{"a"}} }, extentPartly, "triggers of 1 schema"},
+		"hidden foreign keys":  {func(l *mysql.Logging) { l.ForeignKeysHidden = mysql.Tables{Count: 2, Names: []string{"a.b", "a.c"}} }, extentPartly, "2 tables that have foreign keys"},
+		"unknown foreign keys": {func(l *mysql.Logging) { l.ForeignKeysUnknown = true }, extentPartly, "may not see all foreign keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := mysql.Logging{Variables: map[string]string{

@@ -241,15 +241,7 @@ rows that it names, as NDJSON (entities) or as a table (entities-csv). Values ar
 			if out == "" {
 				return usage("name the file with --out FILE, or - for standard output")
 			}
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			report, err := client.Report(cmd.Context(), id)
-			if err != nil {
-				return err
-			}
-			return accounted(c.export(cmd.Context(), client, id, part, reveal, out), report)
+			return c.exportWhole(cmd.Context(), id, part, reveal, out)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "ndjson", "ndjson, html, sql, entities or entities-csv")
@@ -272,6 +264,19 @@ func partOf(format string) (api.ReportPart, error) {
 		return api.PartEntitiesCSV, nil
 	}
 	return "", usage("--format %s is unknown; use ndjson, html, sql, entities or entities-csv", format)
+}
+
+// exportWhole writes a part of a report to a file, and says by the exit code whether the report accounts for everything.
+func (c *console) exportWhole(ctx context.Context, id string, part api.ReportPart, reveal bool, out string) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	report, err := client.Report(ctx, id)
+	if err != nil {
+		return err
+	}
+	return accounted(c.export(ctx, client, id, part, reveal, out), report)
 }
 
 // export writes a part to a file, which appears only when it is whole.

@@ -204,15 +204,7 @@ every transaction.`,
 			if !known {
 				return usage("--format %s is unknown; use ndjson or csv", format)
 			}
-			client, err := c.client()
-			if err != nil {
-				return err
-			}
-			report, err := client.Report(cmd.Context(), id)
-			if err != nil {
-				return err
-			}
-			return accounted(c.export(cmd.Context(), client, id, part, reveal, out), report)
+			return c.exportWhole(cmd.Context(), id, part, reveal, out)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "ndjson", "ndjson or csv")
