@@ -86,8 +86,25 @@ type ServerStatus struct {
 	BootUnproven string `json:"boot_unproven"`
 	// Sights is how each node fares with the server.
 	Sights []Sight `json:"sights"`
+	// BinaryLogs is present while regent has the server keep its binary logs for a report that is not settled.
+	BinaryLogs *KeptLogs `json:"binary_logs,omitempty"`
 	// Lease is the guard row of the server, absent when it has none or cannot be asked.
 	Lease *LeaseStatus `json:"lease,omitempty"`
+}
+
+// KeptLogs are the binary logs of a server that keeps them for a report.
+type KeptLogs struct {
+	Since time.Time `json:"since"`
+	// Setting is what was changed on the server until then, and Before its value, which is put back.
+	Setting string `json:"setting"`
+	Before  string `json:"before"`
+	// Observed tells that nothing was changed, because the cluster is only observed.
+	Observed bool `json:"observed,omitempty"`
+	// Error says why the server may delete them all the same, empty while it keeps them.
+	Error string `json:"error"`
+	// Files and Bytes are what they occupy, null while the answering node has not counted them.
+	Files *int   `json:"files"`
+	Bytes *int64 `json:"bytes"`
 }
 
 // Sight is how one node fares with one server.

@@ -49,6 +49,7 @@ type App struct {
 	reconciler *reconciler
 	hook       *notify.Hook
 	upkeep     *upkeep
+	keptLogs   *keptLogs
 	guard      *guard.Renewer
 	metrics    *metrics.Metrics
 	api        *api.Server
@@ -79,7 +80,7 @@ func New(ctx context.Context, cfg config.NodeFile, options Options) (*App, error
 	}
 	a.log = newAgreement(a.node, m)
 	a.wireSight()
-	a.wireDecision()
+	a.wireDecision(moved)
 	a.wireService(moved, encryption)
 	return a, nil
 }
@@ -134,6 +135,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"raft", a.node.Run},
 		{"leadership", a.log.run},
 		{"upkeep", a.upkeep.run},
+		{"kept logs", a.keptLogs.run},
 		{"guard", a.guard.Run},
 		{"controller", a.controller.Run},
 		{"watchdog", (&watchdog{hanging: a.controller.Hanging, stepDown: a.node.StepDown, logger: a.logger}).run},

@@ -37,7 +37,8 @@ func (a *App) wireSight() {
 }
 
 // wireDecision makes what decides and acts.
-func (a *App) wireDecision() {
+func (a *App) wireDecision(moved *bell) {
+	a.keptLogs = &keptLogs{log: a.log, changed: moved.listen(), accounts: a.accounts, logger: a.logger, told: map[string]time.Time{}, asked: map[string]bool{}}
 	a.hook = notify.New(a.cfg.Notify.Command, a.cfg.Notify.Timeout, a.logger)
 	a.executor = executor.New(executor.Config{
 		Node: a.cfg.Node.ID, Leadership: leading{a.log}, Open: a.accounts.lock, Resolve: a.log.resolve,
@@ -77,7 +78,7 @@ func (a *App) wireService(moved *bell, encryption *tls.Config) {
 	a.peers.serve(a.observer.Receive, a.upkeep.accept, permits.grant, a.api.ForwardHandler())
 }
 
-func (a *App) source() *source { return &source{log: a.log, observer: a.observer} }
+func (a *App) source() *source { return &source{log: a.log, observer: a.observer, logs: a.keptLogs} }
 
 // leading is the leadership as the executor asks for it.
 type leading struct{ log *agreement }

@@ -137,6 +137,9 @@ func (s *stage) describe(st failover.State) string {
 		if m.Clone != nil {
 			state += " clone from " + m.Clone.From
 		}
+		if k := m.Kept; k != nil {
+			state += fmt.Sprintf(" keeps logs (%s was %s, observed %t, error %s)", k.Variable, k.Was, k.Observed, orNone(k.Error))
+		}
 		if m.Former > 0 {
 			state += fmt.Sprintf(" primary of epoch %d before", m.Former)
 		}

@@ -81,6 +81,8 @@ type Member struct {
 	// Quarantine is set while the server holds, or may hold, transactions the primary lacks.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
 	Clone      *CloneJob   `json:"clone,omitempty"`
+	// Kept is set while regent has the server keep its binary logs.
+	Kept *Kept `json:"kept,omitempty"`
 	// Former names the epoch this server was primary of, 0 when it has been fenced and
 	// has followed the current primary since.
 	Former uint64 `json:"former,omitempty"`
