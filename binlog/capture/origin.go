@@ -21,6 +21,8 @@ type origin interface {
 	standing() (Standing, error)
 	// dump calls visit with the events of everything outside the exclusion, until visit returns errEnough.
 	dump(ctx context.Context, exclude gtid.Set, visit func(decode.Event) error) error
+	// bound is the size of the files that may hold the wanted transactions, in bytes.
+	bound(wanted gtid.Set) (int64, error)
 	// gone is the error for what was purged.
 	gone() error
 	release()
