@@ -48,6 +48,7 @@ func serverStatus(c *fsm.Cluster, view *topology.View, spec policy.ServerSpec) S
 	seen := view.Find(spec.Name)
 	s.BootUnproven = bootUnproven(c.State.Servers[spec.Name].Witness, seen)
 	s.BootProven = s.BootUnproven == ""
+	s.BinaryLogs = keptLogs(c.State.Servers[spec.Name].Kept, seen)
 	if seen == nil {
 		s.Role = roleOf(c, spec.Name, nil)
 		return s
@@ -69,6 +70,17 @@ func serverStatus(c *fsm.Cluster, view *topology.View, spec policy.ServerSpec) S
 		s.Lease = leaseStatus(current)
 	}
 	return s
+}
+
+func keptLogs(k *failover.Kept, seen *topology.ServerView) *KeptLogs {
+	if k == nil {
+		return nil
+	}
+	out := &KeptLogs{Since: k.Since.UTC(), Setting: k.Variable, Before: k.Was, Observed: k.Observed, Error: k.Error}
+	if seen != nil && seen.Logs != nil {
+		out.Files, out.Bytes = &seen.Logs.Files, &seen.Logs.Bytes
+	}
+	return out
 }
 
 func bootUnproven(w failover.Witness, seen *topology.ServerView) string {

@@ -46,6 +46,8 @@ type ClusterStatus struct {
 	// tells that they are not because the policy prefers that to blocking.
 	Unproven string `json:"unproven,omitempty"`
 	Degraded bool   `json:"degraded,omitempty"`
+	// Warnings are what somebody should look at and nothing waits for.
+	Warnings []string `json:"warnings,omitempty"`
 	// Guard is absent for a cluster whose policy wants none.
 	Guard *GuardStatus `json:"guard,omitempty"`
 }
@@ -86,8 +88,25 @@ type ServerStatus struct {
 	BootUnproven string `json:"boot_unproven"`
 	// Sights is how each node fares with the server.
 	Sights []Sight `json:"sights"`
+	// BinaryLogs is present while regent has the server keep its binary logs for a report that is not settled.
+	BinaryLogs *KeptLogs `json:"binary_logs,omitempty"`
 	// Lease is the guard row of the server, absent when it has none or cannot be asked.
 	Lease *LeaseStatus `json:"lease,omitempty"`
+}
+
+// KeptLogs are the binary logs of a server that keeps them for a report.
+type KeptLogs struct {
+	Since time.Time `json:"since"`
+	// Setting is what was changed on the server until then, and Before its value, which is put back.
+	Setting string `json:"setting"`
+	Before  string `json:"before"`
+	// Observed tells that nothing was changed, because the cluster is only observed.
+	Observed bool `json:"observed,omitempty"`
+	// Error says why the server may delete them all the same, empty while it keeps them.
+	Error string `json:"error"`
+	// Files and Bytes are what they occupy, null while the answering node has not counted them.
+	Files *int   `json:"files"`
+	Bytes *int64 `json:"bytes"`
 }
 
 // Sight is how one node fares with one server.
@@ -157,15 +176,28 @@ type ReportEntry struct {
 	From         *time.Time     `json:"from"`
 	To           *time.Time     `json:"to"`
 	CreatedAt    time.Time      `json:"created_at"`
-	Node         string         `json:"node"` // the node that holds the files
-	Epoch        uint64         `json:"epoch"`
-	Error        string         `json:"error"`
+	Node         string         `json:"node"` // the node that works on the files
+	// Copies are the other nodes that hold the files, or did before they changed.
+	Copies []ReportCopy `json:"copies"`
+	// Removed tells that the files are gone, long after the report was settled.
+	Removed   bool       `json:"removed"`
+	SettledAt *time.Time `json:"settled_at"`
+	Epoch     uint64     `json:"epoch"`
+	Error     string     `json:"error"`
 	// Job is the replay or rewind that is ordered and not over, Tally what was decided so far; null when there is none.
 	Job   *failover.Job   `json:"job"`
 	Tally *failover.Tally `json:"tally"`
 	// AcknowledgedBy and Note are set once a person settled the report.
 	AcknowledgedBy string `json:"acknowledged_by"`
 	Note           string `json:"note"`
+}
+
+// ReportCopy is a node that holds the files of a report.
+type ReportCopy struct {
+	Node string    `json:"node"`
+	At   time.Time `json:"at"` // when it was verified
+	// Current tells that the files are still those that were copied.
+	Current bool `json:"current"`
 }
 
 // ReportServer is one server that holds extra transactions.

@@ -41,11 +41,13 @@ func returned() *apitest.World {
 	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
 		m := c.State.Servers["east-db2"]
 		m.Quarantine = &failover.Quarantine{Since: apitest.Epoch(), Reason: "holds 2 transactions that east-db1 lacks", Extra: extra, Fenced: true, Divergence: apitest.Report}
+		m.Kept = &failover.Kept{Since: apitest.Epoch(), Variable: "binlog_expire_logs_auto_purge", Was: "ON"}
 		c.State.Servers["east-db2"] = m
 	})
 	w.Look("east-db2", func(s *topology.ServerView) {
 		s.Facts.Executed = s.Facts.Executed.Union(extra)
 		s.Facts.Source = nil
+		s.Logs = &topology.BinaryLogs{Files: 3, Bytes: 5 << 20}
 	})
 	return w
 }

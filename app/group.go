@@ -21,11 +21,18 @@ import (
 type source struct {
 	log      *agreement
 	observer *observer.Observer
+	logs     *keptLogs
 }
 
 func (s *source) State() fsm.State { return s.log.State() }
 
-func (s *source) View(c policy.ClusterSpec) topology.View { return s.observer.View(c.Identities()) }
+func (s *source) View(c policy.ClusterSpec) topology.View {
+	view := s.observer.View(c.Identities())
+	for i := range view.Servers {
+		view.Servers[i].Logs = s.logs.of(view.Servers[i].Name)
+	}
+	return view
+}
 
 // Group is the group of nodes as this one sees it.
 func (s *source) Group() api.GroupStatus {

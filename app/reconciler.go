@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/binlog/capture"
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
@@ -22,6 +24,7 @@ type reconciler struct {
 	source   *source
 	accounts *accounts
 	reports  *reports
+	copies   *copies
 	logger   *slog.Logger
 	// verify proves that this node has led at some moment after since.
 	verify func(ctx context.Context, since time.Time) error
@@ -35,11 +38,16 @@ var (
 	// errGone means that the world moved on since the action was decided.
 	errGone = errors.New("app: it is no longer declared")
 	// errNotCaptured means that extra transactions are on no disk but their server's yet.
-	errNotCaptured = errors.New("app: not everything could be captured yet")
+	errNotCaptured = errors.New("app: not everything could be captured yet; it is tried again by itself")
 )
 
 // Do carries out what is to be done about a report. All of it may be repeated: what was captured stays.
 func (r *reconciler) Do(ctx context.Context, a failover.Action) failover.Result {
+	leave, err := r.enter(ctx, &a)
+	if err != nil {
+		return failover.Result{Err: fmt.Errorf("report %s: %w", a.Divergence.ID, err).Error()}
+	}
+	defer leave()
 	if a.Kind == failover.ActReplay || a.Kind == failover.ActRewind {
 		return r.work(ctx, &a)
 	}
@@ -54,6 +62,22 @@ func (r *reconciler) Do(ctx context.Context, a failover.Action) failover.Result 
 	return failover.Result{Report: &d}
 }
 
+// enter gives the files of the report to the action.
+func (r *reconciler) enter(ctx context.Context, a *failover.Action) (leave func(), err error) {
+	dir, err := r.reports.path(a.Divergence.ID)
+	if err != nil {
+		return nil, err
+	}
+	if leave, err = r.copies.take(ctx, a.Divergence.ID); err != nil {
+		return nil, err
+	}
+	if err := r.copies.own(dir, a.Kind == failover.ActCapture); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
+
 // capture copies the extras of every server of the divergence.
 func (r *reconciler) capture(ctx context.Context, a *failover.Action, d *failover.Divergence) error {
 	dir, cluster, err := r.place(a, d)
@@ -66,6 +90,7 @@ func (r *reconciler) capture(ctx context.Context, a *failover.Action, d *failove
 	}
 	m, err := binlog.Capture(ctx, binlog.CaptureRequest{
 		Servers: servers, Common: common(servers, d.Union()), Enew: a.Target, Dir: dir, Now: time.Now, Log: r.logger.With("report", d.ID),
+		Room: durable.RoomAt,
 	})
 	if err != nil {
 		return err
@@ -87,6 +112,9 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 	if err != nil {
 		return err
 	}
+	if err := roomToCompare(dir); err != nil {
+		return err
+	}
 	s, err := binlog.Compare(ctx, binlog.CompareRequest{
 		ID: d.ID, Cluster: a.Cluster, OldServer: d.OldServer, Dir: dir, NewPrimary: primary, Enew: a.Target,
 		Rules:        rules(cluster.Spec.Policy.Reconcile),
@@ -98,6 +126,28 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 	d.NewServer = cluster.State.Primary
 	d.Complete, d.Transactions, d.Undecodable = s.Complete, s.Listed, s.Unreadable
 	d.ByClass, d.From, d.To = s.ByClass, s.From, s.To
+	return nil
+}
+
+// roomToCompare makes sure that a comparison of what was captured, and the report about it, fit on the disk.
+func roomToCompare(dir string) error {
+	m, err := capture.ReadManifest(dir)
+	if err != nil {
+		return err
+	}
+	room, err := durable.RoomAt(dir)
+	if err != nil {
+		return err
+	}
+	var size int64
+	for _, server := range m.Servers {
+		for _, file := range server.Files {
+			size += file.Size
+		}
+	}
+	if need := size * capture.ReportFactor; !room.Holds(need) {
+		return fmt.Errorf("%w; it is tried again by itself", capture.NoRoom("the comparison and its report", dir, need, room))
+	}
 	return nil
 }
 

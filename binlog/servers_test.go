@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/lab/mysqld/mysqldtest"
 )
@@ -112,7 +113,7 @@ func (s *server) follow(source *server) {
 // captureOf captures what the old servers have and the new one lacks.
 func captureOf(t testing.TB, dir string, fresh *server, old ...*server) binlog.Manifest {
 	t.Helper()
-	request := binlog.CaptureRequest{Dir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	request := binlog.CaptureRequest{Dir: dir, Now: time.Now, Log: slog.New(slog.DiscardHandler), Room: durable.RoomAt}
 	enew := fresh.executed()
 	request.Common = enew
 	for _, s := range old {

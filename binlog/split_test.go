@@ -13,6 +13,7 @@ import (
 
 	"github.com/regentdb/regent/binlog"
 	"github.com/regentdb/regent/binlog/capture"
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/binlog/report"
 	"github.com/regentdb/regent/gtid"
 )
@@ -284,6 +285,29 @@ func TestAReplicaThatWasBehindDoesNotBlurTheAncestor(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, classesOf(t, dir)); diff != "" {
 		t.Errorf("classes: (-want +got)\n%s", diff)
+	}
+}
+
+// TestARunningServerSaysHowMuchThereIs refuses a capture that does not fit, by the size of files and then of transactions.
+func TestARunningServerSaysHowMuchThereIs(t *testing.T) {
+	t.Parallel()
+	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
+	old.run(schema()...)
+	fresh.follow(old)
+	old.run("INSERT INTO shop.parent VALUES (1)", "FLUSH BINARY LOGS", "INSERT INTO shop.parent VALUES (2)")
+	extra := old.executed().Subtract(fresh.executed())
+	for name, tt := range map[string]struct {
+		free int64
+		fits bool
+	}{"by files": {1 << 40, true}, "by transactions": {5 * 1000, true}, "not even so": {5 * 400, false}} {
+		m, err := binlog.Capture(t.Context(), binlog.CaptureRequest{
+			Servers: []binlog.Source{{Endpoint: old.endpoint(), Extra: extra, Executed: old.executed()}},
+			Dir:     t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+			Room: func(string) (durable.Room, error) { return durable.Room{Free: tt.free}, nil },
+		})
+		if err != nil || m.Complete != tt.fits || strings.Contains(m.Reason, capture.ErrRoom.Error()) == tt.fits {
+			t.Errorf("%s: complete %v: %s, %v", name, m.Complete, m.Reason, err)
+		}
 	}
 }
 

@@ -243,7 +243,8 @@ func onReport(a *failover.Action) bool {
 	case failover.ActCapture, failover.ActCompare, failover.ActReplay, failover.ActRewind:
 		return a.Divergence != nil
 	case failover.ActConfigure, failover.ActFence, failover.ActRevoke, failover.ActCatchUp, failover.ActPrepare, failover.ActFollow,
-		failover.ActOpen, failover.ActArm, failover.ActDisarm, failover.ActClaim, failover.ActQuarantine, failover.ActClone:
+		failover.ActOpen, failover.ActArm, failover.ActDisarm, failover.ActClaim, failover.ActQuarantine, failover.ActClone,
+		failover.ActRetain:
 	}
 	return false
 }

@@ -21,7 +21,7 @@ func (e *Executor) stepFor(a failover.Action) (step, error) {
 	started := e.config.Now()
 	left := func() time.Duration { return a.Deadline - e.config.Now().Sub(started) }
 	switch a.Kind {
-	case failover.ActConfigure:
+	case failover.ActConfigure, failover.ActRetain:
 		return configure(a), nil
 	case failover.ActFence:
 		return fence(a), nil

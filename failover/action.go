@@ -45,6 +45,8 @@ const (
 	ActQuarantine ActionKind = "quarantine"
 	// ActClone rebuilds the server from Source with the CLONE plugin.
 	ActClone ActionKind = "clone"
+	// ActRetain has the server keep its binary logs, or delete them as it did before: Settings say which.
+	ActRetain ActionKind = "retain"
 	// ActCapture copies the extras of a divergence off its servers; ActCompare compares them
 	// with the primary and writes the report. Both run on the leader's own disk.
 	ActCapture ActionKind = "capture"

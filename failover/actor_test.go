@@ -2,6 +2,7 @@ package failover_test
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/regentdb/regent/failover"
@@ -47,7 +48,7 @@ func (w *world) effect(res *failover.Result) error {
 		return err
 	}
 	switch a.Kind {
-	case failover.ActConfigure:
+	case failover.ActConfigure, failover.ActRetain:
 		s.configure(a.Settings)
 	case failover.ActFence:
 		s.variables["read_only"], s.variables["super_read_only"] = "ON", "ON"
@@ -189,6 +190,7 @@ func (s *server) bootAgain() {
 	for name, value := range s.persisted {
 		s.variables[name] = value
 	}
+	maps.Copy(s.variables, s.purging)
 	readOnly := onOff(on(s.persisted["super_read_only"]))
 	s.variables["super_read_only"], s.variables["read_only"] = readOnly, readOnly
 	s.receiver = s.source != "" && !on(s.persisted["skip_replica_start"])

@@ -30,6 +30,15 @@ func (s *stage) kill() {
 
 func (s *stage) start() { s.subject().bootAgain() }
 
+// purging says how every server deletes binary logs, now and after a boot: "purging VARIABLE=VALUE".
+func (s *stage) purging() {
+	name, value, _ := strings.Cut(s.arg(1), "=")
+	for _, srv := range s.servers {
+		srv.variables[name] = value
+		srv.purging = map[string]string{name: value}
+	}
+}
+
 func (s *stage) hang() { s.subject().hung = true; s.look() }
 
 func (s *stage) resume() { s.subject().hung, s.subject().slow = false, false }

@@ -76,7 +76,7 @@ func (d *decider) observed(before State) Decision {
 	next.Hold, next.Isolated = d.s.Hold, d.s.Isolated
 	for name, m := range d.s.Servers {
 		if kept, known := next.Servers[name]; known {
-			kept.Witness = m.Witness
+			kept.Witness, kept.Kept = m.Witness, m.Kept
 			next.Servers[name] = kept
 		}
 	}

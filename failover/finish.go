@@ -132,6 +132,8 @@ func (d *decider) absorb() {
 			d.absorbClone(res)
 		case ActArm:
 			d.absorbArm(res)
+		case ActRetain:
+			d.absorbRetain(res)
 		case ActConfigure, ActFence, ActRevoke, ActCatchUp, ActPrepare, ActFollow, ActOpen, ActClaim, ActDisarm:
 			d.absorbStep(res)
 		}

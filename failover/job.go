@@ -18,7 +18,7 @@ func (d *decider) work(fp *topology.Facts) {
 		if job == nil {
 			continue
 		}
-		if why := d.pointless(job); why != "" {
+		if why := d.pointless(div); why != "" {
 			d.endJob(div, why)
 			continue
 		}
@@ -36,10 +36,13 @@ func (d *decider) work(fp *topology.Facts) {
 }
 
 // pointless says why a job cannot come to its end any more, or "".
-func (d *decider) pointless(job *Job) string {
+func (d *decider) pointless(div *Divergence) string {
+	job := div.Job
 	switch {
 	case job.Kind != OrderRewind && job.Server != d.s.Primary:
 		return job.Server + " is no longer the primary; what was replayed stays, order the rest on " + d.s.Primary
+	case job.Node != d.in.Node && (div.Node == d.in.Node || div.CopiedOn(d.in.Node)):
+		return "the leadership moved from " + job.Node + "; order it again, it goes on where it stopped"
 	case job.Node != d.in.Node:
 		return "the leadership moved from " + job.Node + ", which has the files of the report; `regent leader " + job.Node +
 			"`, then order it again: it goes on where it stopped"
@@ -58,6 +61,9 @@ func (d *decider) absorbJob(r Result) {
 		over = over || r.Settled.Over
 		if r.Settled.Tally != nil {
 			div.Tally = r.Settled.Tally
+		}
+		if r.Settled.Alone {
+			div.Job.Alone = true
 		}
 		if r.Settled.Torn {
 			d.tear(div.Job.Server)
@@ -110,6 +116,9 @@ func (d *decider) endJob(div *Divergence, failure string) {
 	if job.Approved != "" {
 		e.Reason += " (approved by " + job.Approved + ")"
 	}
+	if job.Alone {
+		e.Reason += "; for a while its decisions were on node " + job.Node + " alone"
+	}
 	switch {
 	case failure != "":
 		e.Decision, e.Reason = fmt.Sprintf("the %s of report %s on %s ended early", job.Kind, div.ID, job.Server), failure
@@ -125,5 +134,6 @@ func (d *decider) endJob(div *Divergence, failure string) {
 		}
 	}
 	div.Job = nil
+	div.changed(d.in.Now)
 	d.event(e)
 }

@@ -100,6 +100,8 @@ func (d *decider) keep(fp *topology.Facts) {
 	d.keepGuard(fp)
 	d.settle(fp)
 	d.work(fp)
+	d.expire()
+	d.keepLogs() // last, so that whatever else a server is wanted for comes first
 }
 
 // noteOffline keeps in mind that it was its guard that took the primary offline.

@@ -30,6 +30,7 @@ type server struct {
 	process            uint64
 	variables          map[string]string
 	persisted          map[string]string
+	purging            map[string]string // how it boots to delete binary logs; nil: it shows nothing of that
 	status             map[string]string // overrides what follows from the rest
 	stranger           string            // host of an attached acker that nobody declared
 	executed, received gtid.Set

@@ -53,7 +53,13 @@ func own(text string) string {
 func TestScrape(t *testing.T) {
 	w := apitest.New()
 	w.Lose("west-db2")
-	w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Divergences = []failover.Divergence{apitest.SampleReport()} })
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		c.State.Divergences = []failover.Divergence{apitest.SampleReport()}
+		m := c.State.Servers["east-db2"]
+		m.Kept = &failover.Kept{Variable: "binlog_expire_logs_auto_purge", Was: "ON"}
+		c.State.Servers["east-db2"] = m
+	})
+	w.Look("east-db2", func(s *topology.ServerView) { s.Logs = &topology.BinaryLogs{Files: 3, Bytes: 5 << 20} })
 	m := metrics.New(node{w}, "v1.2.3", slog.New(slog.DiscardHandler))
 	m.Probed("east-db1", topology.ReachOK, 3*time.Millisecond)
 	text := scrape(t, m)

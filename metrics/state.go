@@ -18,6 +18,7 @@ type state struct {
 	paused, recovering, kept, degraded    *prometheus.Desc
 	flapping, guardArmed, lease, tick     *prometheus.Desc
 	reachable, writable, lag, quarantined *prometheus.Desc
+	keepsLogs, logBytes                   *prometheus.Desc
 	report, reportOpen                    *prometheus.Desc
 }
 
@@ -51,6 +52,8 @@ func newState(source Source) *state {
 		writable:    desc("server_writable", "1 if the server takes writes, else 0; absent while it cannot be asked.", "cluster", "server", "region"),
 		lag:         desc("server_lag_seconds", "How far the replica is behind; absent when unknown.", "cluster", "server", "region"),
 		quarantined: desc("server_quarantined", "1 while the server is kept apart for transactions that the primary lacks, else 0.", "cluster", "server", "region"),
+		keepsLogs:   desc("server_keeps_binary_logs", "1 while regent has the server keep its binary logs for a report that nobody settled, else 0.", "cluster", "server", "region"),
+		logBytes:    desc("server_kept_binary_log_bytes", "What the binary logs occupy of a server that keeps them for a report; absent for others.", "cluster", "server", "region"),
 
 		report:     desc("report_transactions", "Transactions in reports that nobody settled yet, by class.", "cluster", "class"),
 		reportOpen: desc("reports_open", "Reports that nobody settled yet.", "cluster"),
@@ -62,7 +65,7 @@ func (s *state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		s.leader, s.term, s.applied, s.age, s.peer, s.condition, s.epoch, s.primary, s.hold, s.paused, s.recovering,
 		s.kept, s.degraded, s.flapping, s.guardArmed, s.lease, s.tick,
-		s.reachable, s.writable, s.lag, s.quarantined, s.report, s.reportOpen,
+		s.reachable, s.writable, s.lag, s.quarantined, s.keepsLogs, s.logBytes, s.report, s.reportOpen,
 	} {
 		out <- d
 	}
@@ -152,6 +155,11 @@ func (s *state) collectServer(to scrape, name string, c *fsm.Cluster, view *topo
 	labels := []string{name, server.Name, server.Region}
 	to.flag(s.reachable, server.Reachable(view.Fresh), labels...)
 	to.flag(s.quarantined, c.State.Servers[server.Name].Quarantine != nil, labels...)
+	k := c.State.Servers[server.Name].Kept
+	to.flag(s.keepsLogs, k != nil && !k.Observed && k.Error == "", labels...)
+	if server.Logs != nil {
+		to.gauge(s.logBytes, float64(server.Logs.Bytes), labels...)
+	}
 	f := view.Current(server.Name)
 	if f == nil {
 		return

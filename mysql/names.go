@@ -8,7 +8,7 @@ import (
 // variables are the global variables that every probe reads.
 func variables() []string {
 	return []string{
-		"binlog_expire_logs_auto_purge", "binlog_format", "binlog_row_image", "binlog_row_metadata",
+		"binlog_expire_logs_auto_purge", "binlog_expire_logs_seconds", "binlog_format", "binlog_row_image", "binlog_row_metadata",
 		"clone_valid_donor_list", "enforce_gtid_consistency", "event_scheduler", "gtid_mode", "init_file",
 		"innodb_flush_log_at_trx_commit", "log_bin", "log_replica_updates", "offline_mode", "persisted_globals_load",
 		"read_only", "relay_log_recovery", "replica_net_timeout", "report_host", "server_id", "server_uuid",

@@ -81,6 +81,7 @@ const (
 	codeUnknownTable    = 1146
 	codeUnknownVariable = 1193
 	codeLockWaitTimeout = 1205
+	codePrivilege       = 1227
 	codeInterrupted     = 1317
 	codeOutOfRange      = 1690
 	codeRestartFailed   = 3707

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,7 +15,11 @@ import (
 // persistOnly for boots only, transient for now only. Names are in current words. Semi-sync is
 // switched off before its other settings change and on after them.
 func (s *Session) Configure(ctx context.Context, persist, persistOnly, transient map[string]string) (*topology.Facts, error) {
-	return s.run(ctx, s.assignments(persist, persistOnly, transient))
+	facts, err := s.run(ctx, s.assignments(persist, persistOnly, transient))
+	if code(err) == codePrivilege {
+		err = fmt.Errorf("%w; run there: GRANT SYSTEM_VARIABLES_ADMIN, PERSIST_RO_VARIABLES_ADMIN ON *.* TO %s", err, quote(s.server.options.Control.User))
+	}
+	return facts, err
 }
 
 func (s *Session) assignments(persist, persistOnly, transient map[string]string) *batch {

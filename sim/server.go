@@ -66,7 +66,7 @@ type pending struct {
 func defaults(id int) map[string]string {
 	return map[string]string{
 		"read_only": "ON", "super_read_only": "ON", "offline_mode": "OFF", "persisted_globals_load": "ON", "init_file": "",
-		"log_bin": "ON", "event_scheduler": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
+		"log_bin": "ON", "binlog_expire_logs_auto_purge": "ON", "event_scheduler": "ON", "log_replica_updates": "ON", "enforce_gtid_consistency": "ON", "gtid_mode": "ON",
 		"relay_log_recovery": "OFF", "sync_relay_log": "1", "sync_binlog": "1", "innodb_flush_log_at_trx_commit": "1", "skip_replica_start": "OFF", "server_id": strconv.Itoa(id),
 		"replica_net_timeout": "60", "binlog_row_metadata": "MINIMAL", "clone_valid_donor_list": "",
 		"rpl_semi_sync_replica_enabled": "OFF", "rpl_semi_sync_source_enabled": "OFF", "rpl_semi_sync_source_timeout": "10000",

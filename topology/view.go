@@ -30,6 +30,14 @@ type ServerView struct {
 	// Asked is the age of the question that Facts answers, as far as its node's clock can tell:
 	// they are not older than that, but for the way of the report.
 	Asked time.Duration
+	// Logs is what its binary logs occupy, nil unless they are kept for a report and somebody counted them.
+	Logs *BinaryLogs
+}
+
+// BinaryLogs are the binary log files of a server.
+type BinaryLogs struct {
+	Files int
+	Bytes int64
 }
 
 // View is one cluster as one node sees it at one moment.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -36,6 +37,8 @@ type Request struct {
 	// Now gives the times of the manifest.
 	Now func() time.Time
 	Log *slog.Logger
+	// Room measures the file system of Dir, so that nothing is begun that would not fit; nil where nobody asks.
+	Room func(dir string) (durable.Room, error)
 	// Progress is called after each transaction, with what has come from the server so far; nil where nobody asks.
 	Progress func(server string, transactions uint64, bytes int64)
 }

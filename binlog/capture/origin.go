@@ -20,6 +20,8 @@ type origin interface {
 	standing() (Standing, error)
 	// dump gives the sink the events of everything outside the exclusion, until it returns errEnough.
 	dump(ctx context.Context, exclude gtid.Set, to files.Sink) error
+	// bound is the size of the files that may hold the wanted transactions, in bytes.
+	bound(wanted gtid.Set) (int64, error)
 	// gone is the error for what was purged.
 	gone() error
 	release()

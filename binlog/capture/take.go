@@ -47,7 +47,7 @@ func (r Request) take(ctx context.Context, source Source, t taking) error {
 	available := missing.Intersect(entry.Executed).Subtract(standing.Purged)
 	var failure error
 	if !available.IsEmpty() {
-		failure = r.fill(ctx, o, available, t)
+		failure = r.fill(ctx, source, o, available, t)
 	}
 	if failure != nil && !errors.Is(failure, files.ErrIncomplete) {
 		return failure
@@ -81,7 +81,11 @@ func gap(entry *ServerCapture, purged gtid.Set) error {
 
 // fill copies the available transactions into the server's next file. The transactions that were whole when the copy
 // failed are kept.
-func (r Request) fill(ctx context.Context, o origin, available gtid.Set, t taking) error {
+func (r Request) fill(ctx context.Context, source Source, o origin, available gtid.Set, t taking) error {
+	exclude := t.entry.Executed.Subtract(available)
+	if err := r.fits(ctx, source, o, exclude, available); err != nil {
+		return err
+	}
 	name := t.free()
 	path := filepath.Join(r.Dir, name)
 	w, err := newWriter(path, available)
@@ -91,10 +95,11 @@ func (r Request) fill(ctx context.Context, o origin, available gtid.Set, t takin
 	if r.Progress != nil {
 		w.progress = func(transactions uint64, bytes int64) { r.Progress(t.entry.Server, transactions, bytes) }
 	}
-	failure := o.dump(ctx, t.entry.Executed.Subtract(available), files.Whole(w.add))
+	w.room = r.stillFits
+	failure := o.dump(ctx, exclude, files.Whole(w.add))
 	file, err := w.settle()
 	if err != nil {
-		return errors.Join(failure, err)
+		return errors.Join(failure, err, os.Remove(durable.Partial(path))) // It may fill a disk that others need.
 	}
 	captured, err := w.captured.Set()
 	if err != nil || captured.IsEmpty() {

@@ -29,6 +29,9 @@ type writer struct {
 	captured files.Collector
 	// progress is called after each transaction with how many there are, and their bytes; nil where nobody asks.
 	progress func(transactions uint64, bytes int64)
+	// room is asked every now and then whether to go on; asked is how much was written by then.
+	room  func() error
+	asked int64
 	// written counts the bytes handed over, whole those up to the end of the last whole transaction.
 	written, whole int64
 }
@@ -79,7 +82,11 @@ func (w *writer) add(e decode.Event) error {
 	if w.captured.Count() == w.count {
 		return errEnough
 	}
-	return nil
+	if w.room == nil || w.written-w.asked < roomEvery {
+		return nil
+	}
+	w.asked = w.written
+	return w.room()
 }
 
 func (w *writer) write(bytes []byte) error {

@@ -204,6 +204,14 @@ func TestTopologyShowsBothSidesOfASplit(t *testing.T) {
 		v.Facts.Variables["read_only"], v.Facts.Variables["super_read_only"] = "OFF", "OFF"
 		v.Facts.Source = nil
 	})
-	s.world.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Epoch, c.State.Primary = 4, "west-db1" })
+	s.world.Look("west-db1", func(v *topology.ServerView) { v.Logs = &topology.BinaryLogs{Files: 12, Bytes: 3 << 30} })
+	s.world.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		c.State.Epoch, c.State.Primary = 4, "west-db1"
+		for name, failure := range map[string]string{"west-db1": "", "west-db2": "access denied"} {
+			m := c.State.Servers[name]
+			m.Kept = &failover.Kept{Since: apitest.Epoch(), Variable: "binlog_expire_logs_auto_purge", Was: "ON", Error: failure}
+			c.State.Servers[name] = m
+		}
+	})
 	golden(t, "topology_split.txt", s.run("topology", "orders", "-o", "table").out)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/regentdb/regent/binlog"
 	"github.com/regentdb/regent/binlog/capture"
+	"github.com/regentdb/regent/binlog/durable"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -120,7 +121,7 @@ func (c *console) captureInto(ctx context.Context, dir string, from side, wanted
 	}
 	return binlog.Capture(ctx, binlog.CaptureRequest{
 		Servers: []binlog.Source{{Endpoint: from.Endpoint, Extra: wanted, Executed: from.Executed}},
-		Common:  common, Dir: dir, Now: time.Now, Progress: c.progress(),
+		Common:  common, Dir: dir, Now: time.Now, Progress: c.progress(), Room: durable.RoomAt,
 		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }

@@ -59,7 +59,17 @@ func drawStatus(w io.Writer, s api.Status) error {
 	if err := printf(w, "\n"); err != nil {
 		return err
 	}
-	return drawTable(w, []any{"cluster", "state", "primary", "epoch", "mode", "reason"}, rows)
+	if err := drawTable(w, []any{"cluster", "state", "primary", "epoch", "mode", "reason"}, rows); err != nil {
+		return err
+	}
+	for _, cl := range s.Clusters {
+		for _, warning := range cl.Warnings {
+			if err := printf(w, "warning: %s: %s\n", cl.Cluster, warning); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // at is a moment as people read it.

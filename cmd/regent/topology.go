@@ -111,7 +111,34 @@ func drawTopology(w io.Writer, t api.Topology) error {
 			rows = append(rows, []any{branch + s.Server, s.Role, writing(s), sourceWord(s), lagWord(s), remark(s)})
 		}
 	}
-	return drawTable(w, []any{"server", "role", "state", "source", "lag", "remark"}, rows)
+	if err := drawTable(w, []any{"server", "role", "state", "source", "lag", "remark"}, rows); err != nil {
+		return err
+	}
+	return drawKeptLogs(w, t.Servers)
+}
+
+// drawKeptLogs says which servers keep their binary logs for a report, and what that occupies.
+func drawKeptLogs(w io.Writer, servers []api.ServerStatus) error {
+	for _, s := range servers {
+		k := s.BinaryLogs
+		if k == nil {
+			continue
+		}
+		line := s.Server + " keeps its binary logs for a report since " + at(k.Since)
+		switch {
+		case k.Observed:
+			line = s.Server + " would be made to keep its binary logs for a report; the mode is observe"
+		case k.Error != "":
+			line = s.Server + " MAY DELETE binary logs that a report needs: " + k.Error
+		}
+		if k.Files != nil {
+			line += fmt.Sprintf(": %s, %d MiB", plural(*k.Files, "file", "files"), *k.Bytes>>20)
+		}
+		if err := printf(w, "%s\n", line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // guardLine is the in-server guard of the primary in one line.

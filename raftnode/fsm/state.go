@@ -10,8 +10,8 @@ import (
 
 // Schema is the version of the state's and the commands' encoding and meaning. Since 2 a command that opens
 // an automatic recovery is judged by the brakes over all clusters, and boots are more than a number. Since 3 reports can
-// be settled: they have jobs and tallies.
-const Schema = 3
+// be settled: they have jobs and tallies. Since 4 servers are made to keep their binary logs, and reports have copies.
+const Schema = 4
 
 // schemaBrakes is the first one whose commands the brakes judge.
 const schemaBrakes = 2
