@@ -127,6 +127,12 @@ matrix: ## every cell of the partition matrix, then docs/matrix.md; results in R
 series-exact: ## SEEDS=200 random splits, each write classified and replayed as the ground truth says; results in RESULTS
 	go test -tags integration ./binlog -count=1 -v -timeout 6h -run 'TestExact$$' -seeds $(SEEDS) -first $(FIRST) -results $(RESULTS)
 
+.PHONY: bench-memory
+bench-memory: ## resident memory for one transaction of 2 GB and a tail of 10 GB: some hours, 30 GB of disk while it runs; RESULTS=dir keeps the figures
+	@mkdir -p $(RESULTS)
+	go test ./binlog -count=1 -v -timeout 12h -run TestMemoryDoesNotGrow -memory > $(RESULTS)/memory.txt || (cat $(RESULTS)/memory.txt; exit 1)
+	@grep resident $(RESULTS)/memory.txt
+
 .PHONY: lab
 lab: build ## a lab that stays up: two regions, five servers, three nodes
 	bin/regent lab up

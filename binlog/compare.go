@@ -113,6 +113,11 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 		return report.Summary{}, err
 	}
 	defer func() { err = errors.Join(err, side.close()) }()
+	return r.against(ctx, manifest, side)
+}
+
+// against compares a capture that was verified with the new side.
+func (r CompareRequest) against(ctx context.Context, manifest Manifest, side *newSide) (summary report.Summary, err error) {
 	executed := side.executed.Union(r.Enew)
 	if manifest.Wanted.Subtract(executed).IsEmpty() && !manifest.Unknown() {
 		return report.Summary{}, ErrNotDiverged

@@ -18,7 +18,14 @@ type newSide struct {
 	// unknown says what the new side may have that nobody can name.
 	unknown []string
 	// snapshot is nil where the new side is files.
-	snapshot *live.Snapshot
+	snapshot snapshot
+}
+
+// snapshot is a running server as it was at one moment.
+type snapshot interface {
+	classify.LiveRows
+	Definition(ctx context.Context, name diff.Name) (*diff.Definition, error)
+	Close() error
 }
 
 // side reaches the new side.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"iter"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -110,6 +111,24 @@ func Long(seq uint64, times int, events ...Event) io.Reader {
 		parts = append(parts, &repeated{part: raw, times: n})
 	}
 	return io.MultiReader(append([]io.Reader{bytes.NewReader(gtid(seq, uint64(size)))}, parts...)...)
+}
+
+// Stream writes a transaction of events that are made twice, the same each time, and not held.
+func Stream(w io.Writer, seq uint64, events iter.Seq[Event]) error {
+	size := len(gtid(seq, 0)) + len(begin().sealed(true)) + len(end().sealed(true))
+	for e := range events {
+		size += headerSize + len(e.Body) + checksumSize
+	}
+	_, err := w.Write(append(gtid(seq, uint64(size)), begin().sealed(true)...))
+	for e := range events {
+		if err == nil {
+			_, err = w.Write(e.sealed(true))
+		}
+	}
+	if err == nil {
+		_, err = w.Write(end().sealed(true))
+	}
+	return err
 }
 
 // repeated reads the same bytes many times.
