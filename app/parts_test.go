@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/binlog"
+	"github.com/regentdb/regent/binlog/diff"
+	"github.com/regentdb/regent/binlog/replay"
+	"github.com/regentdb/regent/binlog/report"
 	"github.com/regentdb/regent/failover"
 	"github.com/regentdb/regent/gtid"
 	"github.com/regentdb/regent/policy"
@@ -203,5 +207,20 @@ func TestNear(t *testing.T) {
 		if got := near(c.self, primary, nodes); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+func TestAPreviewShowsSomeMergedRows(t *testing.T) {
+	t.Parallel()
+	one := replay.Merged{
+		Table: diff.Name{Schema: "shop", Table: "users"}, Columns: []string{"name", "doc"},
+		Row: report.Image{{Column: "id", Value: []byte("1")}, {Column: "name", Value: []byte(`"#0123"`)}},
+	}
+	got := mergedLines(slices.Repeat([]replay.Merged{one}, shownMerged+2))
+	if want := `a row of shop.users would be {"id":1,"name":"#0123"}, with name, doc of the old side`; len(got) != shownMerged+1 || got[0] != want {
+		t.Errorf("%d lines: %q", len(got), got)
+	}
+	if got[shownMerged] != "2 more rows would be merged" || mergedLines(nil) != nil {
+		t.Errorf("%q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/regentdb/regent/binlog/classify"
@@ -58,6 +59,7 @@ func (r *reconciler) replay(ctx context.Context, a *failover.Action, d *failover
 	if err != nil {
 		return failover.JobOutcome{Over: true}, err
 	}
+	request.Rules = rules(cluster.Spec.Policy.Reconcile)
 	permit, alone := r.permit(a), r.sharing(ctx, d.ID)
 	request.Target, request.Progress = target, r.progress(ctx, d.ID)
 	request.Permit = func(ctx context.Context) error {
@@ -244,14 +246,47 @@ func (r *reconciler) Plan(ctx context.Context, o *failover.Order) error {
 			return fmt.Errorf("%w: %s", failover.ErrRefused, why)
 		}
 	}
-	primary, err := r.endpoint(&cluster.Spec, cluster.State.Primary)
+	return r.planReplay(ctx, replay.Open(dir), selection, &cluster, o)
+}
+
+// planReplay says what a replay would come to. It is refused where rows would be merged that the policy keeps from it.
+func (r *reconciler) planReplay(ctx context.Context, report replay.Report, s replay.Selection, c *fsm.Cluster, o *failover.Order) error {
+	primary, err := r.endpoint(&c.Spec, c.State.Primary)
 	if err != nil {
 		return err
 	}
-	counts, err := replay.Forecast(ctx, replay.Open(dir), selection, primary)
-	forecast := tallyOf(counts)
-	o.Settle.Count, o.Settle.Rows, o.Settle.Forecast = counts.Meant, counts.Rows, &forecast
+	tables := rules(c.Spec.Policy.Reconcile)
+	switch kept, err := replay.Unmergeable(report, s, tables); {
+	case err != nil:
+		return err
+	case len(kept) > 0:
+		return fmt.Errorf("%w: the policy does not let rows of %s be merged: say mergeable: true under reconcile.tables, or leave these transactions out",
+			failover.ErrRefused, strings.Join(kept, ", "))
+	}
+	outlook, err := replay.Forecast(ctx, report, s, tables, primary)
+	forecast := tallyOf(outlook.Counts)
+	o.Settle.Count, o.Settle.Rows, o.Settle.Forecast = outlook.Counts.Meant, outlook.Counts.Rows, &forecast
+	o.Settle.Merged = mergedLines(outlook.Merged)
 	return err
+}
+
+// shownMerged is how many merged rows a preview shows.
+const shownMerged = 20
+
+// mergedLines are the merged rows for a preview, with redacted values.
+func mergedLines(all []replay.Merged) []string {
+	var out []string
+	for _, m := range all[:min(len(all), shownMerged)] {
+		row, err := m.Row.MarshalJSON()
+		if err != nil {
+			row = []byte(err.Error()) // It names a column.
+		}
+		out = append(out, fmt.Sprintf("a row of %s would be %s, with %s of the old side", m.Table, row, strings.Join(m.Columns, ", ")))
+	}
+	if more := len(all) - len(out); more > 0 {
+		out = append(out, fmt.Sprintf("%d more rows would be merged", more))
+	}
+	return out
 }
 
 func (r *reconciler) planRewind(ctx context.Context, dir string, c *fsm.Cluster, o *failover.Order) error {

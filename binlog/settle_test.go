@@ -95,12 +95,12 @@ func TestReplayMakesTheNewPrimaryAsExpectedOnce(t *testing.T) {
 	dir := reported(t, old, fresh)
 	fresh.run("CREATE TRIGGER shop.late BEFORE INSERT ON shop.users FOR EACH ROW SET NEW.name = 'trigger'")
 
-	forecast, err := replay.Forecast(t.Context(), replay.Open(dir), safe(), fresh.endpoint())
+	forecast, err := replay.Forecast(t.Context(), replay.Open(dir), safe(), nil, fresh.endpoint())
 	if err != nil {
 		t.Fatal(err)
 	}
 	counts := replayed(t, dir, fresh)
-	if forecast != counts {
+	if forecast.Counts != counts {
 		t.Errorf("forecast %+v, became %+v", forecast, counts)
 	}
 	if counts.Replayed != want || counts.Left != 0 || counts.Meant != want {
@@ -151,6 +151,74 @@ func TestReplayLeavesAloneWhatWasChangedMeanwhile(t *testing.T) {
 		if !found {
 			t.Errorf("%s: want %q, have %+v", gtid, why, last)
 		}
+	}
+}
+
+// merging splits two servers by updates of different columns of the same rows, and reports them by the rules.
+func merging(t *testing.T) (dir string, fresh *server, rules map[binlog.TableName]binlog.TableRule) {
+	t.Helper()
+	old, fresh := newServer(t, "east-db1", 1), newServer(t, "west-db1", 2)
+	old.run("CREATE DATABASE shop",
+		"CREATE TABLE shop.users (id INT PRIMARY KEY, name VARCHAR(20), phone VARCHAR(20), doc JSON, at INT, twice INT AS (at * 2))",
+		"CREATE TABLE shop.log (id INT PRIMARY KEY, v VARCHAR(20))",
+		`INSERT INTO shop.users (id, name, phone, doc, at) VALUES (1,'n1','p1','{"a": 1}',1),(2,'n2','p2',NULL,1),(3,'n3','p3',NULL,1),(4,'n4','p4',NULL,1)`)
+	fresh.follow(old)
+	old.transaction(`UPDATE shop.users SET name='secret-m', doc='{"a": 2}', at=2 WHERE id=1`, "INSERT INTO shop.log VALUES (1,'m1')")
+	old.run("UPDATE shop.users SET name='secret-o', at=3 WHERE id=1", "UPDATE shop.users SET name='m2' WHERE id=2",
+		"UPDATE shop.users SET name='m3', phone='q3' WHERE id=3", "UPDATE shop.users SET name='m4' WHERE id=4", "UPDATE shop.log SET v='follows' WHERE id=1")
+	fresh.run("UPDATE shop.users SET phone='new', at=9 WHERE id IN (1,2,3,4)")
+	dir = filepath.Join(t.TempDir(), "report")
+	captureOf(t, dir, fresh, old)
+	request := compareRequest(dir, fresh)
+	request.Rules = map[binlog.TableName]binlog.TableRule{
+		{Schema: "shop", Table: "users"}: {Mergeable: true, Volatile: []string{"at"}, Harmless: []string{"id"}},
+	}
+	s, err := binlog.Compare(t.Context(), request)
+	if err != nil || s.ByClass["MERGEABLE"] != 5 || s.ByClass["CONFLICT"] != 1 {
+		t.Fatalf("%+v, %v", s.ByClass, err)
+	}
+	return dir, fresh, request.Rules
+}
+
+func TestReplayMergesDisjointColumns(t *testing.T) {
+	t.Parallel()
+	dir, fresh, rules := merging(t)
+	fresh.run("UPDATE shop.users SET name='meanwhile' WHERE id=4")
+	selection := replay.Selection{Classes: []classify.Class{classify.Mergeable}}
+	outlook, err := replay.Forecast(t.Context(), replay.Open(dir), selection, rules, fresh.endpoint())
+	if err != nil || len(outlook.Merged) != 3 {
+		t.Fatalf("%+v, %v", outlook, err)
+	}
+	row, err := outlook.Merged[0].Row.MarshalJSON()
+	if err != nil || !strings.HasPrefix(string(row), `{"id":1,"name":"#`) || strings.Contains(string(row), "secret") {
+		t.Errorf("the merged row is shown as %s, %v", row, err)
+	}
+	if got := strings.Join(outlook.Merged[0].Columns, " "); got != "name doc" {
+		t.Errorf("columns of the old side: %s", got)
+	}
+	request := replayRequest(dir, connected(t, fresh))
+	request.Selection, request.Rules = selection, rules
+	before := fresh.executed()
+	for range 2 { // The second changes nothing more.
+		counts, err := replay.Run(t.Context(), request)
+		if err != nil || counts.Replayed != 4 || counts.Left != 1 {
+			t.Fatalf("%+v, %v", counts, err)
+		}
+		if counts.Left != outlook.Counts.Left || counts.Replayed != outlook.Counts.Replayed {
+			t.Errorf("forecast %+v, became %+v", outlook.Counts, counts)
+		}
+		if wrote := fresh.executed().Count() - before.Count(); wrote != 4 {
+			t.Errorf("%d transactions were written for 4", wrote)
+		}
+	}
+	explain(t, dir)
+	// What the new side changed stays, the volatile and the generated column too.
+	const want = `1|secret-o|new|{"a": 2}|9|18,2|m2|new|-|9|18,3|n3|new|-|9|18,4|meanwhile|new|-|9|18`
+	if got := fresh.value("SELECT GROUP_CONCAT(CONCAT_WS('|', id, name, phone, IFNULL(doc,'-'), at, twice) ORDER BY id) FROM shop.users"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := fresh.value("SELECT v FROM shop.log WHERE id=1"); got != "follows" {
+		t.Errorf("the rest of the transaction: %q", got)
 	}
 }
 

@@ -20,6 +20,8 @@ type Settling struct {
 	Rows  int `json:"rows"`
 	// Forecast is what would come of them now, by outcome; nil where nobody looked.
 	Forecast *Tally `json:"forecast,omitempty"`
+	// Merged are lines about rows that would have columns of both sides, with redacted values.
+	Merged []string `json:"merged,omitempty"`
 	// Rest tells that the note of an acknowledgement speaks for everything that nothing was decided about.
 	Rest bool `json:"rest,omitempty"`
 }
@@ -183,6 +185,7 @@ func (d *decider) acceptReplay(p *Preview, o Order) error {
 	if o.Settle.Forecast != nil {
 		p.Changes = append(p.Changes, "as things stand: "+o.Settle.Forecast.String())
 	}
+	p.Changes = append(p.Changes, o.Settle.Merged...)
 	p.Risks = []string{"safe speaks of rows, not of business rules"}
 	if !div.Complete {
 		p.Risks = append(p.Risks, "the report is INCOMPLETE")
@@ -222,7 +225,7 @@ func (d *decider) job(o Order, server string, waits bool) *Job {
 	j := &Job{ID: o.ID, Kind: o.Kind, Server: server, By: o.By, Reason: o.Reason, At: d.in.Now, Node: d.in.Node, Waits: waits}
 	if o.Settle != nil {
 		j.Settle = *o.Settle
-		j.Settle.Forecast = nil
+		j.Settle.Forecast, j.Settle.Merged = nil, nil
 	}
 	return j
 }

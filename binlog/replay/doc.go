@@ -6,6 +6,8 @@
 //     divergence; a row that already is as the old side left it is not touched.
 //   - Transactions of different rows are sent together: each change is bound to its key and its full image, and the server
 //     ends at the first that does not meet one row. That transaction is rolled back, and its rows are looked at.
+//   - Into a row that the new side changed too only columns are merged that it did not change, and only where the policy
+//     says so now.
 //   - What fires triggers or cascades is left alone: their rows are in the log too, and would be changed twice.
 //   - A transaction that follows one which is not on the primary is left alone.
 //   - Every decision, with who and why, is in the decision log beside the report before the next one is taken. After a

@@ -58,6 +58,8 @@ type split struct {
 	all       []*decode.Transaction
 	classes   []classify.Class
 	selection replay.Selection
+	// follower is a mergeable transaction that has its class from one that it follows.
+	follower gtid.GTID
 }
 
 func newSplit(t *testing.T) *split {
@@ -86,7 +88,11 @@ func (s *split) write() {
 		captured = captured.Add(tx.GTID)
 		out := classify.Transaction{GTID: tx.GTID, CommittedAt: tx.CommittedAt, Class: s.classes[i], Reason: "because"}
 		for _, row := range tx.Rows {
-			out.Rows = append(out.Rows, classify.Row{Row: row, Definition: definition(), Class: s.classes[i], Reason: "because"})
+			r := classify.Row{Row: row, Definition: definition(), Class: s.classes[i], Reason: "because"}
+			if r.Class == classify.Mergeable && tx.GTID != s.follower {
+				r.Counterpart = gtid.GTID{UUID: uuid, Tag: "west", Seq: 1}
+			}
+			out.Rows = append(out.Rows, r)
 		}
 		in.Transactions = append(in.Transactions, out)
 	}

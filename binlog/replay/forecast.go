@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,44 +11,59 @@ import (
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/binlog/live"
+	"github.com/regentdb/regent/binlog/report"
 	"github.com/regentdb/regent/binlog/rows"
 	"github.com/regentdb/regent/gtid"
 )
 
-// Forecast says what a replay would come to right now, without changing or recording anything: the counts are those
-// that it would end with.
-func Forecast(ctx context.Context, r Report, s Selection, primary capture.Endpoint) (counts Counts, err error) {
-	if counts, err = Count(r, s); err != nil {
-		return counts, err
+// Outlook is what a replay would come to.
+type Outlook struct {
+	// Counts are those that it would end with.
+	Counts Counts
+	// Merged are the rows into which columns would be merged, as they would be, in the order of the report.
+	Merged []Merged
+}
+
+// Merged is a row that would have columns of both sides. Its values are redacted as those of the report.
+type Merged struct {
+	Table diff.Name
+	// Columns are those of the old side.
+	Columns []string
+	Row     report.Image
+}
+
+// Forecast says what a replay by the rules of the policy would come to right now, without changing or recording anything.
+func Forecast(ctx context.Context, r Report, s Selection, rules map[diff.Name]diff.Rule, primary capture.Endpoint) (out Outlook, err error) {
+	if out.Counts, err = Count(r, s); err != nil {
+		return out, err
 	}
 	l, err := listed(r, s)
 	if err != nil {
-		return counts, err
+		return out, err
 	}
 	session, err := live.OpenSession(ctx, primary)
 	if err != nil {
-		return counts, err
+		return out, err
 	}
-	defer func() {
-		if failure := session.Close(); err == nil {
-			err = failure
-		}
-	}()
+	defer func() { err = errors.Join(err, session.Close()) }()
 	last, err := ReadDecisions(r.Dir)
 	if err != nil {
-		return counts, err
+		return out, err
 	}
 	target := &imagined{session: session, rows: map[diff.Key][]decode.Value{}}
+	if target.shown, err = report.Redacted(r.Dir); err != nil {
+		return out, err
+	}
 	run := newRun(Request{
-		Report: r, Selection: s, Target: target, Permit: func(context.Context) error { return nil }, Progress: func(Counts) {},
-	}, imaginedLog{last}, counts)
+		Report: r, Selection: s, Rules: rules, Target: target, Permit: func(context.Context) error { return nil }, Progress: func(Counts) {},
+	}, imaginedLog{last}, out.Counts)
 	if err := target.readAhead(ctx, run, l); err != nil {
-		return run.counts, err
+		return out, err
 	}
 	if err = l.each(r, func(tx *decode.Transaction, e *entry) error { return run.visit(ctx, tx, e) }); err == nil {
 		err = run.flush(ctx)
 	}
-	return run.counts, err
+	return Outlook{Counts: run.counts, Merged: target.merged}, err
 }
 
 // imaginedLog forgets what is decided.
@@ -63,6 +79,9 @@ type imagined struct {
 	session *live.Session
 	// rows are those that committed transactions would have left, open those of the open one.
 	rows, open map[diff.Key][]decode.Value
+	// merged are the merged rows of committed transactions, merging those of the open one; shown redacts a row.
+	merged, merging []Merged
+	shown           func(*diff.Definition, []decode.Value) (report.Image, error)
 }
 
 // readAhead reads every row that the run asks for, many at a time: the server may be a region away.
@@ -110,7 +129,7 @@ func (t *imagined) Table(ctx context.Context, name diff.Name) (*rows.Table, erro
 
 // Begin forgets an open transaction.
 func (t *imagined) Begin(context.Context) error {
-	t.open = map[diff.Key][]decode.Value{}
+	t.open, t.merging = map[diff.Key][]decode.Value{}, nil
 	return nil
 }
 
@@ -137,22 +156,46 @@ func (t *imagined) Locked(ctx context.Context, d *diff.Definition, keys [][]deco
 func (t *imagined) Change(_ context.Context, changes []rows.Change) ([]int64, error) {
 	affected := make([]int64, len(changes))
 	for i, c := range changes {
+		affected[i] = 1
+		if c.Merge != nil {
+			if err := t.merge(c); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if key, ok := c.Table.KeyOf(c.Before); ok {
 			t.open[key] = nil
 		}
 		if key, ok := c.Table.KeyOf(c.After); ok {
 			t.open[key] = c.After
 		}
-		affected[i] = 1
 	}
 	return affected, nil
 }
 
+// merge notes what a row would be with columns of the old side.
+func (t *imagined) merge(c rows.Change) error {
+	key, _ := c.Table.KeyOf(c.After)
+	row, changed := t.open[key]
+	if !changed {
+		row = t.rows[key]
+	}
+	m := Merged{Table: c.Table.Name}
+	row = slices.Clone(row)
+	for _, i := range c.Merge {
+		row[i], m.Columns = c.After[i], append(m.Columns, c.Table.Columns[i].Name)
+	}
+	t.open[key] = row
+	var err error
+	m.Row, err = t.shown(c.Table, row)
+	t.merging = append(t.merging, m)
+	return err
+}
+
 // Commit keeps what the open transaction would have left.
 func (t *imagined) Commit(context.Context) error {
-	for key, row := range t.open {
-		t.rows[key] = row
-	}
+	maps.Copy(t.rows, t.open)
+	t.merged = append(t.merged, t.merging...)
 	return nil
 }
 

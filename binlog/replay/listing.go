@@ -28,7 +28,9 @@ func Open(dir string) Report {
 type entry struct {
 	class classify.Class
 	rows  []classify.Class
-	meant bool
+	// merges says of each row whether columns would be merged into it.
+	merges []bool
+	meant  bool
 }
 
 // listing is a report by transaction, without its values.
@@ -43,7 +45,7 @@ func listed(r Report, s Selection) (listing, error) {
 		}
 		e := &entry{class: tx.Class, meant: s.Means(&tx)}
 		for _, row := range tx.Rows {
-			e.rows = append(e.rows, row.Class)
+			e.rows, e.merges = append(e.rows, row.Class), append(e.merges, merges(&tx, row))
 		}
 		out[tx.GTID] = e
 	}
@@ -71,12 +73,25 @@ func (l listing) each(r Report, visit func(*decode.Transaction, *entry) error) e
 	return nil
 }
 
+// merges tells whether columns of the old side would be merged into a row of the new side: where the transaction is
+// mergeable, and the row is one that both sides changed. One that only follows such a row has the class and no
+// counterpart, and is repeated as a whole.
+func merges(tx *report.Transaction, row report.Row) bool {
+	return tx.Class == classify.Mergeable && row.Class == classify.Mergeable && row.Counterpart != nil
+}
+
+// repeated is a row change that is still to be made. Merged says that only the columns which it changes are.
+type repeated struct {
+	decode.Row
+	merged bool
+}
+
 // changes are the row changes of the transaction that are still to be made.
-func (e *entry) changes(tx *decode.Transaction) []decode.Row {
-	var out []decode.Row
+func (e *entry) changes(tx *decode.Transaction) []repeated {
+	var out []repeated
 	for i, row := range tx.Rows {
 		if !e.rows[i].Settled() {
-			out = append(out, row)
+			out = append(out, repeated{row, e.merges[i]})
 		}
 	}
 	return out

@@ -96,7 +96,7 @@ func (r *run) together(ctx context.Context, waiting []pending) (Progress, error)
 	var changes [][]rows.Change
 	for _, p := range waiting {
 		begun, changes = append(begun, decided{id: p.id, verdict: verdict{outcome: Begun}}), append(changes, p.work.Changes)
-		done = append(done, decided{p.id, p.before, verdict{outcome: Replayed}})
+		done = append(done, decided{p.id, p.before, p.work.done()})
 	}
 	if err := r.record(begun...); err != nil {
 		return Progress{}, err

@@ -20,6 +20,8 @@ var ErrStopped = errors.New("the replay was stopped")
 type Request struct {
 	Report    Report
 	Selection Selection
+	// Rules are what the policy says about tables: which rows may be merged.
+	Rules map[diff.Name]diff.Rule
 	// Order, By and Reason are recorded with each decision.
 	Order, By, Reason string
 	// Server names the target in the log.
@@ -158,7 +160,7 @@ func newRun(r Request, log decisions, counts Counts) *run {
 	}
 	return &run{
 		Request: r, log: log, counts: counts, missing: missing{keys: map[diff.Key]gtid.GTID{}, tables: map[diff.Name]gtid.GTID{}},
-		queue: newQueue(), tables: tables{target: r.Target, known: map[diff.Name]*rows.Table{}},
+		queue: newQueue(), tables: tables{target: r.Target, rules: r.Rules, known: map[diff.Name]*rows.Table{}},
 	}
 }
 

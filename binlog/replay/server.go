@@ -117,7 +117,12 @@ func unless(condition string, step int) string {
 }
 
 // spelled is a change as a statement; it is empty where no stored column differs.
-func spelled(c rows.Change) string { return sqltext.Change(c.Table, c.Op, c.Before, c.After) }
+func spelled(c rows.Change) string {
+	if c.Merge != nil {
+		return sqltext.Merge(c.Table, c.Merge, c.Before, c.After)
+	}
+	return sqltext.Change(c.Table, c.Op, c.Before, c.After)
+}
 
 // Locked reads and locks rows.
 func (s *Server) Locked(ctx context.Context, d *diff.Definition, keys [][]decode.Value) ([][]decode.Value, error) {

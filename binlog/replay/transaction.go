@@ -12,9 +12,10 @@ import (
 	"github.com/regentdb/regent/binlog/rows"
 )
 
-// tables reads the definitions of a run, each once.
+// tables reads the definitions of a run, each once, and applies the rules of the policy to them.
 type tables struct {
 	target Target
+	rules  map[diff.Name]diff.Rule
 	known  map[diff.Name]*rows.Table
 }
 
@@ -27,6 +28,7 @@ func (t *tables) of(ctx context.Context, logged *decode.Table) (*rows.Table, err
 	if err != nil {
 		return nil, err
 	}
+	found.Declare(t.rules[name]) // The comparison told of columns that are not there.
 	t.known[name] = found
 	return found, nil
 }
@@ -35,24 +37,30 @@ func (t *tables) of(ctx context.Context, logged *decode.Table) (*rows.Table, err
 type work struct {
 	rows.Set
 	touched touched
+	// merges says that columns are set in rows that the new side changed.
+	merges bool
 	// obstacle says why it cannot be repeated at all.
 	obstacle string
 }
 
 // workOf gathers the changes of a transaction and what they make of each row.
-func (t *tables) workOf(ctx context.Context, changes []decode.Row) (*work, error) {
+func (t *tables) workOf(ctx context.Context, changes []repeated) (*work, error) {
 	w := &work{}
 	for _, row := range changes {
 		found, err := t.of(ctx, row.Table)
 		if err != nil {
 			return nil, err
 		}
-		w.touched.add(found, row)
-		why := hindrance(found, row)
-		if why == "" {
-			w.Add(found, row)
-		} else if w.obstacle == "" {
+		w.touched.add(found, row.Row)
+		switch why := hindrance(found, row); {
+		case why != "" && w.obstacle == "":
 			w.obstacle = found.String() + ": " + why
+		case why != "":
+		case row.merged:
+			w.Merge(found, row.Row, found.Changed(row.Before, row.After))
+			w.merges = true
+		default:
+			w.Add(found, row.Row)
 		}
 	}
 	if w.obstacle == "" && w.Gap != "" {
@@ -62,8 +70,11 @@ func (t *tables) workOf(ctx context.Context, changes []decode.Row) (*work, error
 }
 
 // hindrance says why a change cannot be repeated; empty where it can. What triggers and cascades did is in the log too.
-func hindrance(t *rows.Table, row decode.Row) string {
-	if why := t.Unusable(row); why != "" {
+func hindrance(t *rows.Table, row repeated) string {
+	if why := t.Unusable(row.Row); why != "" {
+		return why
+	}
+	if why := unmergeable(t, row); row.merged && why != "" {
 		return why
 	}
 	if names := t.Hazards.Fired(row.Op); names != "" {
@@ -71,6 +82,19 @@ func hindrance(t *rows.Table, row decode.Row) string {
 	}
 	if key := t.Hazards.Cascading(t.Definition, row.Op, row.Before, row.After); key != "" {
 		return "it would change children by foreign key " + key
+	}
+	return ""
+}
+
+// unmergeable says why an update cannot be merged into the row as it is now; empty where it can.
+func unmergeable(t *rows.Table, row repeated) string {
+	before, _ := t.KeyOf(row.Before)
+	after, _ := t.KeyOf(row.After)
+	switch {
+	case !t.Mergeable:
+		return "the policy does not let its rows be merged"
+	case row.Op != decode.Update || before != after:
+		return "nothing but an update that keeps the key can be merged"
 	}
 	return ""
 }
@@ -120,7 +144,7 @@ func (w *work) look(ctx context.Context, target Target) (standing, error) {
 }
 
 func (s *standing) compare(n *rows.Net, row []decode.Value) {
-	before, after := rows.Same(row, n.Before), rows.Same(row, n.After)
+	before, after := n.IsBefore(row), n.IsAfter(row)
 	s.before, s.after = s.before && before, s.after && after
 	if !before && !after && s.strange == "" {
 		s.strange = n.Table.String()
@@ -151,9 +175,17 @@ func (w *work) apply(ctx context.Context, target Target, doubt bool, begun func(
 	case err != nil:
 		return verdict{}, err
 	case v.outcome == "":
-		return verdict{outcome: Replayed}, target.Commit(ctx)
+		return w.done(), target.Commit(ctx)
 	}
 	return v, target.Rollback(ctx)
+}
+
+// done is the verdict on a transaction that was repeated.
+func (w *work) done() verdict {
+	if w.merges {
+		return verdict{Replayed, "merged: columns that the new side changed in the same rows were kept"}
+	}
+	return verdict{outcome: Replayed}
 }
 
 // attempt makes the changes inside the open transaction. Without a verdict they are made and may be committed.
@@ -224,7 +256,10 @@ func sizeOf(c rows.Change) int {
 
 // stores tells whether a change is one of a stored column.
 func stores(c rows.Change) bool {
-	if c.Op != decode.Update {
+	switch {
+	case c.Merge != nil:
+		return len(c.Merge) > 0
+	case c.Op != decode.Update:
 		return true
 	}
 	for i, column := range c.Table.Columns {
@@ -241,9 +276,8 @@ func (w *work) quick() bool {
 	if w.obstacle != "" || len(w.Changes) > changesAtOnce || w.size() > bytesAtOnce {
 		return false
 	}
-	changed := func(n *rows.Net) bool { return !rows.Same(n.Before, n.After) }
 	return !slices.ContainsFunc(w.Changes, func(c rows.Change) bool { return !stores(c) }) &&
-		slices.ContainsFunc(slices.Collect(maps.Values(w.Nets)), changed)
+		slices.ContainsFunc(slices.Collect(maps.Values(w.Nets)), (*rows.Net).Moves)
 }
 
 func (w *work) size() int {

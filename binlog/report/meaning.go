@@ -14,7 +14,7 @@ func meaning(c classify.Class) (text, action string) {
 	case classify.LikelyRepeated:
 		return "somebody seems to have done it again on the new primary", "confirm"
 	case classify.Mergeable:
-		return "both sides changed the row, in different columns", "per table, by policy"
+		return "both sides changed the row, in different columns", "merge, where the policy says so"
 	case classify.AutoIncrement:
 		return "the same generated key for unrelated rows", "a person: another id"
 	case classify.UniqueCollision:

@@ -9,6 +9,9 @@ import (
 	"hash"
 	"slices"
 	"strings"
+
+	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
 )
 
 // hashDigits is how much of a hash stands for a value: enough that two values do not share it by chance.
@@ -62,6 +65,26 @@ func (r redactor) image(schema, table string, image Image) Image {
 		}
 	}
 	return out
+}
+
+// Redacted returns what shows a row of a table as the report in the directory shows those it lists.
+func Redacted(dir string) (func(*diff.Definition, []decode.Value) (Image, error), error) {
+	s, err := ReadSummary(dir)
+	if err != nil {
+		return nil, err
+	}
+	r, err := readRedactor(dir, s.Harmless)
+	if err != nil {
+		return nil, err
+	}
+	return func(d *diff.Definition, row []decode.Value) (Image, error) {
+		names := make([]string, 0, len(d.Columns))
+		for _, c := range d.Columns {
+			names = append(names, c.Name)
+		}
+		image, _, err := imageOf(liveImage, names, row)
+		return r.image(d.Schema, d.Table, image), err
+	}, nil
 }
 
 // folded names a column in the spelling that all of its spellings share.

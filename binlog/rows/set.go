@@ -12,6 +12,8 @@ type Change struct {
 	Table         *diff.Definition
 	Op            decode.Op
 	Before, After []decode.Value
+	// Merge are the columns that the change is about: what the others hold plays no part. Nil means the whole row.
+	Merge []int
 }
 
 // Inverse undoes the change.
@@ -24,7 +26,7 @@ func (c Change) Inverse() Change {
 		op = decode.Insert
 	case decode.Update:
 	}
-	return Change{Table: c.Table, Op: op, Before: c.After, After: c.Before}
+	return Change{Table: c.Table, Op: op, Before: c.After, After: c.Before, Merge: c.Merge}
 }
 
 // Net is what changes make of one row, from the first to the last. Images are nil where there is no row.
@@ -33,6 +35,24 @@ type Net struct {
 	// Key are the values of the primary key.
 	Key           []decode.Value
 	Before, After []decode.Value
+	// Merge are the columns of all changes that are merged into the row; nil means that the row is changed as a whole.
+	Merge []int
+}
+
+// IsBefore tells whether a row is as before the first change.
+func (n *Net) IsBefore(row []decode.Value) bool { return n.is(n.Before, row) }
+
+// IsAfter tells whether a row is as after the last change.
+func (n *Net) IsAfter(row []decode.Value) bool { return n.is(n.After, row) }
+
+// Moves tells whether a row as before is not one as after.
+func (n *Net) Moves() bool { return !n.is(n.Before, n.After) }
+
+func (n *Net) is(image, row []decode.Value) bool {
+	if n.Merge == nil {
+		return Same(image, row)
+	}
+	return row != nil && !slices.ContainsFunc(n.Merge, func(i int) bool { return image[i] != row[i] })
 }
 
 // Set is a sequence of changes.
@@ -59,6 +79,20 @@ func (s *Set) Add(t *Table, row decode.Row) {
 	}
 	if has {
 		s.step(t, after, nil, row.After)
+	}
+}
+
+// Merge takes the next change, an update that keeps its key, for the given columns alone. A key has either merged changes
+// or whole ones.
+func (s *Set) Merge(t *Table, row decode.Row, columns []int) {
+	columns = append([]int{}, columns...) // never nil
+	s.Changes = append(s.Changes, Change{Table: t.Definition, Op: row.Op, Before: row.Before, After: row.After, Merge: columns})
+	key, _ := t.KeyOf(row.After)
+	s.step(t, key, row.Before, row.After)
+	n := s.Nets[key]
+	n.Merge = append(n.Merge, columns...)
+	if n.Merge == nil {
+		n.Merge = columns
 	}
 }
 

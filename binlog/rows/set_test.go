@@ -62,3 +62,43 @@ func TestInverseTwiceIsTheChange(t *testing.T) {
 		}
 	}
 }
+
+func TestAMergedRowIsJudgedByItsColumnsAlone(t *testing.T) {
+	t.Parallel()
+	wide := &rows.Table{Definition: &diff.Definition{
+		Name: diff.Name{Schema: "shop", Table: "t"}, PrimaryKey: []int{0},
+		Columns: []diff.Column{{Name: "id", Type: "int"}, {Name: "a", Type: "int"}, {Name: "b", Type: "int"}, {Name: "c", Type: "int"}},
+	}}
+	of := func(all ...int64) (out []decode.Value) {
+		for _, n := range all {
+			out = append(out, decode.IntegerValue(n))
+		}
+		return out
+	}
+	var s rows.Set
+	s.Merge(wide, decode.Row{Op: decode.Update, Before: of(1, 1, 1, 1), After: of(1, 2, 1, 1)}, []int{1})
+	s.Merge(wide, decode.Row{Op: decode.Update, Before: of(1, 2, 1, 1), After: of(1, 2, 2, 1)}, []int{2})
+	n := s.Nets[s.Order[0]]
+	if len(s.Order) != 1 || s.Gap != "" || !n.Moves() {
+		t.Fatalf("%+v", s)
+	}
+	for _, tt := range []struct {
+		row           []decode.Value
+		before, after bool
+	}{
+		{of(1, 1, 1, 9), true, false},
+		{of(1, 2, 2, 9), false, true},
+		{of(1, 2, 1, 1), false, false},
+		{nil, false, false},
+	} {
+		if n.IsBefore(tt.row) != tt.before || n.IsAfter(tt.row) != tt.after {
+			t.Errorf("%v: before %t, after %t", tt.row, n.IsBefore(tt.row), n.IsAfter(tt.row))
+		}
+	}
+	var nothing rows.Set
+	nothing.Merge(wide, decode.Row{Op: decode.Update, Before: of(1, 1, 1, 1), After: of(1, 1, 1, 2)}, nil) // c is volatile
+	n = nothing.Nets[nothing.Order[0]]
+	if n.Moves() || !n.IsBefore(of(1, 5, 5, 5)) || n.IsBefore(nil) || nothing.Changes[0].Merge == nil {
+		t.Errorf("%+v", n)
+	}
+}

@@ -24,6 +24,23 @@ func Change(d *diff.Definition, op decode.Op, before, after []decode.Value) stri
 	return "DELETE FROM " + Table(d.Name) + expected(d, before)
 }
 
+// Merge spells an update of columns alone, bound to the key and to what these columns are expected to hold; the others
+// keep what they hold. It is empty where no column is given.
+func Merge(d *diff.Definition, columns []int, before, after []decode.Value) string {
+	var sets, parts []string
+	for _, i := range d.PrimaryKey {
+		parts = append(parts, Same(d.Columns[i], before[i]))
+	}
+	for _, i := range columns {
+		sets = append(sets, Identifier(d.Columns[i].Name)+" = "+Literal(d.Columns[i], after[i]))
+		parts = append(parts, Exactly(d.Columns[i], before[i]))
+	}
+	if len(sets) == 0 {
+		return ""
+	}
+	return "UPDATE " + Table(d.Name) + " SET " + strings.Join(sets, ", ") + " WHERE " + strings.Join(parts, " AND ")
+}
+
 func insert(d *diff.Definition, after []decode.Value) string {
 	var names, values []string
 	for i, c := range d.Columns {

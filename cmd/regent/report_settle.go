@@ -113,8 +113,9 @@ func newReportReplay(c *console) *cobra.Command {
 		Long: `Repeat transactions of a report on the current primary, those of class SAFE unless others are chosen.
 Each is one transaction, and is made only while every row of it is as it was before the divergence: else
 it is left alone, with what follows it, and the reason is recorded. What is there already is not touched,
-so the same replay may be run again, also after it was interrupted. Above the number of rows that the
-policy gives it waits for "regent report approve" of another person.`,
+so the same replay may be run again, also after it was interrupted. Of class MERGEABLE only the columns are
+set that the old side changed, and only in tables that the policy lets be merged. Above the number of rows
+that the policy gives it waits for "regent report approve" of another person.`,
 		Example: "  regent report replay orders-e2-7 --dry-run --reason \"incident 4711\"\n" +
 			"  regent report replay orders-e2-7 --class SAFE --table shop.orders --reason \"incident 4711\"",
 		Args: takes(1, 1),
