@@ -79,7 +79,7 @@ fuzz: ## every fuzz target for a while; FUZZTIME=10000x runs each
 .PHONY: integration
 integration: ## end to end on real MySQL servers, in network namespaces, and pages in a real browser
 	go test -tags integration ./integration/... -count=1 -timeout $(INTEGRATION_TIMEOUT) -args -slack 5s
-	go test -tags integration -p 2 -parallel 3 ./mysql ./binlog ./executor ./cmd/regent -count=1 -timeout $(INTEGRATION_TIMEOUT)
+	go test -tags integration -p 2 -parallel 3 ./mysql ./binlog ./binlog/decode ./executor ./cmd/regent -count=1 -timeout $(INTEGRATION_TIMEOUT)
 	go test -tags integration ./guard -count=1 -timeout $(INTEGRATION_TIMEOUT)
 	@$(MAKE) --no-print-directory pages
 
@@ -132,6 +132,11 @@ bench-memory: ## resident memory for one transaction of 2 GB and a tail of 10 GB
 	@mkdir -p $(RESULTS)
 	go test ./binlog -count=1 -v -timeout 12h -run TestMemoryDoesNotGrow -memory > $(RESULTS)/memory.txt || (cat $(RESULTS)/memory.txt; exit 1)
 	@grep resident $(RESULTS)/memory.txt
+
+# Random binary logs of every column type, read by regent and by mysqlbinlog -v -v: SEEDS of them from FIRST on.
+.PHONY: series-decode
+series-decode: ## SEEDS=500 random binary logs, each value of which must be what mysqlbinlog prints
+	go test -tags integration ./binlog/decode -count=1 -v -timeout 6h -run 'RandomLogs' -seeds $(SEEDS) -first $(FIRST)
 
 .PHONY: lab
 lab: build ## a lab that stays up: two regions, five servers, three nodes

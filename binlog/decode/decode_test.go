@@ -100,7 +100,7 @@ func TestATornLogIsAnErrorWhereverItIsTorn(t *testing.T) {
 }
 
 // transactionEnds returns the offsets where a log may end: after any event that is not inside a transaction.
-func transactionEnds(t *testing.T, log []byte) map[int]bool {
+func transactionEnds(t testing.TB, log []byte) map[int]bool {
 	t.Helper()
 	ends, offset := map[int]bool{len(decode.Magic): true}, len(decode.Magic)
 	var splitter decode.Splitter

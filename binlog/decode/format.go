@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/replication"
-
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -78,7 +76,11 @@ func errGTID() error { return fmt.Errorf("decode: GTID event: %w", ErrCorrupt) }
 // transaction reads the event that opens a transaction.
 func (n *names) transaction(code byte, body []byte) (*Transaction, error) {
 	if code == taggedGTIDEvent {
-		return n.tagged(body)
+		t, err := ParseTagged(body)
+		if err != nil {
+			return nil, err
+		}
+		return n.named(t.UUID[:], t.Tag, t.Seq, t.Committed, t.Size)
 	}
 	c := cursor{rest: body}
 	c.fixed(1) // Whether it may have statements in it.
@@ -109,28 +111,6 @@ func (n *names) named(uuid []byte, tag string, seq, committed, size uint64) (*Tr
 	tx := &Transaction{GTID: gtid.GTID{UUID: n.text, Tag: tag, Seq: seq}, Size: size}
 	if committed != 0 {
 		tx.CommittedAt = time.UnixMicro(int64(committed)).UTC()
-	}
-	return tx, nil
-}
-
-// tagged reads the event of a GTID with a tag, which has a serialization of its own. The library's reader panics on
-// some contradictions.
-func (n *names) tagged(body []byte) (tx *Transaction, err error) {
-	defer func() {
-		if recover() != nil {
-			tx, err = nil, errGTID()
-		}
-	}()
-	var event replication.GtidTaggedLogEvent
-	if event.Decode(body) != nil {
-		return nil, errGTID()
-	}
-	tx, err = n.named(event.SID, event.Tag.String(), uint64(event.GNO), event.OriginalCommitTimestamp, event.TransactionLength)
-	if err != nil {
-		return nil, err
-	}
-	if named, err := gtid.ParseGTID(tx.GTID.String()); err != nil || named != tx.GTID {
-		return nil, errGTID() // The tag is none.
 	}
 	return tx, nil
 }

@@ -63,6 +63,8 @@ func convertedText(c decode.Column, pad int, text string) decode.Value {
 	switch {
 	case c.Kind == decode.Time:
 		return decode.TimeValue(text)
+	case c.Kind == decode.Decimal && text == "-0":
+		text = "0" // Which is what the server makes of those bytes.
 	case c.Kind == decode.JSON && text == "":
 		return decode.JSONValue("null")
 	case c.Kind == decode.JSON:
@@ -72,7 +74,7 @@ func convertedText(c decode.Column, pad int, text string) decode.Value {
 }
 
 // randomLog draws a transaction on one table.
-func randomLog(r *rand.Rand) ([]byte, []typed) {
+func randomLog(r draw) ([]byte, []typed) {
 	table, columns := randomTable(r)
 	some := func() []bool {
 		out := make([]bool, len(columns))
@@ -97,7 +99,7 @@ func randomLog(r *rand.Rand) ([]byte, []typed) {
 // sameAsTheLibrary decodes a random log in both ways and compares every value.
 func sameAsTheLibrary(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	log, columns := randomLog(r)
+	log, columns := randomLog(draw{Rand: r})
 	theirs, absent, err := libraryRows(log)
 	if err != nil {
 		t.Fatal(err)

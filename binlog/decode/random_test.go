@@ -18,8 +18,15 @@ type typed struct {
 	value func() []byte
 }
 
+// draw is a source of random tables and rows.
+type draw struct {
+	*rand.Rand
+	// all draws also what the library is wrong in, and nothing that a server never stores.
+	all bool
+}
+
 // randomTable draws a table of up to 20 columns of any type.
-func randomTable(r *rand.Rand) (decodetest.Table, []typed) {
+func randomTable(r draw) (decodetest.Table, []typed) {
 	t := decodetest.Table{ID: 1 + r.Uint64N(1<<40), Schema: "s", Name: "t", Minimal: r.IntN(3) == 0, PrimaryKey: []int{0}}
 	var columns []typed
 	for i := range 1 + r.IntN(20) {
@@ -32,7 +39,7 @@ func randomTable(r *rand.Rand) (decodetest.Table, []typed) {
 }
 
 // randomImage draws a row.
-func randomImage(r *rand.Rand, columns []typed) decodetest.Image {
+func randomImage(r draw, columns []typed) decodetest.Image {
 	var out decodetest.Image
 	for _, c := range columns {
 		if r.IntN(6) == 0 {
@@ -44,8 +51,8 @@ func randomImage(r *rand.Rand, columns []typed) decodetest.Image {
 	return out
 }
 
-func randomColumn(r *rand.Rand) typed {
-	kinds := []func(*rand.Rand) typed{
+func randomColumn(r draw) typed {
+	kinds := []func(draw) typed{
 		randomNumber, randomNumber, randomDecimal, randomFloat, randomBits, randomTemporal, randomTemporal, randomOldTemporal,
 		randomString, randomString, randomBlob, randomBlob, randomDocumentColumn,
 	}
@@ -57,7 +64,7 @@ func fixed(code byte, value func() []byte, meta ...byte) typed {
 }
 
 // randomBytes draws bytes, often at the edges of their range.
-func randomBytes(r *rand.Rand, n int) []byte {
+func randomBytes(r draw, n int) []byte {
 	out := make([]byte, n)
 	edge := []byte{0, 0x7f, 0x80, 0xff}[r.IntN(4)]
 	random := r.IntN(2) == 0
@@ -70,7 +77,7 @@ func randomBytes(r *rand.Rand, n int) []byte {
 	return out
 }
 
-func randomNumber(r *rand.Rand) typed {
+func randomNumber(r draw) typed {
 	sizes := map[byte]int{1: 1, 2: 2, 9: 3, 3: 4, 8: 8, 13: 1}
 	code := []byte{1, 2, 9, 3, 8, 13}[r.IntN(6)]
 	c := fixed(code, func() []byte { return randomBytes(r, sizes[code]) })
@@ -78,7 +85,7 @@ func randomNumber(r *rand.Rand) typed {
 	return c
 }
 
-func randomDecimal(r *rand.Rand) typed {
+func randomDecimal(r draw) typed {
 	precision := 1 + r.IntN(65)
 	scale := r.IntN(min(precision, 30) + 1)
 	c := fixed(246, func() []byte { return randomDecimalBytes(r, precision, scale) }, byte(precision), byte(scale))
@@ -87,7 +94,7 @@ func randomDecimal(r *rand.Rand) typed {
 }
 
 // randomDecimalBytes draws digits: the incomplete groups of nine stand outside.
-func randomDecimalBytes(r *rand.Rand, precision, scale int) []byte {
+func randomDecimalBytes(r draw, precision, scale int) []byte {
 	var out []byte
 	group := func(digits int) {
 		size := []int{0, 1, 1, 2, 2, 3, 3, 4, 4, 4}[digits]
@@ -115,7 +122,7 @@ func randomDecimalBytes(r *rand.Rand, precision, scale int) []byte {
 	return out
 }
 
-func randomFloat(r *rand.Rand) typed {
+func randomFloat(r draw) typed {
 	if r.IntN(2) == 0 {
 		c := fixed(4, func() []byte {
 			for {
@@ -132,7 +139,7 @@ func randomFloat(r *rand.Rand) typed {
 	return c
 }
 
-func randomDouble(r *rand.Rand) float64 {
+func randomDouble(r draw) float64 {
 	switch r.IntN(4) {
 	case 0:
 		return float64(r.IntN(2000) - 1000)
@@ -142,27 +149,42 @@ func randomDouble(r *rand.Rand) float64 {
 		return 0
 	}
 	for { // The library writes all digits of numbers above that, which the server never does.
-		if f := math.Float64frombits(r.Uint64()); math.Abs(f) < 1e17 {
+		if f := math.Float64frombits(r.Uint64()); math.Abs(f) < 1e17 || r.all && !math.IsInf(f, 0) && !math.IsNaN(f) {
 			return f
 		}
 	}
 }
 
-func randomBits(r *rand.Rand) typed {
+func randomBits(r draw) typed {
 	switch r.IntN(3) {
 	case 0:
 		bits := 1 + r.IntN(64)
-		return fixed(16, func() []byte { return randomBytes(r, (bits+7)/8) }, byte(bits%8), byte(bits/8))
+		return fixed(16, func() []byte {
+			out := randomBytes(r, (bits+7)/8)
+			if bits%8 > 0 {
+				out[0] &= 1<<(bits%8) - 1
+			}
+			return out
+		}, byte(bits%8), byte(bits/8))
 	case 1:
 		size := byte(1 + r.IntN(2))
-		return fixed(254, func() []byte { return randomBytes(r, int(size)) }, 247, size)
+		return listed(r, fixed(254, func() []byte { return randomBytes(r, int(size)) }, 247, size))
 	}
 	size := byte(1 + r.IntN(8))
-	return fixed(254, func() []byte { return randomBytes(r, int(size)) }, 248, size)
+	return listed(r, fixed(254, func() []byte { return randomBytes(r, int(size)) }, 248, size))
+}
+
+// listed gives an ENUM or SET its members, which the log names with all of its metadata.
+func listed(r draw, c typed) typed {
+	for i := range 1 + r.IntN(3) {
+		c.Members = append(c.Members, fmt.Sprintf("m%d'", i))
+	}
+	c.Collation = 255
+	return c
 }
 
 // randomFraction draws the fraction of a time with so many digits, in the unit that it is stored in.
-func randomFraction(r *rand.Rand, digits int) (n uint64, size int) {
+func randomFraction(r draw, digits int) (n uint64, size int) {
 	size = (digits + 1) / 2
 	n = r.Uint64N(uint64(math.Pow10(2 * size)))
 	if digits%2 == 1 {
@@ -174,7 +196,7 @@ func randomFraction(r *rand.Rand, digits int) (n uint64, size int) {
 	return n, size
 }
 
-func randomTemporal(r *rand.Rand) typed {
+func randomTemporal(r draw) typed {
 	digits := r.IntN(7)
 	clock := func(hours int) uint64 {
 		return uint64(r.IntN(hours)<<12 | r.IntN(60)<<6 | r.IntN(60))
@@ -205,10 +227,15 @@ func randomTemporal(r *rand.Rand) typed {
 			return append(randomBytes(r, 4), tail(fraction, size)...)
 		}, byte(digits))
 	}
-	return fixed(10, func() []byte { return randomBytes(r, 3) })
+	return fixed(10, func() []byte {
+		if r.all {
+			return binary.LittleEndian.AppendUint32(nil, r.Uint32N(10000)<<9|r.Uint32N(13)<<5|r.Uint32N(32))[:3]
+		}
+		return randomBytes(r, 3)
+	})
 }
 
-func randomOldTemporal(r *rand.Rand) typed {
+func randomOldTemporal(r draw) typed {
 	clock := func() uint64 { return r.Uint64N(24)*10000 + r.Uint64N(60)*100 + r.Uint64N(60) }
 	switch r.IntN(3) {
 	case 0:
@@ -226,7 +253,7 @@ func prefixed(size int, content []byte) []byte {
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(content)))[:size], content...)
 }
 
-func randomString(r *rand.Rand) typed {
+func randomString(r draw) typed {
 	length := 1 + r.IntN(1020)
 	if r.IntN(2) == 0 {
 		length = 1 + r.IntN(255)
@@ -248,9 +275,12 @@ func randomString(r *rand.Rand) typed {
 	return c
 }
 
-func randomBlob(r *rand.Rand) typed {
+func randomBlob(r draw) typed {
 	prefix := 1 + r.IntN(4)
 	c := fixed([]byte{252, 252, 255, 242}[r.IntN(4)], nil, byte(prefix))
+	if r.all && c.Type != 252 {
+		return randomVector(r)
+	}
 	c.String = c.Type != 255 // The server counts VECTOR among the strings.
 	c.Collation = []uint64{63, 255}[r.IntN(2)]
 	c.value = func() []byte {
@@ -263,7 +293,20 @@ func randomBlob(r *rand.Rand) typed {
 	return c
 }
 
-func randomDocumentColumn(r *rand.Rand) typed {
+// randomVector draws vectors of numbers.
+func randomVector(r draw) typed {
+	c := fixed(242, func() []byte {
+		var out []byte
+		for range 1 + r.IntN(4) { // By an empty one, which cannot be stored, mysqlbinlog 9.7 is killed.
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(r.NormFloat64()*math.Pow10(r.IntN(60)-30))))
+		}
+		return prefixed(4, out)
+	}, 4)
+	c.String, c.Collation = true, 63
+	return c
+}
+
+func randomDocumentColumn(r draw) typed {
 	return fixed(245, func() []byte {
 		if r.IntN(20) == 0 {
 			return prefixed(4, nil)
@@ -273,7 +316,7 @@ func randomDocumentColumn(r *rand.Rand) typed {
 }
 
 // randomDocument draws a document with all types of values.
-func randomDocument(r *rand.Rand, depth int) any {
+func randomDocument(r draw, depth int) any {
 	kinds := 15
 	if depth > 4 {
 		kinds = 12
@@ -315,7 +358,7 @@ func randomDocument(r *rand.Rand, depth int) any {
 	return out
 }
 
-func randomText(r *rand.Rand) string {
+func randomText(r draw) string {
 	var out strings.Builder
 	for range r.IntN(12) {
 		out.WriteRune([]rune("aZ09 .\"\\\b\f\n\r\t\x00\x1f\x7f<>&/é€😀\u2028\u2029\ufffd")[r.IntN(26)])
@@ -328,10 +371,14 @@ func randomText(r *rand.Rand) string {
 
 // randomOpaque draws a value of another column type. Zero times and more than 57 bytes are left out: the library's text
 // of those is not the server's.
-func randomOpaque(r *rand.Rand) any {
+func randomOpaque(r draw) any {
 	packed := func(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
-	day := (uint64(1+r.IntN(9999))*13+uint64(r.IntN(13)))<<22 | uint64(r.IntN(32))<<17
-	clock := uint64(1+r.IntN(23))<<12 | uint64(r.IntN(60))<<6 | uint64(r.IntN(60))
+	least := 1
+	if r.all {
+		least = 0
+	}
+	day := (uint64(least+r.IntN(9999))*13+uint64(r.IntN(13)))<<22 | uint64(r.IntN(32))<<17
+	clock := uint64(least+r.IntN(23))<<12 | uint64(r.IntN(60))<<6 | uint64(r.IntN(60))
 	micros := r.Uint64N(1000000)
 	switch r.IntN(5) {
 	case 0:
@@ -351,5 +398,9 @@ func randomOpaque(r *rand.Rand) any {
 	case 3:
 		return decodetest.Opaque{Type: []byte{7, 12}[r.IntN(2)], Content: packed((day|clock)<<24 | micros)}
 	}
-	return decodetest.Opaque{Type: []byte{15, 16, 252}[r.IntN(3)], Content: randomBytes(r, r.IntN(58))}
+	size := 58
+	if r.all {
+		size = 300
+	}
+	return decodetest.Opaque{Type: []byte{15, 16, 252}[r.IntN(3)], Content: randomBytes(r, r.IntN(size))}
 }

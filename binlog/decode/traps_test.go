@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -218,4 +219,45 @@ func TestEventsThatTheLibraryLeavesOutAreNamed(t *testing.T) {
 			t.Errorf("%q, %d rows", tx.Undecodable, len(tx.Rows))
 		}
 	})
+}
+
+func TestTaggedTransactionsOfAnyNumberAndWithATicket(t *testing.T) {
+	tagged := func(seq, ticket uint64) decodetest.Identity {
+		id := decodetest.Named(seq)
+		id.Tag, id.Ticket = "blue", ticket
+		return id
+	}
+	for name, c := range map[string]struct {
+		id      decodetest.Identity
+		library string
+	}{
+		"plain":           {tagged(1, 0), "1"},
+		"of eight bytes":  {tagged(1<<55-1, 0), "36028797018963967"},
+		"of nine bytes":   {tagged(1<<55, 0), "0"},
+		"the last one":    {tagged(1<<63-2, 0), "18014398509481983"},
+		"commit ticket":   {tagged(1, 7), "panic"},
+		"tag of 32 bytes": {decodetest.Identity{UUID: decodetest.Named(1).UUID, Tag: strings.Repeat("t", 32), Seq: 5, Committed: 1}, "5"},
+	} {
+		log := append(decodetest.Head(), c.id.Statement(decodetest.Query("s", "DROP TABLE x"))...)
+		if got := only(t, log).GTID; got.Seq != c.id.Seq || got.Tag != c.id.Tag || got.UUID != decodetest.UUID {
+			t.Errorf("%s: %s", name, got)
+		}
+		if got := libraryTagged(eventsOf(t, log)[1]); got != c.library {
+			t.Errorf("%s: the library has %s", name, got)
+		}
+	}
+}
+
+// libraryTagged is the number that go-mysql reads.
+func libraryTagged(e decode.Event) (number string) {
+	defer func() {
+		if recover() != nil {
+			number = "panic"
+		}
+	}()
+	var event replication.GtidTaggedLogEvent
+	if err := event.Decode(e[19 : len(e)-4]); err != nil {
+		return err.Error()
+	}
+	return strconv.FormatInt(event.GNO, 10)
 }

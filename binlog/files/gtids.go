@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/go-mysql-org/go-mysql/replication"
-
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/gtid"
 )
@@ -38,12 +36,10 @@ func (o *opener) read(event, body []byte) (opening, error) {
 	var length uint64
 	var err error
 	if event[typeAt] == taggedGTIDEvent {
-		var tagged replication.GtidTaggedLogEvent
-		if tagged, err = decodeTagged(body); err != nil {
-			return out, err
-		}
-		out.id.Tag = tagged.Tag.String()
-		sid, number, length = tagged.SID, tagged.GNO, tagged.TransactionLength
+		var tagged decode.Tagged
+		tagged, err = decode.ParseTagged(body)
+		out.id.Tag = tagged.Tag
+		sid, number, length = tagged.UUID[:], int64(tagged.Seq), tagged.Size
 	} else {
 		sid, number, length, err = plain(body)
 	}
@@ -65,19 +61,6 @@ func (o *opener) spell(sid []byte) string {
 func spelled(sid []byte) string {
 	text := hex.EncodeToString(sid)
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
-}
-
-// decodeTagged hands the event to the library, which panics on some contradictions.
-func decodeTagged(body []byte) (out replication.GtidTaggedLogEvent, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errOpening
-		}
-	}()
-	if out.Decode(body) != nil {
-		return out, errOpening
-	}
-	return out, nil
 }
 
 // plain reads the fixed layout of an event without a tag (mysql::binlog::event::Gtid_event): flags, UUID, number, a

@@ -151,6 +151,9 @@ func (e *examination) accounts(rights mysql.Privileges) {
 	if len(rights.Missing) > 0 {
 		missing := strings.Join(rights.Missing, ", ")
 		e.add(severityError, "regent's account lacks "+missing, "GRANT "+missing+" ON *.* TO regent's account")
+		if slices.ContainsFunc(rights.Missing, toReconcile) {
+			e.found[len(e.found)-1].limits = extentNo
+		}
 	}
 	if len(rights.Unfenced) > 0 {
 		e.add(severityWarning, "read_only and offline_mode do not stop "+strings.Join(rights.Unfenced, ", "),

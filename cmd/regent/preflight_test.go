@@ -86,3 +86,13 @@ func TestExamine(t *testing.T) {
 		})
 	}
 }
+
+func TestAServerThatCannotBeCapturedIsNotReconcilable(t *testing.T) {
+	spec := apitest.Spec().Servers[0]
+	for missing, want := range map[string]extent{"REPLICATION SLAVE": extentNo, "SELECT": extentNo, "CLONE_ADMIN": extentYes} {
+		found := examine(spec, policy.DefaultPolicy(), ready(), mysql.Privileges{Missing: []string{missing}})
+		if got := verdict("orders", found); got.Reconcilable != want {
+			t.Errorf("without %s: %+v, want %s", missing, got, want)
+		}
+	}
+}

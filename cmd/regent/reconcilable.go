@@ -41,6 +41,11 @@ func decisive(variable string) bool {
 	return slices.Contains([]string{"gtid_mode", "log_bin", "binlog_format", "binlog_row_image"}, variable)
 }
 
+// toReconcile says whether a privilege is one without which nothing can be captured, or nothing be compared.
+func toReconcile(privilege string) bool {
+	return privilege == "REPLICATION SLAVE" || privilege == "SELECT"
+}
+
 // verdict sums up the findings about the servers of a cluster.
 func verdict(cluster string, found []finding) reconcilability {
 	out := reconcilability{Cluster: cluster, Reconcilable: extentYes, Because: []string{}}

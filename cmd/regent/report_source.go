@@ -89,11 +89,21 @@ func related(old, fresh side, o, f source) error {
 	if err := binlog.Related(old.Standing, fresh.Standing); err != nil {
 		return err
 	}
+	if samePlace(old.Files, fresh.Files) {
+		return fmt.Errorf("%s %s and %s %s: %w", o.flag, o.text, f.flag, f.text, binlog.ErrSame)
+	}
 	if err := told(old, fresh, o); err != nil {
 		return err
 	}
 	// What the old side purged says nothing about the new one: that may just lack it.
 	return told(fresh, side{Standing: binlog.Standing{Executed: old.Executed}}, f)
+}
+
+// samePlace says whether two paths are one; without a path, no.
+func samePlace(a, b string) bool {
+	one, err := os.Stat(a)
+	two, errTwo := os.Stat(b)
+	return err == nil && errTwo == nil && os.SameFile(one, two)
 }
 
 // told wants the files of a side to name all that it had, as far as the other side shows that.
@@ -105,8 +115,12 @@ func told(s, other side, from source) error {
 	if given.IsEmpty() {
 		return nil
 	}
+	otherwise := ""
+	if purged := given.Intersect(other.Purged); !purged.IsEmpty() {
+		otherwise = fmt.Sprintf("; if it did not, the other side has purged the log of %s, which it did alone: restore its binary logs from a backup", purged)
+	}
 	return fmt.Errorf("the files of %s do not tell whether it had %s, which the other side has: a server does not log what it got "+
-		"by a clone or a load; if it had that (its gtid_executed or gtid_purged said so), add %s %s", s.Server, given, from.executedFlag(), given)
+		"by a clone or a load; if it had that (its gtid_executed or gtid_purged said so), add %s %s%s", s.Server, given, from.executedFlag(), given, otherwise)
 }
 
 // endpoint reads a source: whatever exists is files, the rest must be an account at an address.

@@ -66,6 +66,13 @@ func NewServer(in *Installation, admin Account, spec Spec, hooks Hooks) *Server 
 // Spec is the instance's description.
 func (s *Server) Spec() Spec { return s.spec }
 
+// With gives further flags to the next start, which win over all others.
+func (s *Server) With(flags ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extra = flags
+}
+
 // Start launches the instance and returns when it answers on its socket. A
 // server that runs already is only waited for. The error wraps ErrExited and
 // quotes the end of the error log when mysqld gave up.

@@ -3,7 +3,7 @@
 //	mysqlbinlog -v -v --base64-output=DECODE-ROWS --print-table-metadata
 //
 // prints of a binary log, into transactions with their row images and statements. The log must have been written with
-// binlog_row_metadata=FULL.
+// binlog_row_metadata=FULL; of one with less, print without --print-table-metadata: then no table is described.
 //
 // Values are exact but for what mysqlbinlog itself does not print exactly, which [Value.Exact] says:
 //   - FLOAT and VECTOR are printed with six digits.

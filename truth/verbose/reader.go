@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +36,8 @@ func Read(in io.Reader) ([]Transaction, error) {
 // reader holds where in the text it is.
 type reader struct {
 	transactions []Transaction
+	// next is what has been said of the transaction whose GTID is still to come.
+	next Transaction
 	// schema is the default one, which is printed only where it changes.
 	schema string
 	// kind is the type of the event that the lines belong to.
@@ -90,8 +93,11 @@ func headerOf(line string) (kind, rest string, ok bool) {
 	return strings.TrimSpace(kind), rest, ok
 }
 
-// event starts the description of a table.
+// event starts the description of a table or of a transaction.
 func (r *reader) event(rest string) error {
+	if r.kind == "GTID" {
+		return r.opening(rest)
+	}
 	if r.kind != "Table_map" {
 		return nil
 	}
@@ -104,6 +110,24 @@ func (r *reader) event(rest string) error {
 	return nil
 }
 
+// opening reads the line of the event that opens a transaction.
+func (r *reader) opening(rest string) (err error) {
+	r.next = Transaction{}
+	for word := range strings.FieldsSeq(rest) {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "original_committed_timestamp":
+			r.next.Committed, err = strconv.ParseUint(value, 10, 64)
+		case "transaction_length":
+			r.next.Size, err = strconv.ParseUint(value, 10, 64)
+		}
+		if err != nil {
+			return fmt.Errorf("verbose: %s: %w", name, ErrFormat)
+		}
+	}
+	return nil
+}
+
 // gtid starts a transaction.
 func (r *reader) gtid(rest string) error {
 	gtid, _, ok := strings.Cut(rest, "'")
@@ -111,7 +135,8 @@ func (r *reader) gtid(rest string) error {
 		return fmt.Errorf("verbose: GTID: %w", ErrFormat)
 	}
 	if gtid != "AUTOMATIC" {
-		r.transactions = append(r.transactions, Transaction{GTID: gtid})
+		r.next.GTID = gtid
+		r.transactions = append(r.transactions, r.next)
 	}
 	return nil
 }

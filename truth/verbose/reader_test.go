@@ -26,7 +26,7 @@ func dump(all []verbose.Transaction) string {
 		}
 	}
 	for _, tx := range all {
-		fmt.Fprintf(&out, "%s xa=%v\n", tx.GTID, tx.XA)
+		fmt.Fprintf(&out, "%s xa=%v committed %d, %d bytes\n", tx.GTID, tx.XA, tx.Committed, tx.Size)
 		for _, s := range tx.Statements {
 			fmt.Fprintf(&out, "  statement %q in %q\n", s.Text, s.Schema)
 		}

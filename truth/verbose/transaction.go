@@ -25,6 +25,9 @@ type Transaction struct {
 	Statements []Statement
 	// XA says that the transaction belongs to a distributed one.
 	XA bool
+	// Committed is when the client's commit was, in microseconds since 1970, and Size the length of the transaction in
+	// the log, in bytes.
+	Committed, Size uint64
 }
 
 // Row is one row change.

@@ -24,6 +24,7 @@ const (
 	codeGTID          = 33
 	codePartialUpdate = 39
 	codePayload       = 40
+	codeTaggedGTID    = 42
 )
 
 const (
@@ -95,6 +96,10 @@ type Column struct {
 	Number, String bool
 	Unsigned       bool
 	Collation      uint64
+	// Members are those of an ENUM or SET.
+	Members []string
+	// Invisible columns are in the log like all others.
+	Invisible bool
 }
 
 // Table is a table of a log.
@@ -103,6 +108,10 @@ type Table struct {
 	Schema, Name string
 	Columns      []Column
 	PrimaryKey   []int
+	// Prefix is, where not nil, how much of each column of the primary key is in it, 0 for all.
+	Prefix []uint64
+	// Common names, where not 0, the collation that most columns have, instead of one for each.
+	Common uint64
 	// Minimal leaves out names and keys, as binlog_row_metadata=MINIMAL does.
 	Minimal bool
 }
@@ -126,36 +135,6 @@ func (t Table) Map() Event {
 // head is the number of the table and empty flags.
 func (t Table) head() []byte {
 	return binary.LittleEndian.AppendUint64(nil, t.ID)
-}
-
-// optional is the metadata that depends on binlog_row_metadata.
-func (t Table) optional() []byte {
-	var signs, charsets, names, key []byte
-	numbers := 0
-	for _, c := range t.Columns {
-		if c.Number {
-			if numbers%8 == 0 {
-				signs = append(signs, 0)
-			}
-			if c.Unsigned {
-				signs[len(signs)-1] |= 0x80 >> (numbers % 8)
-			}
-			numbers++
-		}
-		if c.String {
-			charsets = Packed(charsets, c.Collation)
-		}
-		names = append(Packed(names, uint64(len(c.Name))), c.Name...)
-	}
-	for _, column := range t.PrimaryKey {
-		key = Packed(key, uint64(column))
-	}
-	out := field(nil, 1, signs)
-	out = field(out, 3, charsets)
-	if t.Minimal {
-		return out
-	}
-	return field(field(out, 4, names), 8, key)
 }
 
 func field(dst []byte, code byte, value []byte) []byte {

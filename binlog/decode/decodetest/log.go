@@ -2,7 +2,6 @@ package decodetest
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
 	"iter"
 
@@ -15,53 +14,22 @@ func Head() []byte { return append([]byte("\xfebin"), Format().sealed(true)...) 
 // UUID is the server of all transactions.
 const UUID = "00112233-4455-6677-8899-aabbccddeeff"
 
-// gtid is the event that opens a transaction, of so many bytes in all.
-func gtid(seq, size uint64) []byte {
-	body := []byte{1}
-	body = append(body, 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff)
-	body = binary.LittleEndian.AppendUint64(body, seq)
-	body = append(append(body, 2), make([]byte, 16)...)
-	const committed = 1540162330000000 // 2018-10-21 22:52:10 UTC, in microseconds.
-	body = append(body, binary.LittleEndian.AppendUint64(nil, committed)[:7]...)
-	body = binary.LittleEndian.AppendUint64(append(body, 0xfe), size)
-	body = binary.LittleEndian.AppendUint32(body, 90704)
-	return Event{codeGTID, body}.sealed(true)
-}
-
 // begin is the statement that opens every transaction with rows, and end the event that closes it.
 func begin() Event { return Query("", "BEGIN") }
 func end() Event   { return Event{codeXID, make([]byte, 8)} }
 
 // Transaction is a transaction of the events, from its GTID to its commit.
-func Transaction(seq uint64, events ...Event) []byte {
-	var rest []byte
-	for _, e := range framed(events) {
-		rest = append(rest, e.sealed(true)...)
-	}
-	return append(gtid(seq, uint64(len(gtid(seq, 0))+len(rest))), rest...)
-}
+func Transaction(seq uint64, events ...Event) []byte { return Named(seq).Transaction(events...) }
 
 func framed(events []Event) []Event {
 	return append(append([]Event{begin()}, events...), end())
 }
 
 // Statement is a transaction of events that need no frame, such as a DDL statement.
-func Statement(seq uint64, events ...Event) []byte {
-	var rest []byte
-	for _, e := range events {
-		rest = append(rest, e.sealed(true)...)
-	}
-	return append(gtid(seq, uint64(len(gtid(seq, 0))+len(rest))), rest...)
-}
+func Statement(seq uint64, events ...Event) []byte { return Named(seq).Statement(events...) }
 
 // Compressed is a transaction as binlog_transaction_compression=ON writes it.
-func Compressed(seq uint64, events ...Event) []byte {
-	var plain []byte
-	for _, e := range framed(events) {
-		plain = append(plain, e.sealed(false)...)
-	}
-	return compressed(seq, uint64(len(plain)), bytes.NewReader(plain))
-}
+func Compressed(seq uint64, events ...Event) []byte { return Named(seq).Compressed(events...) }
 
 // LongCompressed is a compressed transaction in which the last of the events is there many times.
 func LongCompressed(seq uint64, times int, events ...Event) []byte {
@@ -74,10 +42,13 @@ func LongCompressed(seq uint64, times int, events ...Event) []byte {
 		}
 		parts = append(parts, &repeated{part: e.sealed(false), times: n})
 	}
-	return compressed(seq, 0, io.MultiReader(parts...))
+	return Named(seq).before(payloadOf(0, io.MultiReader(parts...)))
 }
 
-func compressed(seq, size uint64, plain io.Reader) []byte {
+// payload is the event that holds others in compressed form.
+func payload(size uint64, plain []byte) []byte { return payloadOf(size, bytes.NewReader(plain)) }
+
+func payloadOf(size uint64, plain io.Reader) []byte {
 	var packed bytes.Buffer
 	w, err := zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1))
 	if err == nil {
@@ -93,14 +64,13 @@ func compressed(seq, size uint64, plain io.Reader) []byte {
 	body = field(body, 3, Packed(nil, size))
 	body = field(body, 1, Packed(nil, uint64(packed.Len())))
 	body = append(append(body, 0), packed.Bytes()...)
-	rest := Event{codePayload, body}.sealed(true)
-	return append(gtid(seq, uint64(len(gtid(seq, 0))+len(rest))), rest...)
+	return Event{codePayload, body}.sealed(true)
 }
 
 // Long is a transaction in which the last of the events is there many times, without being held.
 func Long(seq uint64, times int, events ...Event) io.Reader {
 	all := framed(events)
-	size := len(gtid(seq, 0))
+	size := len(Named(seq).event(0))
 	var parts []io.Reader
 	for i, e := range all {
 		raw, n := e.sealed(true), 1
@@ -110,16 +80,16 @@ func Long(seq uint64, times int, events ...Event) io.Reader {
 		size += n * len(raw)
 		parts = append(parts, &repeated{part: raw, times: n})
 	}
-	return io.MultiReader(append([]io.Reader{bytes.NewReader(gtid(seq, uint64(size)))}, parts...)...)
+	return io.MultiReader(append([]io.Reader{bytes.NewReader(Named(seq).event(uint64(size)))}, parts...)...)
 }
 
 // Stream writes a transaction of events that are made twice, the same each time, and not held.
 func Stream(w io.Writer, seq uint64, events iter.Seq[Event]) error {
-	size := len(gtid(seq, 0)) + len(begin().sealed(true)) + len(end().sealed(true))
+	size := len(Named(seq).event(0)) + len(begin().sealed(true)) + len(end().sealed(true))
 	for e := range events {
 		size += headerSize + len(e.Body) + checksumSize
 	}
-	_, err := w.Write(append(gtid(seq, uint64(size)), begin().sealed(true)...))
+	_, err := w.Write(append(Named(seq).event(uint64(size)), begin().sealed(true)...))
 	for e := range events {
 		if err == nil {
 			_, err = w.Write(e.sealed(true))

@@ -1,6 +1,9 @@
 package decodetest
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Image is one row image: the stored bytes of each column, with their length where the type has one; nil for NULL.
 type Image [][]byte
@@ -15,6 +18,13 @@ func (t Table) Insert(rows ...Image) Event {
 		body = row.append(body, t.all())
 	}
 	return Event{codeWriteRows, body}
+}
+
+// Continued is the event as one that is not the last of its statement.
+func (e Event) Continued() Event {
+	e.Body = slices.Clone(e.Body)
+	e.Body[6] &^= lastOfStatement
+	return e
 }
 
 // Delete is an event that removes rows.
@@ -46,7 +56,7 @@ func (t Table) PartialUpdate(changed []bool, rows ...Change) Event {
 	body := t.rows(t.all(), t.all())
 	for _, row := range rows {
 		body = row.Before.append(body, t.all())
-		body = append(append(body, 1), bits(changed)...)
+		body = append(append(body, 1), bitmapOf(changed)...)
 		body = row.After.append(body, t.all())
 	}
 	return Event{codePartialUpdate, body}
@@ -60,19 +70,21 @@ func (t Table) all() []bool {
 	return out
 }
 
+// lastOfStatement is the flag of a row event without which mysqlbinlog prints nothing.
+const lastOfStatement = 1
+
 func (t Table) rows(images ...[]bool) []byte {
-	const lastOfStatement = 1 // mysqlbinlog prints nothing without it.
 	body := t.head()
 	body[6] = lastOfStatement
 	body = binary.LittleEndian.AppendUint16(body, 2) // No extra data.
 	body = Packed(body, uint64(len(t.Columns)))
 	for _, present := range images {
-		body = append(body, bits(present)...)
+		body = append(body, bitmapOf(present)...)
 	}
 	return body
 }
 
-func bits(of []bool) []byte {
+func bitmapOf(of []bool) []byte {
 	out := make([]byte, bitmapSize(len(of)))
 	for i, set := range of {
 		if set {
@@ -91,5 +103,5 @@ func (m Image) append(dst []byte, present []bool) []byte {
 			values = append(values, value...)
 		}
 	}
-	return append(append(dst, bits(nulls)...), values...)
+	return append(append(dst, bitmapOf(nulls)...), values...)
 }

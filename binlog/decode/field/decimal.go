@@ -32,6 +32,7 @@ func AppendDecimal(dst, raw []byte, precision, scale int) ([]byte, bool) {
 	}
 	var copied [64]byte
 	raw = copied[:copy(copied[:], raw)]
+	sign := len(dst)
 	if raw[0]&0x80 == 0 { // Negative numbers have all bits inverted, and the first bit is inverted in all.
 		dst = append(dst, '-')
 		for i := range raw {
@@ -47,6 +48,9 @@ func AppendDecimal(dst, raw []byte, precision, scale int) ([]byte, bool) {
 	}
 	dst = withoutLeadingZeros(dst, begin)
 	if scale == 0 {
+		if string(dst[sign:]) == "-0" { // The server knows no such zero, but where digits follow.
+			dst = append(dst[:sign], '0')
+		}
 		return dst, true
 	}
 	dst = append(dst, '.')

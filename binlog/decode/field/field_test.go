@@ -26,6 +26,8 @@ func TestDecimals(t *testing.T) {
 		{"810dfb38d204d2", 14, 4, "1234567890.1234"}, // The example of the server's own comment, and its negative.
 		{"7ef204c72dfb2d", 14, 4, "-1234567890.1234"},
 		{"80", 1, 0, "0"},
+		{"7f", 1, 0, "0"}, // As mysqlbinlog has it.
+		{"7fff", 4, 2, "-0.00"},
 		{"89", 1, 0, "9"},
 		{"800001", 5, 5, "0.00001"},
 		{"7ffffe", 5, 5, "-0.00001"},
@@ -33,9 +35,9 @@ func TestDecimals(t *testing.T) {
 		{"bb9ac9ff", 9, 0, "999999999"},
 		{"813b9ac9ff", 10, 0, "1999999999"},
 	} {
-		got, ok := field.AppendDecimal([]byte("="), raw(t, c.stored), c.precision, c.scale)
-		if !ok || string(got) != "="+c.want {
-			t.Errorf("%s as DECIMAL(%d,%d) is %s, %v, want =%s", c.stored, c.precision, c.scale, got, ok, c.want)
+		got, ok := field.AppendDecimal([]byte("=-"), raw(t, c.stored), c.precision, c.scale)
+		if !ok || string(got) != "=-"+c.want {
+			t.Errorf("%s as DECIMAL(%d,%d) is %s, %v, want =-%s", c.stored, c.precision, c.scale, got, ok, c.want)
 		}
 	}
 	for _, size := range [][2]int{{0, 0}, {66, 0}, {40, 31}, {2, 3}} {
