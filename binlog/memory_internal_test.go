@@ -20,7 +20,7 @@ import (
 	"github.com/regentdb/regent/gtid"
 )
 
-var fullSize = flag.Bool("memory", false, "compare one transaction of 2 GB, and a tail of 10 GB")
+var fullSize = flag.Bool("memory", false, "compare one transaction of 2 GB, and a tail of 10 GB") //nolint:gochecknoglobals // It is how a flag of a test is read.
 
 // heavy is a comparison whose memory is measured, made by the test for a process of its own.
 type heavy struct {

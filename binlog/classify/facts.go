@@ -152,8 +152,13 @@ func (r *reading) facts(ctx context.Context) error {
 type holders struct {
 	d     *diff.Divergence
 	begin func(table *diff.Definition, u diff.Unique) *batch[holding]
-	asked map[diff.Tuple]*batch[holding]
+	asked map[uniqueKey]*batch[holding]
 	order []*batch[holding]
+}
+
+type uniqueKey struct {
+	table *diff.Definition
+	name  string
 }
 
 // holding is a tuple whose holder is asked for, and a row with it.
@@ -181,7 +186,7 @@ func (r *reading) holders(ctx context.Context) *holders {
 			return nil
 		}}
 	}
-	return &holders{d: r.d, begin: begin, asked: map[diff.Tuple]*batch[holding]{}}
+	return &holders{d: r.d, begin: begin, asked: map[uniqueKey]*batch[holding]{}}
 }
 
 // add asks for the tuple of an image, the first time.
@@ -190,12 +195,12 @@ func (h *holders) add(table *diff.Definition, u diff.Unique, image []decode.Valu
 	if !ok || !h.d.AskHolder(tuple) {
 		return
 	}
-	of := diff.Tuple{Of: tuple.Of, Under: tuple.Under}
+	of := uniqueKey{table, u.Name}
 	if h.asked[of] == nil {
 		h.asked[of] = h.begin(table, u)
 		h.order = append(h.order, h.asked[of])
 	}
-	part, bytes := make([]decode.Value, len(image)), len(tuple.ID) // The rest of a row may be large.
+	part, bytes := make([]decode.Value, len(image)), len(tuple) // The rest of a row may be large.
 	for _, i := range u.Columns {
 		part[i] = image[i]
 		bytes += len(image[i].Text)
@@ -245,5 +250,5 @@ func (c *counting) add(table *diff.Definition, f diff.ForeignKey, image []decode
 		w.Columns = append(w.Columns, there)
 		w.Values = append(w.Values, image[column])
 	}
-	c.batch.add(counted{tuple, w}, len(tuple.ID))
+	c.batch.add(counted{tuple, w}, len(tuple))
 }

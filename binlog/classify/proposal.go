@@ -81,7 +81,7 @@ func (r *reading) propose(s *diff.State, id uint64) {
 	r.proposals.ids.Set(n, diff.Record(nil).Text(strconv.FormatUint(id, 10)).Int(0))
 	for _, f := range s.Table.ReferencedBy {
 		if tuple, ok := r.d.ForeignTuple(s.Table, f, s.After); ok {
-			at, _ := r.proposals.parents.Add(r.d.Stored(tuple))
+			at, _ := r.proposals.parents.Add(string(tuple))
 			r.proposals.parents.Set(at, diff.Record(nil).Int(n))
 		}
 	}
@@ -100,7 +100,7 @@ func (r *reading) children(context.Context) error {
 			if !ok {
 				continue
 			}
-			if at, known := p.parents.Find(r.d.Stored(tuple)); known {
+			if at, known := p.parents.Find(string(tuple)); known {
 				p.refer(diff.NewReader(p.parents.Value(at)).Int(), Child{
 					GTID: tx.GTID, Table: table.Name, Key: table.KeyValues(row.After), ForeignKey: f.Name,
 				})

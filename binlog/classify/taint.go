@@ -73,7 +73,7 @@ func (f *first) lookUpTable(causes map[diff.Name]cause, table diff.Name) {
 }
 
 // of returns the verdict on a safe change.
-func (t *taint) of(change diff.Change) verdict {
+func (t *taint) of(change diff.Change, tuples []related) verdict {
 	var f first
 	if t.all != nil {
 		f.add(*t.all, true)
@@ -84,31 +84,40 @@ func (t *taint) of(change diff.Change) verdict {
 			f.lookUp(t.keys, strconv.Itoa(state.Number))
 		}
 	}
-	eachTuple(t.d, change, func(tuple string, parent diff.Name, refers bool) {
-		if refers {
-			f.lookUp(t.provided, tuple)
-			f.lookUpTable(t.tables, parent)
+	for _, r := range tuples {
+		if r.refers {
+			f.lookUp(t.provided, string(r.tuple))
+			f.lookUpTable(t.tables, r.parent)
 		} else {
-			f.lookUp(t.parents, tuple)
+			f.lookUp(t.parents, string(r.tuple))
 		}
-	})
+	}
 	if f.found == nil {
 		return verdict{}
 	}
 	return verdict{class: f.found.class, reason: fmt.Sprintf("follows %s, which is %s", f.found.by, f.found.class)}
 }
 
-// eachTuple visits the tuples of both images under every foreign key: those that refer to a parent, and those that
-// the row has as parent.
-func eachTuple(d *diff.Divergence, change diff.Change, visit func(tuple string, parent diff.Name, refers bool)) {
+// related is a tuple of an image under a foreign key: one that refers to a parent, or one that the row has as parent.
+type related struct {
+	tuple  diff.Tuple
+	parent diff.Name
+	refers bool
+}
+
+// relatives appends the tuples of both images under every foreign key.
+func relatives(dst []related, d *diff.Divergence, change diff.Change) []related {
 	both := func(f diff.ForeignKey, parent diff.Name, refers bool) {
 		before, had := d.ForeignTuple(change.Table, f, change.Row.Before)
 		if had {
-			visit(d.Stored(before), parent, refers)
+			dst = append(dst, related{before, parent, refers})
 		}
 		if after, has := d.ForeignTuple(change.Table, f, change.Row.After); has && (!had || after != before) {
-			visit(d.Stored(after), parent, refers)
+			dst = append(dst, related{after, parent, refers})
 		}
+	}
+	if change.Table == nil {
+		return dst
 	}
 	for _, f := range change.Table.References {
 		both(f, f.Other, true)
@@ -116,26 +125,24 @@ func eachTuple(d *diff.Divergence, change diff.Change, visit func(tuple string, 
 	for _, f := range change.Table.ReferencedBy {
 		both(f, change.Table.Name, false)
 	}
+	return dst
 }
 
 // touch remembers what a row change of the open transaction touches, in case the transaction is unsafe.
-func (t *taint) touch(change diff.Change) {
+func (t *taint) touch(change diff.Change, tuples []related) {
 	for _, state := range change.States {
 		t.append(touchedKey, strconv.Itoa(state.Number), "")
 	}
 	if change.Unkeyed != "" {
 		t.append(touchedTable, change.Row.Table.Schema, change.Row.Table.Name)
 	}
-	if change.Table == nil {
-		return
-	}
-	eachTuple(t.d, change, func(tuple string, _ diff.Name, refers bool) {
-		if refers {
-			t.append(touchedParent, tuple, "")
+	for _, r := range tuples {
+		if r.refers {
+			t.append(touchedParent, string(r.tuple), "")
 		} else {
-			t.append(touchedProvided, tuple, "")
+			t.append(touchedProvided, string(r.tuple), "")
 		}
-	})
+	}
 }
 
 func (t *taint) append(kind int, name, more string) {

@@ -99,6 +99,8 @@ type judge struct {
 	tables []*decode.Table
 	places map[*decode.Table]int
 	record diff.Record
+	// tuples are those of the row change that is judged.
+	tuples []related
 }
 
 // judged is a row change with the verdict on it.
@@ -128,13 +130,14 @@ func (j *judge) Row(_ *decode.Transaction, row decode.Row) error {
 		return j.d.Store().Err()
 	}
 	change := j.d.Change(row)
+	j.tuples = relatives(j.tuples[:0], j.d, change)
 	v := j.change(change)
 	if j.rows == 0 {
 		j.worst = v
 	}
 	j.rows++
 	j.worst = worse(j.worst, v)
-	j.taint.touch(change)
+	j.taint.touch(change, j.tuples)
 	j.keep(judged{change, v})
 	return j.d.Store().Err()
 }
@@ -169,7 +172,7 @@ func (j *judge) change(change diff.Change) verdict {
 		v = worse(v, hazard(change))
 	}
 	if v.class == Safe {
-		v = worse(v, j.taint.of(change))
+		v = worse(v, j.taint.of(change, j.tuples))
 	}
 	return j.trial.try(change, v)
 }

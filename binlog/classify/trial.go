@@ -99,9 +99,9 @@ func (t *trial) takeBack(r *diff.Reader) {
 		n, _ := t.holders.Add(tuple)
 		t.holders.Set(n, []byte(r.Text()))
 	case ofParent:
-		t.parents.AddStored(tuple, -r.Int())
+		t.parents.Add(diff.Tuple(tuple), -r.Int())
 	case ofChild:
-		t.children.AddStored(tuple, -r.Int())
+		t.children.Add(diff.Tuple(tuple), -r.Int())
 	}
 }
 
@@ -150,7 +150,7 @@ const (
 )
 
 func (t *trial) holder(tuple diff.Tuple) (key string, held bool) {
-	if n, known := t.holders.Find(t.d.Stored(tuple)); known {
+	if n, known := t.holders.Find(string(tuple)); known {
 		if made := t.holders.Value(n); made != "" {
 			key, held = strings.CutPrefix(made, heldBy)
 			return key, held
@@ -236,9 +236,8 @@ func (t *trial) apply(change diff.Change) {
 }
 
 func (t *trial) hold(tuple diff.Tuple, by string) {
-	stored := t.d.Stored(tuple)
-	n, _ := t.holders.Add(stored)
-	t.record = t.record[:0].Int(ofHolder).Text(stored).Text(t.holders.Value(n))
+	n, _ := t.holders.Add(string(tuple))
+	t.record = t.record[:0].Int(ofHolder).Text(string(tuple)).Text(t.holders.Value(n))
 	t.undo.Append(t.record)
 	t.holders.Set(n, []byte(by))
 }
@@ -247,9 +246,8 @@ func (t *trial) hold(tuple diff.Tuple, by string) {
 func (t *trial) count(counts diff.Counts, kind int, table *diff.Definition, f diff.ForeignKey, row decode.Row) {
 	move := func(image []decode.Value, by int) {
 		if tuple, ok := t.d.ForeignTuple(table, f, image); ok {
-			stored := t.d.Stored(tuple)
-			counts.AddStored(stored, by)
-			t.record = t.record[:0].Int(kind).Text(stored).Int(by)
+			counts.Add(tuple, by)
+			t.record = t.record[:0].Int(kind).Text(string(tuple)).Int(by)
 			t.undo.Append(t.record)
 		}
 	}

@@ -24,13 +24,15 @@ type Divergence struct {
 	store Store
 	// states are by key, links by the number of a state.
 	states, links Dict
-	numbers       map[Tuple]uint32
-	named         []Tuple
-	record        Record
-	past          past
-	fits          map[*decode.Table]fit
-	shared        gtid.Set
-	groups        *groups
+	numbers       map[named]uint32
+	named         []named
+	// record, id and text are memory for what is made next.
+	record   Record
+	id, text []byte
+	past     past
+	fits     map[*decode.Table]fit
+	shared   gtid.Set
+	groups   *groups
 	// strange are the tables in which a key of the old side may be spelled in other ways, strayed those with a key of
 	// the new side that may be another spelling.
 	strange map[Name]bool
@@ -46,7 +48,7 @@ type Divergence struct {
 func New(tables map[Name]*Definition, shared gtid.Set, store Store) *Divergence {
 	return &Divergence{
 		Tables: tables, Highest: map[Name]uint64{}, Touched: map[Name]bool{}, Altered: map[Name]string{}, Facts: newFacts(store), shared: shared,
-		store: store, states: store.Dict(), links: store.Dict(), numbers: map[Tuple]uint32{},
+		store: store, states: store.Dict(), links: store.Dict(), numbers: map[named]uint32{},
 		past: past{touched: store.List()}, fits: map[*decode.Table]fit{},
 		strange: map[Name]bool{}, strayed: map[Name]bool{}, strays: store.Dict(),
 	}

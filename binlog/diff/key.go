@@ -24,16 +24,22 @@ func (d *Definition) KeyOf(image []decode.Value) (Key, bool) {
 			return Key{}, false
 		}
 	}
-	return Key{Name: d.Name, ID: d.KeyID(d.KeyValues(image))}, true
+	var buf [64]byte
+	id := buf[:0]
+	for _, i := range d.PrimaryKey {
+		id = spell(id, d.Columns[i].folded(image[i].Text))
+	}
+	return Key{Name: d.Name, ID: string(id)}, true
 }
 
 // KeyID returns the ID of the key with these values.
 func (d *Definition) KeyID(values []decode.Value) string {
-	var id strings.Builder
+	var buf [64]byte
+	id := buf[:0]
 	for i, column := range d.PrimaryKey {
-		spell(&id, d.Columns[column].folded(values[i].Text))
+		id = spell(id, d.Columns[column].folded(values[i].Text))
 	}
-	return id.String()
+	return string(id)
 }
 
 // KeyValues returns the values of the primary key's columns.

@@ -3,7 +3,6 @@ package diff
 import (
 	"encoding/binary"
 	"iter"
-	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/gtid"
@@ -28,7 +27,8 @@ type groups struct {
 // ContentID is what two rows have in common when one repeats the other: all values but those of the auto-increment
 // key, of generated and of volatile columns. It is false where nothing remains, or the image is not a whole one.
 func (d *Definition) ContentID(image []decode.Value) (string, bool) {
-	var id strings.Builder
+	var buf [256]byte
+	id := buf[:0]
 	auto := d.Auto()
 	for i, v := range image {
 		if v.Kind == decode.Absent {
@@ -37,10 +37,9 @@ func (d *Definition) ContentID(image []decode.Value) (string, bool) {
 		if i == auto || !d.steady(i) {
 			continue
 		}
-		id.WriteByte('0' + byte(v.Kind))
-		spell(&id, v.Text)
+		id = spell(append(id, '0'+byte(v.Kind)), v.Text)
 	}
-	return id.String(), id.Len() > 0
+	return string(id), len(id) > 0
 }
 
 // index prepares for the new side: it groups the rows that the old side inserted by what a repetition would share.
@@ -48,11 +47,11 @@ func (d *Divergence) index() {
 	d.groups = &groups{tuples: d.store.Dict(), inserted: d.store.Dict()}
 	for s := range d.All() {
 		if of, ok := d.content(s); ok {
-			d.groups.tuples.Add(d.tuple(of))
+			d.groups.tuples.Add(string(of))
 		}
 		for i := range s.Table.Unique {
 			if of, ok := d.folded(s, i); ok {
-				d.groups.tuples.Add(d.tuple(of))
+				d.groups.tuples.Add(string(of))
 			}
 		}
 	}
@@ -62,32 +61,27 @@ func (d *Divergence) index() {
 // side inserted no row, or such rows cannot be told.
 func (d *Divergence) content(s *State) (Tuple, bool) {
 	if s.Before != nil || s.After == nil || s.Table.Auto() < 0 {
-		return Tuple{}, false
+		return "", false
 	}
-	id, ok := s.Table.ContentID(s.After)
-	return Tuple{Of: s.Key.Name, ID: id}, ok
+	return d.contentOf(s.Table, s.After)
+}
+
+func (d *Divergence) contentOf(table *Definition, image []decode.Value) (Tuple, bool) {
+	id, ok := table.ContentID(image)
+	return Tuple(append(d.begin(nil, named{of: table.Name}), id...)), ok
 }
 
 // folded is likewise what rows have in common with the state's by a unique key of its table.
 func (d *Divergence) folded(s *State, unique int) (Tuple, bool) {
 	if s.Before != nil || s.After == nil {
-		return Tuple{}, false
+		return "", false
 	}
-	u := s.Table.Unique[unique]
-	id, ok := s.Table.foldedTuple(u, s.After)
-	return Tuple{Of: s.Key.Name, Under: u.Name, ID: id}, ok
-}
-
-// tuple is a tuple as stores have it.
-func (d *Divergence) tuple(of Tuple) string {
-	buf := make([]byte, 0, 64)
-	buf = binary.LittleEndian.AppendUint32(buf, d.number(of))
-	return string(append(buf, of.ID...))
+	return d.foldedTuple(s.Table, s.Table.Unique[unique], s.After)
 }
 
 // known is the group of a tuple under which the old side inserted a row.
 func (d *Divergence) known(of Tuple) (Group, bool) {
-	n, ok := d.groups.tuples.Find(d.tuple(of))
+	n, ok := d.groups.tuples.Find(string(of))
 	return Group(n), ok
 }
 
@@ -229,15 +223,16 @@ func (d *Divergence) keepInsertion(n int, in insertion) {
 }
 
 // foldedTuple is the tuple of an image as far as it can be told without the server.
-func (d *Definition) foldedTuple(u Unique, image []decode.Value) (string, bool) {
+func (d *Divergence) foldedTuple(table *Definition, u Unique, image []decode.Value) (Tuple, bool) {
 	if !u.Checkable() || !hasValues(u.Columns, image) {
 		return "", false
 	}
-	var id strings.Builder
+	id := d.begin(d.id[:0], named{table.Name, u.Name})
 	for _, i := range u.Columns {
-		spell(&id, d.Columns[i].folded(image[i].Text))
+		id = spell(id, table.Columns[i].folded(image[i].Text))
 	}
-	return id.String(), true
+	d.id = id
+	return Tuple(id), true
 }
 
 // repeat keeps a row that the new side inserted where it may repeat one of the old side.
@@ -254,12 +249,12 @@ func (d *Divergence) repeat(tx *decode.Transaction, table *Definition, row decod
 			d.add(g, insertion{Insertion: Insertion{Key: key, KeyValues: table.KeyValues(row.After), By: tx.GTID}})
 		}
 	}
-	if id, ok := table.ContentID(row.After); ok {
-		note(Tuple{Of: table.Name, ID: id})
+	if of, ok := d.contentOf(table, row.After); ok {
+		note(of)
 	}
 	for _, u := range table.Unique {
-		if id, ok := table.foldedTuple(u, row.After); ok {
-			note(Tuple{Of: table.Name, Under: u.Name, ID: id})
+		if of, ok := d.foldedTuple(table, u, row.After); ok {
+			note(of)
 		}
 	}
 }

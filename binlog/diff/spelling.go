@@ -157,9 +157,10 @@ func (d *Divergence) Respell() {
 
 // weighed is the key as the server compares it, as stores have it.
 func (d *Divergence) weighed(table *Definition, values []decode.Value) string {
-	var id strings.Builder
+	id := d.begin(d.id[:0], named{of: table.Name})
 	for i, column := range table.PrimaryKey {
-		spell(&id, d.weight(table.Columns[column], values[i].Text))
+		id = spell(id, d.weight(table.Columns[column], values[i].Text))
 	}
-	return d.stored(Key{Name: table.Name, ID: id.String()})
+	d.id = id
+	return string(id)
 }

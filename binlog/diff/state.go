@@ -158,28 +158,26 @@ const tableSize = 4
 
 // stored is the key as stores have it.
 func (d *Divergence) stored(key Key) string {
-	buf := make([]byte, 0, 64)
-	buf = binary.LittleEndian.AppendUint32(buf, d.number(Tuple{Of: key.Name}))
-	return string(append(buf, key.ID...))
+	var buf [64]byte
+	return string(append(d.begin(buf[:0], named{of: key.Name}), key.ID...))
 }
 
-// number is a short name for what a key or tuple is of.
-func (d *Divergence) number(of Tuple) uint32 {
-	of.ID = ""
+// begin begins a key of a store with a short name for what it is of.
+func (d *Divergence) begin(dst []byte, of named) []byte {
 	n, known := d.numbers[of]
 	if !known {
 		n = uint32(len(d.named))
 		d.numbers[of] = n
 		d.named = append(d.named, of)
 	}
-	return n
+	return binary.LittleEndian.AppendUint32(dst, n)
 }
 
 // keyOf is the inverse of stored.
 func (d *Divergence) keyOf(stored string) (Key, *Definition) {
 	if len(stored) >= tableSize {
 		if n := binary.LittleEndian.Uint32([]byte(stored)); int(n) < len(d.named) {
-			name := d.named[n].Of
+			name := d.named[n].of
 			if table := d.Tables[name]; table != nil {
 				return Key{Name: name, ID: stored[tableSize:]}, table
 			}

@@ -8,14 +8,15 @@ import (
 	"github.com/regentdb/regent/binlog/decode"
 )
 
-// Tuple names the values of a unique key, or of a foreign key at either end. Tuples are compared with ==.
-type Tuple struct {
-	// Of is the table of a unique key, or the schema of a constraint.
-	Of Name
-	// Under is the name of the key or constraint; empty for the content of a row.
-	Under string
-	// ID is the values in a form that is the same for values that are equal.
-	ID string
+// Tuple names the values of a unique key, or of a foreign key at either end, or the content of a row, as stores have it.
+// Tuples are the same exactly when they are ==.
+type Tuple string
+
+// named is what a key of a store is of: the table of a unique key or the schema of a constraint, and the name of the
+// key or constraint; a table alone for its rows.
+type named struct {
+	of    Name
+	under string
 }
 
 // Text is a value of a character column with what decides how it compares.
@@ -29,10 +30,7 @@ type Wanted struct {
 	Values  []decode.Value
 }
 
-// Stored is the tuple as stores have it: the same exactly for tuples that are.
-func (d *Divergence) Stored(of Tuple) string { return d.tuple(of) }
-
-// StoredKey is likewise the key.
+// StoredKey is the key as stores have it: the same exactly for keys that are.
 func (d *Divergence) StoredKey(key Key) string { return d.stored(key) }
 
 // Facts are what the new primary says about tuples. Only what was asked for is in it.
@@ -49,36 +47,39 @@ func newFacts(store Store) Facts {
 	return Facts{weights: store.Dict(), holders: store.Dict(), parents: store.Dict(), children: store.Dict()}
 }
 
-// stored is the text as stores have it.
-func (t Text) stored() string { return t.Charset + "\x00" + t.Collation + "\x00" + t.Bytes }
+// storedText is a text as stores have it.
+func (d *Divergence) storedText(t Text) string {
+	d.text = append(d.begin(d.text[:0], named{of: Name{t.Charset, t.Collation}}), t.Bytes...)
+	return string(d.text)
+}
 
 // AskWeight says whether the sort key of a text is to be asked for: the first time.
 func (d *Divergence) AskWeight(t Text) bool {
-	_, added := d.Facts.weights.Add(t.stored())
+	_, added := d.Facts.weights.Add(d.storedText(t))
 	return added
 }
 
 // SetWeight takes the sort key of a text.
 func (d *Divergence) SetWeight(t Text, weight string) {
-	n, _ := d.Facts.weights.Add(t.stored())
+	n, _ := d.Facts.weights.Add(d.storedText(t))
 	d.Facts.weights.Set(n, []byte(weight))
 }
 
 // AskHolder says whether the holder of a tuple is to be asked for: the first time.
 func (d *Divergence) AskHolder(of Tuple) bool {
-	_, added := d.Facts.holders.Add(d.tuple(of))
+	_, added := d.Facts.holders.Add(string(of))
 	return added
 }
 
 // SetHolder takes the key of the live row that holds a tuple.
 func (d *Divergence) SetHolder(of Tuple, key Key) {
-	n, _ := d.Facts.holders.Add(d.tuple(of))
+	n, _ := d.Facts.holders.Add(string(of))
 	d.Facts.holders.Set(n, []byte(d.stored(key)))
 }
 
 // Holder is the key of the live row that holds a tuple; false where none does.
 func (d *Divergence) Holder(of Tuple) (Key, bool) {
-	if n, asked := d.Facts.holders.Find(d.tuple(of)); asked {
+	if n, asked := d.Facts.holders.Find(string(of)); asked {
 		if stored := d.Facts.holders.Value(n); stored != "" {
 			key, _ := d.keyOf(stored)
 			return key, true
@@ -104,50 +105,46 @@ func (d *Divergence) NewCounts() Counts { return Counts{d, d.store.Dict()} }
 
 // Ask says whether the number is to be asked for: the first time.
 func (c Counts) Ask(of Tuple) bool {
-	_, added := c.dict.Add(c.d.tuple(of))
+	_, added := c.dict.Add(string(of))
 	return added
 }
 
 // Of is the number for a tuple, 0 where it is not known.
 func (c Counts) Of(of Tuple) int {
-	if n, known := c.dict.Find(c.d.tuple(of)); known {
+	if n, known := c.dict.Find(string(of)); known {
 		return NewReader(c.dict.Value(n)).Int()
 	}
 	return 0
 }
 
 // Add changes the number for a tuple.
-func (c Counts) Add(of Tuple, by int) { c.AddStored(c.d.tuple(of), by) }
-
-// AddStored is Add for a tuple as stores have it.
-func (c Counts) AddStored(of string, by int) {
-	n, _ := c.dict.Add(of)
-	var buf [16]byte
-	c.dict.Set(n, Record(buf[:0]).Int(NewReader(c.dict.Value(n)).Int()+by))
+func (c Counts) Add(of Tuple, by int) {
+	n, _ := c.dict.Add(string(of))
+	c.d.record = c.d.record[:0].Int(NewReader(c.dict.Value(n)).Int() + by)
+	c.dict.Set(n, c.d.record)
 }
 
 // UniqueTuple is the image's tuple under a unique key; false where there is no image or the tuple has a NULL.
 func (d *Divergence) UniqueTuple(table *Definition, u Unique, image []decode.Value) (Tuple, bool) {
-	id, ok := d.tupleID(table, u.Columns, image)
-	return Tuple{Of: table.Name, Under: u.Name, ID: id}, ok
+	return d.tuple(named{table.Name, u.Name}, table, u.Columns, image)
 }
 
 // ForeignTuple is the image's tuple under a foreign key, the same at both ends of it; false where there is no image or
 // the tuple has a NULL.
 func (d *Divergence) ForeignTuple(table *Definition, f ForeignKey, image []decode.Value) (Tuple, bool) {
-	id, ok := d.tupleID(table, f.Columns, image)
-	return Tuple{Of: Name{Schema: f.Schema}, Under: f.Name, ID: id}, ok
+	return d.tuple(named{Name{Schema: f.Schema}, f.Name}, table, f.Columns, image)
 }
 
-func (d *Divergence) tupleID(table *Definition, columns []int, image []decode.Value) (string, bool) {
+func (d *Divergence) tuple(of named, table *Definition, columns []int, image []decode.Value) (Tuple, bool) {
 	if !hasValues(columns, image) {
 		return "", false
 	}
-	var id strings.Builder
+	id := d.begin(d.id[:0], of)
 	for _, i := range columns {
-		spell(&id, d.weight(table.Columns[i], image[i].Text))
+		id = spell(id, d.weight(table.Columns[i], image[i].Text))
 	}
-	return id.String(), true
+	d.id = id
+	return Tuple(id), true
 }
 
 // hasValues says whether the image has a value other than NULL in every column.
@@ -158,15 +155,14 @@ func hasValues(columns []int, image []decode.Value) bool {
 }
 
 // spell appends a text so that no two lists of texts come out the same.
-func spell(id *strings.Builder, text string) {
-	id.WriteString(strconv.Itoa(len(text)))
-	id.WriteByte(':')
-	id.WriteString(text)
+func spell(id []byte, text string) []byte {
+	id = strconv.AppendInt(id, int64(len(text)), 10)
+	return append(append(id, ':'), text...)
 }
 
 func (d *Divergence) weight(c Column, text string) string {
 	if c.Kind() == decode.Text && !c.exact() && d.Facts.weights.Len() > 0 {
-		if n, known := d.Facts.weights.Find(Text{c.Charset, c.Collation, text}.stored()); known {
+		if n, known := d.Facts.weights.Find(d.storedText(Text{c.Charset, c.Collation, text})); known {
 			return d.Facts.weights.Value(n)
 		}
 	}

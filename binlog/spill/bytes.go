@@ -1,9 +1,6 @@
 package spill
 
-import (
-	"encoding/binary"
-	"strings"
-)
+import "strings"
 
 // span visits the pieces of a range of an area, each within one page.
 func (a *area) span(at int64, n int, visit func(f *frame, piece []byte, done int)) {
@@ -53,18 +50,6 @@ func (a *area) holds(at int64, p string) bool {
 		same = same && string(piece) == p[done:done+len(piece)]
 	})
 	return same
-}
-
-// word reads a number that does not cross a page.
-func (a *area) word(at int64) uint64 {
-	return binary.LittleEndian.Uint64(a.page(int(at / pageSize)).data[at%pageSize:])
-}
-
-// putWord writes a number that does not cross a page.
-func (a *area) putWord(at int64, n uint64) {
-	f := a.page(int(at / pageSize))
-	f.dirty = true
-	binary.LittleEndian.PutUint64(f.data[at%pageSize:], n)
 }
 
 // number reads a length that may cross a page.

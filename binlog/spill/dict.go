@@ -1,11 +1,14 @@
 package spill
 
-import "hash/maphash"
+import (
+	"encoding/binary"
+	"hash/maphash"
+)
 
 const (
 	// slotSize is a hash and the number of an entry, from 1; 0 where the slot is free.
 	slotSize = 16
-	// entrySize is: place of the key, length of key and value, place of the value, room for the value.
+	// entrySize is the size of an entry.
 	entrySize = 32
 	// fewestBits give the slots of an empty dictionary.
 	fewestBits = 6
@@ -38,13 +41,11 @@ func (d *Dict) find(key string, hash uint64) (n int, slot int64) {
 	mask := int64(1)<<d.bits - 1
 	slot = int64(hash >> (64 - d.bits))
 	for range mask + 1 {
-		at := slot * slotSize
-		entry := d.slots.word(at + slotSize/2)
+		of, entry := d.slots.slot(slot)
 		if entry == 0 {
 			break
 		}
-		n := int(entry - 1)
-		if d.slots.word(at) == hash && d.hasKey(n, key) {
+		if n := int(entry - 1); of == hash && d.hasKey(n, key) {
 			return n, slot
 		}
 		slot = (slot + 1) & mask
@@ -53,8 +54,8 @@ func (d *Dict) find(key string, hash uint64) (n int, slot int64) {
 }
 
 func (d *Dict) hasKey(n int, key string) bool {
-	at := int64(n) * entrySize
-	return lowHalf(d.entries.word(at+8)) == len(key) && d.log.holds(int64(d.entries.word(at)), key)
+	e := d.entries.entry(n)
+	return lowHalf(e[1]) == len(key) && d.log.holds(int64(e[0]), key)
 }
 
 // Add returns the number of a key, which it adds where it is not there. Keys are numbered from 0 as they are added.
@@ -69,20 +70,11 @@ func (d *Dict) Add(key string) (n int, added bool) {
 	}
 	n = d.n
 	d.n++
-	d.take(d.slots, slot, hash, uint64(n)+1)
-	at := int64(n) * entrySize
-	d.entries.putWord(at, uint64(d.end))
-	d.entries.putWord(at+8, uint64(len(key)))
-	d.entries.putWord(at+16, uint64(d.end))
-	d.entries.putWord(at+24, 0)
+	d.slots.putSlot(slot, hash, uint64(n)+1)
+	d.entries.putEntry(n, entry{uint64(d.end), uint64(len(key)), uint64(d.end), 0})
 	d.log.putText(d.end, key)
 	d.end += int64(len(key))
 	return n, true
-}
-
-func (d *Dict) take(slots *area, slot int64, hash, entry uint64) {
-	slots.putWord(slot*slotSize, hash)
-	slots.putWord(slot*slotSize+slotSize/2, entry)
 }
 
 // grow doubles the slots.
@@ -90,19 +82,18 @@ func (d *Dict) grow() {
 	bits := d.bits + 1
 	wider, mask := d.space.area(), int64(1)<<bits-1
 	for i := range int64(1) << d.bits {
-		entry := d.slots.word(i*slotSize + slotSize/2)
+		hash, entry := d.slots.slot(i)
 		if entry == 0 {
 			continue
 		}
-		hash := d.slots.word(i * slotSize)
 		slot := int64(hash >> (64 - bits))
 		for range mask + 1 {
-			if wider.word(slot*slotSize+slotSize/2) == 0 {
+			if _, taken := wider.slot(slot); taken == 0 {
 				break
 			}
 			slot = (slot + 1) & mask
 		}
-		d.take(wider, slot, hash, entry)
+		wider.putSlot(slot, hash, entry)
 	}
 	d.slots.drop()
 	d.slots, d.bits = wider, bits
@@ -110,27 +101,60 @@ func (d *Dict) grow() {
 
 // Key returns the key with the number.
 func (d *Dict) Key(n int) string {
-	at := int64(n) * entrySize
-	return d.log.text(int64(d.entries.word(at)), lowHalf(d.entries.word(at+8)))
+	e := d.entries.entry(n)
+	return d.log.text(int64(e[0]), lowHalf(e[1]))
 }
 
 // Value returns what was set for the key with the number; empty where nothing was.
 func (d *Dict) Value(n int) string {
-	at := int64(n) * entrySize
-	return d.log.text(int64(d.entries.word(at+16)), highHalf(d.entries.word(at+8)))
+	e := d.entries.entry(n)
+	return d.log.text(int64(e[2]), highHalf(e[1]))
 }
 
 // Set sets the value of the key with the number. A value that does not fit into the place of the last gets a new one.
 func (d *Dict) Set(n int, value []byte) {
-	at := int64(n) * entrySize
-	lengths := uint64(lowHalf(d.entries.word(at+8))) | uint64(len(value))<<32
-	d.entries.putWord(at+8, lengths)
-	if room := d.entries.word(at + 24); uint64(len(value)) > room {
-		d.entries.putWord(at+16, uint64(d.end))
-		d.entries.putWord(at+24, uint64(len(value)))
+	e := d.entries.entry(n)
+	e[1] = uint64(lowHalf(e[1])) | uint64(len(value))<<32
+	if uint64(len(value)) > e[3] {
+		e[2], e[3] = uint64(d.end), uint64(len(value))
 		d.end += int64(len(value))
 	}
-	d.log.put(int64(d.entries.word(at+16)), value)
+	d.entries.putEntry(n, e)
+	d.log.put(int64(e[2]), value)
+}
+
+// entry is the place of a key, the lengths of key and value, the place of the value and the room that it has.
+type entry [4]uint64
+
+func (a *area) entry(n int) (e entry) {
+	at := int64(n) * entrySize
+	data := a.page(int(at / pageSize)).data[at%pageSize:]
+	for i := range e {
+		e[i] = binary.LittleEndian.Uint64(data[8*i:])
+	}
+	return e
+}
+
+func (a *area) putEntry(n int, e entry) {
+	at := int64(n) * entrySize
+	f := a.page(int(at / pageSize))
+	f.dirty = true
+	for i, word := range e {
+		binary.LittleEndian.PutUint64(f.data[int(at%pageSize)+8*i:], word)
+	}
+}
+
+func (a *area) slot(n int64) (hash, entry uint64) {
+	data := a.page(int(n * slotSize / pageSize)).data[n*slotSize%pageSize:]
+	return binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[slotSize/2:])
+}
+
+func (a *area) putSlot(n int64, hash, entry uint64) {
+	f := a.page(int(n * slotSize / pageSize))
+	f.dirty = true
+	at := n * slotSize % pageSize
+	binary.LittleEndian.PutUint64(f.data[at:], hash)
+	binary.LittleEndian.PutUint64(f.data[at+slotSize/2:], entry)
 }
 
 func lowHalf(n uint64) int  { return int(n & (1<<32 - 1)) }
