@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -109,8 +110,10 @@ func (s *Snapshot) Last(ctx context.Context, d *diff.Definition, column int) (ui
 			return err
 		}
 		var err error
-		last, err = strconv.ParseUint(text.String, 10, 64)
-		return err
+		if last, err = strconv.ParseUint(text.String, 10, 64); err != nil {
+			return errors.New("it is no whole number of 64 bits") // The other error repeats it.
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("live: %s: highest %s of %s: %w", s.server, d.Columns[column].Name, d.Name, err)
@@ -126,7 +129,7 @@ func (s *Snapshot) each(ctx context.Context, n int, ask func(i int) string, widt
 		for i := first; i < min(first+questions, n); i++ {
 			parts = append(parts, "SELECT "+strconv.Itoa(i)+", "+ask(i))
 		}
-		err := s.query(ctx, strings.Join(parts, " UNION ALL "), func(rows *sql.Rows) error {
+		err := s.queryValues(ctx, strings.Join(parts, " UNION ALL "), func(rows *sql.Rows) error {
 			raw, targets := make([]any, width), make([]any, width+1)
 			var i int
 			targets[0] = &i

@@ -105,3 +105,14 @@ func (s *Snapshot) query(ctx context.Context, text string, scan func(*sql.Rows) 
 	}
 	return rows.Err()
 }
+
+// queryValues runs a query that holds values of rows. The error does not: where the server's words could repeat one it
+// wraps a *RefusedError instead of them.
+func (s *Snapshot) queryValues(ctx context.Context, text string, scan func(*sql.Rows) error) error {
+	err := s.query(ctx, text, scan)
+	switch number(err) {
+	case 0, noTableRight, noColumnRight, noTable: // They name accounts and tables.
+		return err
+	}
+	return withoutValues(err)
+}
