@@ -122,11 +122,6 @@ series-nodeless: ## no node at all for GONE=2m, with the guard off and on; resul
 matrix: ## every cell of the partition matrix, then docs/matrix.md; results in RESULTS
 	$(SERIES_KEPT) 'TestMatrix$$'
 
-# Splits with random writes against the ground truth of truth/: SEEDS of them from FIRST on, but for those that passed before.
-.PHONY: series-exact
-series-exact: ## SEEDS=200 random splits, each write classified and replayed as the ground truth says; results in RESULTS
-	go test -tags integration ./binlog -count=1 -v -timeout 6h -run 'TestExact$$' -seeds $(SEEDS) -first $(FIRST) -results $(RESULTS)
-
 .PHONY: bench-memory
 bench-memory: ## resident memory for one transaction of 2 GB and a tail of 10 GB: some hours, 30 GB of disk while it runs; RESULTS=dir keeps the figures
 	@mkdir -p $(RESULTS)
@@ -137,6 +132,11 @@ bench-memory: ## resident memory for one transaction of 2 GB and a tail of 10 GB
 .PHONY: series-decode
 series-decode: ## SEEDS=500 random binary logs, each value of which must be what mysqlbinlog prints
 	go test -tags integration ./binlog/decode -count=1 -v -timeout 6h -run 'RandomLogs' -seeds $(SEEDS) -first $(FIRST)
+
+# Splits with random writes against the ground truth of truth/: SEEDS of them from FIRST on, but for those that passed before.
+.PHONY: series-exact
+series-exact: ## SEEDS=200 random splits, each write classified and replayed as the ground truth says; results in RESULTS
+	go test -tags integration ./binlog -count=1 -v -timeout 6h -run 'TestExact$$' -seeds $(SEEDS) -first $(FIRST) -results $(RESULTS)
 
 .PHONY: lab
 lab: build ## a lab that stays up: two regions, five servers, three nodes

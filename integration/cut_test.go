@@ -38,6 +38,7 @@ func TestSplit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		noValues(ctx, t, s.Report.ID)
 		if err := world.GoHome(ctx, s.Old); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -185,10 +186,7 @@ func (n *numbers) upstream(r row, received string) *topology.Upstream {
 	if r["last_error_number"] != "0" {
 		u.ReceiverError = r["last_error_number"] + " " + r["last_error_message"]
 	}
-	u.ApplierError = r["worker_error"]
-	if u.ApplierError == "" {
-		u.ApplierError = r["coordinator_error"]
-	}
+	u.ApplierError = withoutValues(cmp.Or(r["worker_error"], r["coordinator_error"]))
 	u.LagSeconds = n.lag(r, u)
 	return u
 }

@@ -173,13 +173,24 @@ func totalAllocated() uint64 {
 
 // TestAConnectionThatEndsIsAnError ends one inside a packet.
 func TestAConnectionThatEndsIsAnError(t *testing.T) {
-	ours, theirs := net.Pipe()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
 	go func() {
-		_, _ = theirs.Write(packed(ok(event(30, 9)))[:10])
-		_ = theirs.Close()
+		if theirs, err := l.Accept(); err == nil {
+			_, _ = theirs.Write(packed(ok(event(30, 9)))[:10])
+			_ = theirs.Close()
+		}
 	}()
+	ours, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ours.Close() })
 	p := newPackets(ours)
-	err := p.next()
+	err = p.next()
 	if err == nil {
 		err = p.event(files.Whole(func(decode.Event) error { return nil }))
 	}

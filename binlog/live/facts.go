@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -109,8 +110,10 @@ func (s *Snapshot) Last(ctx context.Context, d *diff.Definition, column int) (ui
 			return err
 		}
 		var err error
-		last, err = strconv.ParseUint(text.String, 10, 64)
-		return err
+		if last, err = strconv.ParseUint(text.String, 10, 64); err != nil {
+			return errors.New("it is no whole number of 64 bits") // The other error repeats it.
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("live: %s: highest %s of %s: %w", s.server, d.Columns[column].Name, d.Name, err)

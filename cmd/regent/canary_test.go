@@ -124,6 +124,17 @@ func TestNoValueIsShownUnasked(t *testing.T) {
 		{"report", "show", "orders-d1", "-o", "json"},
 		{"report", "show", "orders-d1", "--transactions"},
 		{"report", "show", "orders-d1", "--transactions", "--reveal"},
+		{"report", "replay", "orders-d1", "--dry-run", "--reason", "test"},
+		{"report", "rewind", "orders-d1", "east-db2", "--dry-run", "--reason", "test"},
+		{"report", "approve", "orders-d1", "--reason", "test"},
+		{"report", "ack", "orders-d1", "--note", "test"},
+		{"history"},
+		{"status"},
+		{"status", "-o", "json"},
+	}
+	for _, format := range []string{"ndjson", "csv"} {
+		lines = append(lines, []string{"report", "handover", "orders-d1", "--format", format},
+			[]string{"report", "handover", "orders-d1", "--format", format, "--reveal"})
 	}
 	for _, format := range []string{"ndjson", "html", "sql", "entities", "entities-csv"} {
 		lines = append(lines, []string{"report", "export", "orders-d1", "--format", format, "--out", file + format},
@@ -156,8 +167,8 @@ func TestNoValueIsShownUnasked(t *testing.T) {
 			}
 		}
 	}
-	// Revealed: the transactions twice, the page, both lists of rows; and the SQL, twice.
-	if shown != 7 {
+	// Revealed: the transactions twice, the page, both lists of rows, what is left to a person twice; and the SQL, twice.
+	if shown != 9 {
 		t.Errorf("who may see it saw it %d times", shown)
 	}
 	breakLine(t, files.dir)
