@@ -43,10 +43,15 @@ func (e *RefusedError) Error() string {
 // IsReadOnly says that nobody can write on the server.
 func (e *RefusedError) IsReadOnly() bool { return e.Number == readOnly || e.Number == 1836 }
 
+// number is that of the server's error, 0 where it is none.
 func number(err error) uint16 {
 	var answer *mysql.MySQLError
-	if errors.As(err, &answer) {
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &answer):
 		return answer.Number
+	case errors.As(err, &refused):
+		return refused.Number
 	}
 	return 0
 }
