@@ -12,8 +12,8 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"github.com/regentdb/regent/binlog/decode"
-	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/binlog/durable"
+	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/gtid"
 )
 
