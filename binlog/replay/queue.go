@@ -22,7 +22,8 @@ type pending struct {
 type queue struct {
 	waiting []pending
 	keys    map[diff.Key]bool
-	size    int
+	// changes and size are those of all that wait.
+	changes, size int
 	// width is how many may wait. It follows how long they take.
 	width int
 }
@@ -48,12 +49,15 @@ func (q *queue) meets(t *touched) bool {
 
 func (q *queue) add(p pending) {
 	q.waiting, q.size = append(q.waiting, p), q.size+p.work.size()
+	q.changes += len(p.work.Changes)
 	for _, key := range p.work.touched.keys {
 		q.keys[key] = true
 	}
 }
 
-func (q *queue) full() bool { return len(q.waiting) >= q.width || q.size > bytesAtOnce }
+func (q *queue) full() bool {
+	return len(q.waiting) >= q.width || q.changes > changesAtOnce || q.size > bytesAtOnce
+}
 
 // took sets how many go together by how long the last did.
 func (q *queue) took(d time.Duration) {
