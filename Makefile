@@ -122,15 +122,15 @@ series-nodeless: ## no node at all for GONE=2m, with the guard off and on; resul
 matrix: ## every cell of the partition matrix, then docs/matrix.md; results in RESULTS
 	$(SERIES_KEPT) 'TestMatrix$$'
 
-# Splits with random writes against the ground truth of truth/: SEEDS of them from FIRST on, but for those that passed before.
-.PHONY: series-exact
-series-exact: ## SEEDS=200 random splits, each write classified and replayed as the ground truth says; results in RESULTS
-	go test -tags integration ./binlog -count=1 -v -timeout 6h -run 'TestExact$$' -seeds $(SEEDS) -first $(FIRST) -results $(RESULTS)
-
 # Random binary logs of every column type, read by regent and by mysqlbinlog -v -v: SEEDS of them from FIRST on.
 .PHONY: series-decode
 series-decode: ## SEEDS=500 random binary logs, each value of which must be what mysqlbinlog prints
 	go test -tags integration ./binlog/decode -count=1 -v -timeout 6h -run 'RandomLogs' -seeds $(SEEDS) -first $(FIRST)
+
+# Splits with random writes against the ground truth of truth/: SEEDS of them from FIRST on, but for those that passed before.
+.PHONY: series-exact
+series-exact: ## SEEDS=200 random splits, each write classified and replayed as the ground truth says; results in RESULTS
+	go test -tags integration ./binlog -count=1 -v -timeout 6h -run 'TestExact$$' -seeds $(SEEDS) -first $(FIRST) -results $(RESULTS)
 
 .PHONY: lab
 lab: build ## a lab that stays up: two regions, five servers, three nodes

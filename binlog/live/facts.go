@@ -129,7 +129,7 @@ func (s *Snapshot) each(ctx context.Context, n int, ask func(i int) string, widt
 		for i := first; i < min(first+questions, n); i++ {
 			parts = append(parts, "SELECT "+strconv.Itoa(i)+", "+ask(i))
 		}
-		err := s.queryValues(ctx, strings.Join(parts, " UNION ALL "), func(rows *sql.Rows) error {
+		err := s.query(ctx, strings.Join(parts, " UNION ALL "), func(rows *sql.Rows) error {
 			raw, targets := make([]any, width), make([]any, width+1)
 			var i int
 			targets[0] = &i

@@ -9,11 +9,8 @@ import (
 
 // Codes of errors of the server (MySQL 8.4 Error Reference).
 const (
-	noSuchThread  = 1094
-	noTableRight  = 1142
-	noColumnRight = 1143
-	noTable       = 1146
-	readOnly      = 1290
+	noSuchThread = 1094
+	readOnly     = 1290
 )
 
 // RefusedError is a statement that the server refused, without the server's words: they may repeat values of rows.
@@ -32,7 +29,7 @@ func (e *RefusedError) Error() string {
 		return "another session holds a lock on the row"
 	case 1213:
 		return "it came into a deadlock with another session"
-	case noTableRight, noColumnRight:
+	case 1142, 1143:
 		return "regent's account may not change it; grant SELECT, INSERT, UPDATE and DELETE on the table to it"
 	case 3819:
 		return "a check constraint forbids the row"

@@ -61,7 +61,7 @@ func (s *Snapshot) read(ctx context.Context, d *diff.Definition, keys [][]decode
 		conditions = append(conditions, condition(d, d.PrimaryKey, key))
 	}
 	query := "SELECT " + readList(d) + " FROM " + sqltext.Table(d.Name) + " WHERE " + strings.Join(conditions, " OR ")
-	return s.queryValues(ctx, query, func(rows *sql.Rows) error {
+	return s.query(ctx, query, func(rows *sql.Rows) error {
 		row, err := scan(d, rows)
 		if err == nil {
 			visit(row)

@@ -86,8 +86,19 @@ func (s *Snapshot) Close() error {
 }
 
 // query runs a query in the binary protocol, which alone returns floating point numbers exactly, and calls scan for
-// each row.
-func (s *Snapshot) query(ctx context.Context, text string, scan func(*sql.Rows) error) (err error) {
+// each row. The query may hold values of rows, and the error holds none: it wraps a *RefusedError in place of the
+// server's words, but where these name accounts and tables only.
+func (s *Snapshot) query(ctx context.Context, text string, scan func(*sql.Rows) error) error {
+	const noTableRight, noColumnRight, noTable = 1142, 1143, 1146
+	err := s.run(ctx, text, scan)
+	switch number(err) {
+	case noTableRight, noColumnRight, noTable:
+		return err
+	}
+	return withoutValues(err)
+}
+
+func (s *Snapshot) run(ctx context.Context, text string, scan func(*sql.Rows) error) (err error) {
 	statement, err := s.conn.PrepareContext(ctx, text)
 	if err != nil {
 		return err
@@ -104,15 +115,4 @@ func (s *Snapshot) query(ctx context.Context, text string, scan func(*sql.Rows) 
 		}
 	}
 	return rows.Err()
-}
-
-// queryValues runs a query that holds values of rows. The error does not: where the server's words could repeat one it
-// wraps a *RefusedError instead of them.
-func (s *Snapshot) queryValues(ctx context.Context, text string, scan func(*sql.Rows) error) error {
-	err := s.query(ctx, text, scan)
-	switch number(err) {
-	case 0, noTableRight, noColumnRight, noTable: // They name accounts and tables.
-		return err
-	}
-	return withoutValues(err)
 }
