@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/decode/decodetest"
 	"github.com/regentdb/regent/lab/mysqld"
 	"github.com/regentdb/regent/truth/verbose"
 )
@@ -56,7 +57,8 @@ func everyPrinted() []string {
 	return []string{
 		"TINYINT", "SHORTINT", "MEDIUMINT", "INT", "LONGINT", "DECIMAL", "FLOAT", "DOUBLE", "BIT", "ENUM", "SET", "YEAR", "DATE", "TIME",
 		"DATETIME", "TIMESTAMP", "STRING", "VARSTRING", "TINYBLOB/TINYTEXT", "BLOB/TEXT", "MEDIUMBLOB/MEDIUMTEXT", "LONGBLOB/LONGTEXT",
-		"JSON", "VECTOR", verbose.Unprinted,
+		"JSON", "VECTOR", "JSON_REPLACE", "JSON_INSERT", "JSON_ARRAY_INSERT", "JSON_REMOVE",
+		verbose.Unprinted,
 	}
 }
 
@@ -161,6 +163,7 @@ func (c *comparison) rows(tx *decode.Transaction, w wrote, theirs []verbose.Row)
 			return
 		}
 		c.row(tx.Rows[i], w.rows[i].table, theirs[0])
+		c.changes(w.rows[i], theirs[0])
 		if w.rows[i].as > 0 && !slices.Equal(tx.Rows[i].After, tx.Rows[w.rows[i].as].After) {
 			c.differ("row %d: the changed documents are %v, want %v", i, tx.Rows[i].After, tx.Rows[w.rows[i].as].After)
 		}
@@ -182,6 +185,35 @@ func (c *comparison) row(ours decode.Row, t *drawn, theirs verbose.Row) {
 	c.description(ours.Table, t, theirs.Description)
 	c.image(t, ours.Before, theirs.Before, theirs.Cut)
 	c.image(t, ours.After, theirs.After, theirs.Cut)
+}
+
+// changes wants the places of the changes of a document in the expression that is printed of them, in their order, each
+// behind the function of its operation.
+func (c *comparison) changes(w wroteRow, theirs verbose.Row) {
+	for column, list := range w.changes {
+		if column >= len(theirs.After) || theirs.After[column].Type == verbose.Unprinted {
+			continue // Behind what could not be printed.
+		}
+		rest, printed := theirs.After[column].Text, theirs.After[column].Change
+		for _, change := range list {
+			place := "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(change.Path) + "'"
+			_, behind, ok := strings.Cut(rest, place)
+			printed, rest = printed && ok, behind
+			c.kinds[operation(change)]++
+			printed = printed && strings.Contains(theirs.After[column].Text, operation(change)+"(")
+		}
+		if !printed {
+			c.differ("column %d: of %d changes, the first at %s, mysqlbinlog prints %.600s", column+1, len(list), list[0].Path, theirs.After[column].Text)
+		}
+	}
+}
+
+// operation is the function that is printed for a change.
+func operation(c decodetest.JSONChange) string {
+	if c.Operation == insertIt && strings.HasSuffix(c.Path, "]") {
+		return "JSON_ARRAY_INSERT"
+	}
+	return []string{"JSON_REPLACE", "JSON_INSERT", "JSON_REMOVE"}[c.Operation]
 }
 
 // description compares names and keys, where the log has them.

@@ -22,8 +22,10 @@ type drawn struct {
 type wroteRow struct {
 	table *drawn
 	event int
-	// as is, where not 0, the row that has the whole documents of which this one has the changes.
-	as int
+	// as is, where not 0, the row that has the whole documents of which this one has the changes, and changes are these
+	// by column.
+	as      int
+	changes map[int][]decodetest.JSONChange
 }
 
 // wrote is a transaction of a log.
@@ -218,15 +220,17 @@ func (w *writer) changedDocuments(tx *wrote, t *drawn, images []decodetest.Image
 		full := randomImage(w.draw, t.columns)
 		after := slices.Clone(full)
 		n := 0
+		made := map[int][]decodetest.JSONChange{}
 		for column, c := range t.columns {
 			if c.Type != 245 {
 				continue
 			}
 			if changed[n] {
-				image[column], after[column], full[column] = w.document()
+				image[column], after[column], full[column], made[column] = w.document()
 			}
 			n++
 		}
+		tx.rows[begin+i].changes = made
 		changes = append(changes, decodetest.Change{Before: image, After: after})
 		whole = append(whole, full)
 		tx.rows[begin+i].as = len(tx.rows)
@@ -236,17 +240,16 @@ func (w *writer) changedDocuments(tx *wrote, t *drawn, images []decodetest.Image
 }
 
 // document draws a document, its changes and what they make of it, each as the log has them.
-func (w *writer) document() (before, changes, after []byte) {
+func (w *writer) document() (before, changes, after []byte, list []decodetest.JSONChange) {
 	document := map[string]any{"list": []any{randomDocument(w.draw, 0)}, "more": randomDocument(w.draw, 0), "": nil}
 	var root any = document
 	before = prefixed(4, decodetest.Document(root, w.IntN(2) == 0))
-	var list []decodetest.JSONChange
 	for range 1 + w.IntN(4) {
 		var c decodetest.JSONChange
 		root = w.edit(root, "$", &c)
 		list = append(list, c)
 	}
-	return before, prefixed(4, decodetest.Changes(list...)), prefixed(4, decodetest.Document(root, false))
+	return before, prefixed(4, decodetest.Changes(list...)), prefixed(4, decodetest.Document(root, false)), list
 }
 
 // Operations of a change.
