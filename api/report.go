@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 )
 
@@ -20,8 +21,8 @@ func (s *Server) getReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if elsewhere != "" {
-		if s.forward(w, r, elsewhere) == nil {
+	if len(elsewhere) > 0 {
+		if s.forwardToOne(w, r, elsewhere) == nil {
 			return nil
 		}
 		return s.ok(w, r, Report{ReportEntry: entry})
@@ -52,18 +53,52 @@ func (s *Server) summary(r *http.Request, id string) (json.RawMessage, error) {
 	return b.Bytes(), nil
 }
 
-// report finds the report of the path, and the other node that must be asked for its files.
-func (s *Server) report(r *http.Request) (entry ReportEntry, elsewhere string, err error) {
+// report finds the report of the path, and the other nodes that may be asked for its files where this one has none: the one
+// that works on them, and those that hold a copy, those that do not answer last.
+func (s *Server) report(r *http.Request) (entry ReportEntry, elsewhere []string, err error) {
 	state := s.cfg.Source.State()
 	entry, err = findReport(&state, r.PathValue("id"))
 	if err != nil {
-		return ReportEntry{}, "", err
+		return ReportEntry{}, nil, err
 	}
 	c, _ := callerOf(r.Context())
-	if group := s.cfg.Source.Group(); entry.Node != "" && entry.Node != group.Node && !c.forwarded {
-		elsewhere = entry.Node
+	group := s.cfg.Source.Group()
+	if entry.Node == "" || entry.Node == group.Node || c.forwarded || (entry.copiedOn(group.Node) && !group.reaches(entry.Node)) {
+		return entry, nil, nil
 	}
+	elsewhere = []string{entry.Node}
+	for _, holder := range entry.Copies {
+		if holder.Current && holder.Node != group.Node {
+			elsewhere = append(elsewhere, holder.Node)
+		}
+	}
+	slices.SortStableFunc(elsewhere, func(a, b string) int {
+		switch ra, rb := group.reaches(a), group.reaches(b); {
+		case ra == rb:
+			return 0
+		case ra:
+			return -1
+		}
+		return 1
+	})
 	return entry, elsewhere, nil
+}
+
+// copiedOn tells whether a node holds a copy of the files as they are.
+func (e *ReportEntry) copiedOn(node string) bool {
+	return slices.ContainsFunc(e.Copies, func(c ReportCopy) bool { return c.Node == node && c.Current })
+}
+
+// forwardToOne has the first of several nodes answer that can be reached.
+func (s *Server) forwardToOne(w http.ResponseWriter, r *http.Request, nodes []string) (err error) {
+	body := r.Body
+	for _, node := range nodes {
+		r.Body = body
+		if err = s.forward(w, r, node); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // reportFile is the route of one of a report's files, which the node that holds them answers.
@@ -77,8 +112,8 @@ func (s *Server) reportFile(path string, part ReportPart) route {
 		if err != nil {
 			return err
 		}
-		if elsewhere != "" {
-			return s.forward(w, r, elsewhere)
+		if len(elsewhere) > 0 {
+			return s.forwardToOne(w, r, elsewhere)
 		}
 		return s.sendPart(w, r, entry, part, reveal)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/regentdb/regent/failover"
 )
@@ -129,21 +130,35 @@ func (s *Server) plan(r *http.Request, o *failover.Order) error {
 	case err != nil:
 		return err
 	case elsewhere != "":
-		return failure(CodeRefused, "the files of report %s are on node %s, which has to lead for this; `regent leader %s`, then repeat the order", entry.ID, elsewhere, elsewhere)
+		return failure(CodeRefused, "the files of report %s are on %s, which has to lead for this; `regent leader %s`, then repeat the order",
+			entry.ID, strings.Join(entry.holders(), " and "), elsewhere)
 	case entry.State != string(failover.DivergenceOpen) && entry.State != string(failover.DivergenceSettled):
 		return failure(CodeRefused, "report %s is %s; it can be settled once it is open", entry.ID, entry.State)
 	}
 	return s.cfg.Settler.Plan(r.Context(), o)
 }
 
-// reportNode is a report and the other node that has its files, empty where this one has.
+// holders are the nodes that have the files as they are.
+func (e *ReportEntry) holders() []string {
+	out := []string{e.Node}
+	for _, c := range e.Copies {
+		if c.Current {
+			out = append(out, c.Node)
+		}
+	}
+	return out
+}
+
+// reportNode is a report and another node that has its files, the last one to take a copy first; empty where this one has.
 func (s *Server) reportNode(id string) (ReportEntry, string, error) {
 	state := s.cfg.Source.State()
 	entry, err := findReport(&state, id)
-	if group := s.cfg.Source.Group(); entry.Node != group.Node {
-		return entry, entry.Node, err
+	group := s.cfg.Source.Group()
+	if entry.Node == group.Node || entry.copiedOn(group.Node) {
+		return entry, "", err
 	}
-	return entry, "", err
+	holders := entry.holders()
+	return entry, holders[len(holders)-1], err
 }
 
 // orderOrDryRun previews an order alone, or treats it as any other.

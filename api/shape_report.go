@@ -31,6 +31,12 @@ func reportEntry(cluster string, d *failover.Divergence) ReportEntry {
 		From: optional(d.From), To: optional(d.To), CreatedAt: d.CreatedAt.UTC(), Node: d.Node, Epoch: d.Epoch, Error: d.Error,
 		Job: d.Job, Tally: d.Tally, AcknowledgedBy: d.Acked, Note: d.Note,
 	}
+	e.Copies, e.Removed, e.SettledAt = []ReportCopy{}, d.Removed, optional(d.SettledAt)
+	for _, c := range d.Copies {
+		if c.Node != d.Node {
+			e.Copies = append(e.Copies, ReportCopy{Node: c.Node, At: c.At.UTC(), Current: d.CopiedOn(c.Node)})
+		}
+	}
 	maps.Copy(e.ByClass, d.ByClass)
 	for _, server := range slices.Sorted(maps.Keys(d.Extras)) {
 		e.Servers = append(e.Servers, ReportServer{Server: server, ExtraGTIDs: d.Extras[server].String()})

@@ -19,7 +19,11 @@ func statusOf(src Source, now time.Time) Status {
 	for _, name := range state.Names() {
 		c := state.Clusters[name]
 		view := src.View(c.Spec)
-		status.Clusters = append(status.Clusters, clusterStatus(&c, &view, now))
+		cluster := clusterStatus(&c, &view, now)
+		if len(group.Nodes) > 1 {
+			cluster.Warnings = warnings(&c, now)
+		}
+		status.Clusters = append(status.Clusters, cluster)
 	}
 	return status
 }
@@ -47,6 +51,26 @@ func clusterStatus(c *fsm.Cluster, view *topology.View, now time.Time) ClusterSt
 		s.CooldownUntil = optional(c.State.CooldownUntil)
 	}
 	return s
+}
+
+// warnings are what somebody should look at before it is needed.
+func warnings(c *fsm.Cluster, now time.Time) []string {
+	var out []string
+	for i := range c.State.Divergences {
+		v := &c.State.Divergences[i]
+		if alone := v.Alone(now); alone != "" {
+			out = append(out, alone)
+		}
+		if v.Error != "" {
+			out = append(out, "report "+v.ID+" waits: "+v.Error)
+		}
+	}
+	for _, name := range c.State.Keeping() {
+		if failure := c.State.Servers[name].Kept.Error; failure != "" {
+			out = append(out, name+" may delete binary logs that a report needs: "+failure)
+		}
+	}
+	return out
 }
 
 // optional is null for a time that is not set.

@@ -46,6 +46,8 @@ type ClusterStatus struct {
 	// tells that they are not because the policy prefers that to blocking.
 	Unproven string `json:"unproven,omitempty"`
 	Degraded bool   `json:"degraded,omitempty"`
+	// Warnings are what somebody should look at and nothing waits for.
+	Warnings []string `json:"warnings,omitempty"`
 	// Guard is absent for a cluster whose policy wants none.
 	Guard *GuardStatus `json:"guard,omitempty"`
 }
@@ -174,15 +176,28 @@ type ReportEntry struct {
 	From         *time.Time     `json:"from"`
 	To           *time.Time     `json:"to"`
 	CreatedAt    time.Time      `json:"created_at"`
-	Node         string         `json:"node"` // the node that holds the files
-	Epoch        uint64         `json:"epoch"`
-	Error        string         `json:"error"`
+	Node         string         `json:"node"` // the node that works on the files
+	// Copies are the other nodes that hold the files, or did before they changed.
+	Copies []ReportCopy `json:"copies"`
+	// Removed tells that the files are gone, long after the report was settled.
+	Removed   bool       `json:"removed"`
+	SettledAt *time.Time `json:"settled_at"`
+	Epoch     uint64     `json:"epoch"`
+	Error     string     `json:"error"`
 	// Job is the replay or rewind that is ordered and not over, Tally what was decided so far; null when there is none.
 	Job   *failover.Job   `json:"job"`
 	Tally *failover.Tally `json:"tally"`
 	// AcknowledgedBy and Note are set once a person settled the report.
 	AcknowledgedBy string `json:"acknowledged_by"`
 	Note           string `json:"note"`
+}
+
+// ReportCopy is a node that holds the files of a report.
+type ReportCopy struct {
+	Node string    `json:"node"`
+	At   time.Time `json:"at"` // when it was verified
+	// Current tells that the files are still those that were copied.
+	Current bool `json:"current"`
 }
 
 // ReportServer is one server that holds extra transactions.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/regentdb/regent/failover"
@@ -33,6 +34,11 @@ type GroupStatus struct {
 
 // Leads tells that the answering node is the leader.
 func (g *GroupStatus) Leads() bool { return g.Leader != "" && g.Leader == g.Node }
+
+// reaches tells whether the answering node can ask another one.
+func (g *GroupStatus) reaches(node string) bool {
+	return slices.ContainsFunc(g.Nodes, func(n GroupNode) bool { return n.ID == node && n.Reachable })
+}
 
 // GroupNode is one node of the group.
 type GroupNode struct {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 
 	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/config"
@@ -50,6 +49,8 @@ type App struct {
 	hook       *notify.Hook
 	upkeep     *upkeep
 	keptLogs   *keptLogs
+	reports    *reports
+	copies     *copies
 	guard      *guard.Renewer
 	metrics    *metrics.Metrics
 	api        *api.Server
@@ -136,6 +137,7 @@ func (a *App) Run(ctx context.Context) error {
 		{"leadership", a.log.run},
 		{"upkeep", a.upkeep.run},
 		{"kept logs", a.keptLogs.run},
+		{"copies", a.copies.run},
 		{"guard", a.guard.Run},
 		{"controller", a.controller.Run},
 		{"watchdog", (&watchdog{hanging: a.controller.Hanging, stepDown: a.node.StepDown, logger: a.logger}).run},
@@ -157,8 +159,4 @@ func (a *App) tell(ctx context.Context, state string) {
 	if err := tellSystemd(ctx, a.options.NotifySocket, state); err != nil {
 		a.logger.WarnContext(ctx, "systemd was not told", "state", state, "error", err)
 	}
-}
-
-func (a *App) reports() *reports {
-	return &reports{dir: filepath.Join(a.cfg.Node.DataDir, reportsDir)}
 }

@@ -24,6 +24,7 @@ type reconciler struct {
 	source   *source
 	accounts *accounts
 	reports  *reports
+	copies   *copies
 	logger   *slog.Logger
 	// verify proves that this node has led at some moment after since.
 	verify func(ctx context.Context, since time.Time) error
@@ -42,6 +43,11 @@ var (
 
 // Do carries out what is to be done about a report. All of it may be repeated: what was captured stays.
 func (r *reconciler) Do(ctx context.Context, a failover.Action) failover.Result {
+	leave, err := r.enter(ctx, &a)
+	if err != nil {
+		return failover.Result{Err: fmt.Errorf("report %s: %w", a.Divergence.ID, err).Error()}
+	}
+	defer leave()
 	if a.Kind == failover.ActReplay || a.Kind == failover.ActRewind {
 		return r.work(ctx, &a)
 	}
@@ -54,6 +60,22 @@ func (r *reconciler) Do(ctx context.Context, a failover.Action) failover.Result 
 		return failover.Result{Err: fmt.Errorf("report %s: %w", d.ID, err).Error()}
 	}
 	return failover.Result{Report: &d}
+}
+
+// enter gives the files of the report to the action.
+func (r *reconciler) enter(ctx context.Context, a *failover.Action) (leave func(), err error) {
+	dir, err := r.reports.path(a.Divergence.ID)
+	if err != nil {
+		return nil, err
+	}
+	if leave, err = r.copies.take(ctx, a.Divergence.ID); err != nil {
+		return nil, err
+	}
+	if err := r.copies.own(dir, a.Kind == failover.ActCapture); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 // capture copies the extras of every server of the divergence.

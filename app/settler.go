@@ -58,13 +58,18 @@ func (r *reconciler) replay(ctx context.Context, a *failover.Action, d *failover
 	if err != nil {
 		return failover.JobOutcome{Over: true}, err
 	}
-	request.Target, request.Permit, request.Progress = target, r.permit(a), r.progress(ctx, d.ID)
+	permit, alone := r.permit(a), r.sharing(ctx, d.ID)
+	request.Target, request.Progress = target, r.progress(ctx, d.ID)
+	request.Permit = func(ctx context.Context) error {
+		alone.share(ctx)
+		return permit(ctx)
+	}
 	defer r.endProgress(d.ID)
-	return r.counted(replay.Run(ctx, request))
+	return alone.outcome(r.counted(replay.Run(ctx, request)))
 }
 
 // acknowledge records the decision of a person about what the job means.
-func (r *reconciler) acknowledge(_ context.Context, a *failover.Action, d *failover.Divergence) (failover.JobOutcome, error) {
+func (r *reconciler) acknowledge(ctx context.Context, a *failover.Action, d *failover.Divergence) (failover.JobOutcome, error) {
 	dir, _, err := r.place(a, d)
 	if err != nil {
 		return failover.JobOutcome{}, err
@@ -74,7 +79,7 @@ func (r *reconciler) acknowledge(_ context.Context, a *failover.Action, d *failo
 		return failover.JobOutcome{Over: true}, err
 	}
 	request.Progress = func(replay.Counts) {}
-	return r.counted(replay.Acknowledge(request))
+	return r.sharing(ctx, d.ID).outcome(r.counted(replay.Acknowledge(request)))
 }
 
 func (r *reconciler) request(dir string, d *failover.Divergence) (replay.Request, error) {
@@ -110,10 +115,12 @@ func (r *reconciler) rewind(ctx context.Context, a *failover.Action, d *failover
 	if err != nil {
 		return failover.JobOutcome{}, err
 	}
-	request.Permit = r.permit(a)
+	alone := r.sharing(ctx, d.ID)
+	alone.names = []string{rewind.StageName(d.Job.Server)}
+	request.Permit, request.Entered = r.permit(a), func() { alone.share(ctx) }
 	_, err = rewind.Run(ctx, request)
 	torn := errors.Is(err, rewind.ErrTorn)
-	return failover.JobOutcome{Over: torn || errors.Is(err, rewind.ErrRefused), Torn: torn}, err
+	return failover.JobOutcome{Over: torn || errors.Is(err, rewind.ErrRefused), Torn: torn, Alone: alone.alone}, err
 }
 
 func (r *reconciler) rewindRequest(dir string, c *fsm.Cluster, server string, primary gtid.Set) (rewind.Request, error) {
@@ -214,6 +221,9 @@ func (r *reconciler) Plan(ctx context.Context, o *failover.Order) error {
 	state := r.source.State()
 	cluster := state.Clusters[o.Cluster]
 	dir, err := r.reports.path(o.Report)
+	if err == nil {
+		err = r.reports.usable(dir)
+	}
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"path/filepath"
 	"time"
 
 	"github.com/regentdb/regent/api"
+	"github.com/regentdb/regent/binlog/mirror"
+	"github.com/regentdb/regent/binlog/replay"
 	"github.com/regentdb/regent/controller"
 	"github.com/regentdb/regent/executor"
 	"github.com/regentdb/regent/failover"
@@ -44,7 +47,9 @@ func (a *App) wireDecision(moved *bell) {
 		Node: a.cfg.Node.ID, Leadership: leading{a.log}, Open: a.accounts.lock, Resolve: a.log.resolve,
 		Now: time.Now, Log: a.logger,
 	})
-	a.reconciler = &reconciler{source: a.source(), accounts: a.accounts, reports: a.reports(), logger: a.logger, verify: a.log.verifySince}
+	a.reports = &reports{dir: filepath.Join(a.cfg.Node.DataDir, reportsDir), mirror: &mirror.Mirror{Log: replay.LogName}}
+	a.copies = newCopies(a.log, a.peers, a.reports, a.identity(), a.logger)
+	a.reconciler = &reconciler{source: a.source(), accounts: a.accounts, reports: a.reports, copies: a.copies, logger: a.logger, verify: a.log.verifySince}
 	a.controller = controller.New(controller.Config{
 		Node: a.cfg.Node.ID, Log: a.log, Observer: a.observer, Servers: a.executor,
 		Reports:  a.reconciler,
@@ -57,15 +62,12 @@ func (a *App) wireDecision(moved *bell) {
 func (a *App) wireService(moved *bell, encryption *tls.Config) {
 	a.metrics = metrics.New(a.source(), a.options.Version, a.logger)
 	a.api = api.New(api.Config{
-		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports(), Settler: a.reconciler,
+		Source: a.source(), Orders: &orders{log: a.log, controller: a.controller}, Reports: a.reports, Settler: a.reconciler,
 		Peers: a.peers, Lead: a.log.lead,
 		Tokens: a.tokens, Metrics: a.metrics.Handler(), TLS: encryption, Logger: a.logger, Now: a.controller.Now,
 		ProbeInterval: a.cfg.Probe.Interval,
 	})
-	self := fsm.Node{ID: a.cfg.Node.ID, Region: a.cfg.Node.Region, Site: a.cfg.Node.Site}
-	if own, listed := a.cfg.Self(); listed {
-		self.API = own.API
-	}
+	self := a.identity()
 	a.upkeep = &upkeep{
 		log: a.log, changed: moved.listen(), observer: a.observer, peers: a.peers, self: self, logger: a.logger,
 		nodes: map[string]observer.Node{},
@@ -76,6 +78,16 @@ func (a *App) wireService(moved *bell, encryption *tls.Config) {
 		Targets: agreed.targets, Changed: moved.listen(), Connect: a.accounts.guarded, Permit: permits.ask, Logger: a.logger,
 	})
 	a.peers.serve(a.observer.Receive, a.upkeep.accept, permits.grant, a.api.ForwardHandler())
+	a.peers.serveFiles(a.copies)
+}
+
+// identity is what this node tells the group about itself.
+func (a *App) identity() fsm.Node {
+	self := fsm.Node{ID: a.cfg.Node.ID, Region: a.cfg.Node.Region, Site: a.cfg.Node.Site}
+	if own, listed := a.cfg.Self(); listed {
+		self.API = own.API
+	}
+	return self
 }
 
 func (a *App) source() *source { return &source{log: a.log, observer: a.observer, logs: a.keptLogs} }

@@ -106,7 +106,7 @@ func (d *decider) acceptAckReport(p *Preview, o Order) error {
 	if !div.Complete {
 		p.Risks = append(p.Risks, "the report is INCOMPLETE")
 	}
-	div.State, div.Acked, div.Note = DivergenceSettled, o.By, o.Reason
+	div.State, div.Acked, div.Note, div.SettledAt = DivergenceSettled, o.By, o.Reason, d.in.Now
 	d.event(Event{Kind: "report", By: o.By, Decision: "report " + div.ID + " settled", Reason: o.Reason})
 	return nil
 }

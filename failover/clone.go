@@ -46,6 +46,7 @@ func clone(s State) State {
 	s.Divergences = slices.Clone(s.Divergences)
 	for i := range s.Divergences {
 		s.Divergences[i].Extras = maps.Clone(s.Divergences[i].Extras)
+		s.Divergences[i].Copies = slices.Clone(s.Divergences[i].Copies)
 		if job := s.Divergences[i].Job; job != nil {
 			j := *job
 			s.Divergences[i].Job = &j

@@ -153,6 +153,9 @@ func (s *stage) describe(st failover.State) string {
 	}
 	for _, div := range st.Divergences {
 		add("report %s %s old=%s new=%s captured=%s transactions=%d complete=%t", div.ID, div.State, div.OldServer, div.NewServer, orNone(s.print(div.Captured)), div.Transactions, div.Complete)
+		if div.Files > 0 {
+			add("files %s: change %d on %s, removed %t", div.ID, div.Files, orNone(strings.Join(div.Holders(), ",")), div.Removed)
+		}
 		if job := div.Job; job != nil {
 			add("job %s on %s by %s, waits %t, approved by %s, try %d", job.Kind, job.Server, job.By, job.Waits, orNone(job.Approved), job.Tries)
 		}

@@ -18,7 +18,7 @@ func (d *decider) work(fp *topology.Facts) {
 		if job == nil {
 			continue
 		}
-		if why := d.pointless(job); why != "" {
+		if why := d.pointless(div); why != "" {
 			d.endJob(div, why)
 			continue
 		}
@@ -36,10 +36,13 @@ func (d *decider) work(fp *topology.Facts) {
 }
 
 // pointless says why a job cannot come to its end any more, or "".
-func (d *decider) pointless(job *Job) string {
+func (d *decider) pointless(div *Divergence) string {
+	job := div.Job
 	switch {
 	case job.Kind != OrderRewind && job.Server != d.s.Primary:
 		return job.Server + " is no longer the primary; what was replayed stays, order the rest on " + d.s.Primary
+	case job.Node != d.in.Node && (div.Node == d.in.Node || div.CopiedOn(d.in.Node)):
+		return "the leadership moved from " + job.Node + "; order it again, it goes on where it stopped"
 	case job.Node != d.in.Node:
 		return "the leadership moved from " + job.Node + ", which has the files of the report; `regent leader " + job.Node +
 			"`, then order it again: it goes on where it stopped"
@@ -59,17 +62,22 @@ func (d *decider) absorbJob(r Result) {
 		if r.Settled.Tally != nil {
 			div.Tally = r.Settled.Tally
 		}
+		if r.Settled.Alone {
+			div.Job.Alone = true
+		}
 		if r.Settled.Torn {
 			d.tear(div.Job.Server)
 		}
 	}
 	if over {
 		d.rewound(div.Job, &r)
+		div.changed(d.in.Now)
 		d.endJob(div, r.Err)
 		return
 	}
 	job := div.Job
 	if job.Tries >= jobTries {
+		div.changed(d.in.Now)
 		d.endJob(div, fmt.Sprintf("given up after %d tries: %s", job.Tries+1, r.Err))
 		return
 	}
@@ -109,6 +117,9 @@ func (d *decider) endJob(div *Divergence, failure string) {
 	e := Event{Kind: string(job.Kind), By: job.By, Reason: job.Reason, Failed: failure != ""}
 	if job.Approved != "" {
 		e.Reason += " (approved by " + job.Approved + ")"
+	}
+	if job.Alone {
+		e.Reason += "; for a while its decisions were on node " + job.Node + " alone"
 	}
 	switch {
 	case failure != "":

@@ -166,7 +166,7 @@ func (d *decider) settle(fp *topology.Facts) {
 		if div.over() || d.rests(div.RetryAt, longestRetry) || !d.final(div) {
 			continue
 		}
-		if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && div.Node != d.in.Node) {
+		if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && !d.here(div)) {
 			div.State = DivergenceCapturing
 		}
 		snapshot := *div
@@ -220,11 +220,15 @@ func (d *decider) absorbReport(r Result) {
 		return
 	}
 	if r.Err != "" || r.Report == nil {
+		if div.Error == "" {
+			d.event(Event{Kind: "report", Decision: "report " + div.ID + " waits", Reason: r.Err, Failed: true})
+		}
 		div.Error, div.Tries = r.Err, div.Tries+1
 		div.RetryAt = d.in.Now.Add(min(longestRetry, time.Second<<min(div.Tries, 5)))
 		return
 	}
 	div.Error, div.Node, div.Complete = "", r.By, r.Report.Complete
+	div.changed(d.in.Now)
 	if r.Action.Kind == ActCapture {
 		div.Captured, div.State = r.Report.Captured, DivergenceComparing
 		return

@@ -54,6 +54,8 @@ type Job struct {
 	Tries    int       `json:"tries,omitempty"`
 	RetryAt  time.Time `json:"retry_at,omitzero"`
 	Error    string    `json:"error,omitempty"`
+	// Alone tells that for a while what it decided was on Node alone.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // Tally is what was decided about the transactions of a report.
@@ -78,6 +80,8 @@ type JobOutcome struct {
 	Over bool
 	// Torn tells that the server lost data in it, and must be rebuilt.
 	Torn bool
+	// Alone tells that no other node had what was decided before the next decision.
+	Alone bool
 }
 
 // partial tells whether an acknowledgement means a part of a report.
@@ -130,8 +134,8 @@ func (d *decider) settleable(o Order) (*Divergence, error) {
 		return nil, refused("report %s is %s; it can be settled once it is open", div.ID, div.State)
 	case div.Job != nil && (!div.Job.Waits || o.Kind != OrderReplay): // one that waits may be ordered anew, for less
 		return nil, refused("the %s of report %s that %s ordered is not over", div.Job.Kind, div.ID, div.Job.By)
-	case div.Node != d.in.Node:
-		return nil, refused("the files of report %s are on node %s, which has to lead for this; `regent leader %s`, then repeat the order", div.ID, div.Node, div.Node)
+	case !d.here(div):
+		return nil, div.elsewhere()
 	}
 	return div, d.calm()
 }

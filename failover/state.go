@@ -276,8 +276,16 @@ type Divergence struct {
 	Extras    map[string]gtid.Set `json:"extras"` // by server
 	Captured  gtid.Set            `json:"captured"`
 	CreatedAt time.Time           `json:"created_at"`
-	// SettledAt and the rest come from the report and from people.
-	Node         string         `json:"node,omitempty"` // the node that holds the files
+	// Node is the node that has the files and works on them. Files counts their changes, the last one at FilesAt, and
+	// Copies are the other nodes that hold them, or did.
+	Node    string    `json:"node,omitempty"`
+	Files   uint64    `json:"files,omitempty"`
+	FilesAt time.Time `json:"files_at,omitzero"`
+	Copies  []Copy    `json:"copies,omitempty"`
+	// SettledAt is when somebody settled it, and Removed tells that its files are gone since. The rest comes from the
+	// report and from people.
+	SettledAt    time.Time      `json:"settled_at,omitzero"`
+	Removed      bool           `json:"removed,omitempty"`
 	Complete     bool           `json:"complete"`
 	Transactions int            `json:"transactions"`
 	Undecodable  int            `json:"undecodable"`

@@ -100,6 +100,7 @@ func (d *decider) keep(fp *topology.Facts) {
 	d.keepGuard(fp)
 	d.settle(fp)
 	d.work(fp)
+	d.expire()
 	d.keepLogs() // last, so that whatever else a server is wanted for comes first
 }
 

@@ -181,6 +181,7 @@ func DefaultPolicy() Policy {
 		Cooldown:      Duration(10 * time.Minute),
 		Flap:          Flap{Failovers: 3, Window: Duration(time.Hour)},
 		Objectives:    Objectives{RTO: Duration(30 * time.Second)},
+		Settle:        Settle{KeepFor: Duration(30 * 24 * time.Hour)},
 	}
 }
 

@@ -26,7 +26,9 @@ type Request struct {
 	Primary gtid.Set
 	// Permit is asked before anything is changed; its error ends the run.
 	Permit func(context.Context) error
-	Log    *slog.Logger
+	// Entered is told when another stage was put on disk, before anything of it is done; nil where nobody asks.
+	Entered func()
+	Log     *slog.Logger
 }
 
 // Result is what was undone.

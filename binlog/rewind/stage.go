@@ -35,7 +35,10 @@ type progress struct {
 	Kept  gtid.Set `json:"kept"`
 }
 
-func stagePath(dir, server string) string { return filepath.Join(dir, "rewind-"+server+".json") }
+// StageName is the name of the file in the directory of the report that says how far the rewind of a server has come.
+func StageName(server string) string { return "rewind-" + server + ".json" }
+
+func stagePath(dir, server string) string { return filepath.Join(dir, StageName(server)) }
 
 // readProgress reads the stage file; a server whose rewind was not begun has none.
 func readProgress(dir, server string) (progress, error) {

@@ -55,7 +55,11 @@ func (w *work) close(ctx context.Context) error {
 // enter puts the next stage on disk.
 func (w *work) enter(next stage) error {
 	w.progress.Stage = next
-	return w.progress.write(w.Dir, w.Server.Server)
+	err := w.progress.write(w.Dir, w.Server.Server)
+	if err == nil && w.Entered != nil {
+		w.Entered()
+	}
+	return err
 }
 
 // undone tells whether the commit of an earlier run succeeded, though its answer was lost.

@@ -80,7 +80,7 @@ func newReportShow(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a report, or every transaction of it",
-		Long: `Show the summary of a report. With --transactions every transaction is printed as one line of JSON;
+		Long: `Show the summary of a report and which nodes hold its files. With --transactions every transaction is printed as one line of JSON;
 values of rows are keyed hashes unless --reveal is given, which needs the role revealer. The exit code
 is 6 when the report does not account for every transaction.`,
 		Example: "  regent report show orders-d1\n  regent report show orders-d1 --transactions | jq -r 'select(.class != \"SAFE\") | .gtid'",
@@ -166,12 +166,30 @@ func drawReport(w io.Writer, r api.Report) error {
 	if r.Error != "" {
 		b.WriteString("  error: " + r.Error + "\n")
 	}
+	drawCopies(&b, r.ReportEntry)
 	drawSettling(&b, r.ReportEntry)
 	if r.AcknowledgedBy != "" {
 		fmt.Fprintf(&b, "  settled by %s: %s\n", r.AcknowledgedBy, r.Note)
 	}
 	section(&b, "tables", s.tables())
 	return printf(w, "%s", b.String())
+}
+
+// drawCopies says which nodes hold the files.
+func drawCopies(b *strings.Builder, r api.ReportEntry) {
+	switch {
+	case r.Removed:
+		b.WriteString("  its files were removed\n")
+	case r.Node != "":
+		line := "  files on node " + r.Node
+		for _, c := range r.Copies {
+			line += ", copy on " + c.Node
+			if !c.Current {
+				line += " (older)"
+			}
+		}
+		b.WriteString(line + "\n")
+	}
 }
 
 // shownSummary is what people read of a summary; scripts read all of it.

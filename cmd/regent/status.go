@@ -15,7 +15,8 @@ func newStatusCommand(c *console) *cobra.Command {
 		Use:   "status",
 		Short: "Show the nodes, the leader and the state of every cluster",
 		Long: `Show the nodes of the group, which of them leads, and every cluster with its state: ok, degraded,
-recovering, hold, isolated, maintenance or split_brain, and why.`,
+recovering, hold, isolated, maintenance or split_brain, and why. Below are warnings: what somebody
+should look at and nothing waits for, such as a report whose files are on one node only.`,
 		Example: "  regent status\n  regent status -o json | jq -r '.clusters[] | select(.state != \"ok\") | .reason'",
 		Args:    takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,7 +60,17 @@ func drawStatus(w io.Writer, s api.Status) error {
 	if err := printf(w, "\n"); err != nil {
 		return err
 	}
-	return drawTable(w, []any{"cluster", "state", "primary", "epoch", "mode", "reason"}, rows)
+	if err := drawTable(w, []any{"cluster", "state", "primary", "epoch", "mode", "reason"}, rows); err != nil {
+		return err
+	}
+	for _, cl := range s.Clusters {
+		for _, warning := range cl.Warnings {
+			if err := printf(w, "warning: %s: %s\n", cl.Cluster, warning); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // at is a moment as people read it.

@@ -31,6 +31,14 @@ type Command struct {
 	PutSpecs *PutSpecs   `json:"put_specs,omitempty"`
 	Announce *Node       `json:"announce,omitempty"`
 	Audit    *AuditEntry `json:"audit,omitempty"`
+	Copied   *Copied     `json:"copied,omitempty"`
+}
+
+// Copied tells that a node holds the files of a report, verified.
+type Copied struct {
+	Cluster string        `json:"cluster"`
+	Report  string        `json:"report"`
+	Copy    failover.Copy `json:"copy"`
 }
 
 // Advance replaces the agreed state of one cluster and appends to its history.
@@ -76,6 +84,8 @@ func (c *Command) apply(s State) (State, error) {
 		s.Nodes = cloneMap(s.Nodes)
 		s.Nodes[c.Announce.ID] = *c.Announce
 		return s, nil
+	case c.Copied != nil:
+		return c.Copied.apply(s)
 	case c.Audit != nil:
 		return s.audited(*c.Audit), nil
 	}
@@ -107,6 +117,22 @@ func (a *Advance) apply(s State, schema int) (State, error) {
 	if a.Audit != nil {
 		s = s.audited(*a.Audit)
 	}
+	return s, nil
+}
+
+func (k *Copied) apply(s State) (State, error) {
+	c, ok := s.Clusters[k.Cluster]
+	if !ok {
+		return s, fmt.Errorf("%w: %s", ErrNotFound, k.Cluster)
+	}
+	next, fits := c.State.WithCopy(k.Report, k.Copy)
+	if !fits {
+		return s, fmt.Errorf("%w (report %s has other files than those that %s copied)", ErrStale, k.Report, k.Copy.Node)
+	}
+	c.Version++
+	c.State = next
+	s.Clusters = cloneMap(s.Clusters)
+	s.Clusters[k.Cluster] = c
 	return s, nil
 }
 

@@ -73,8 +73,8 @@ func ofQuarantine() []mutant {
 		}}},
 		{"report-forgets", "a report is complete without all that was captured", []edit{{
 			"failover/quarantine.go",
-			"if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && div.Node != d.in.Node) {",
-			"if div.State == DivergenceComparing && div.Node != d.in.Node {",
+			"if !div.Captured.Contains(div.Union()) || (div.State == DivergenceComparing && !d.here(div)) {",
+			"if div.State == DivergenceComparing && !d.here(div) {",
 		}, {
 			"failover/quarantine.go",
 			"			// The report is written anew, so that it lists this server too.\n			div.State = DivergenceCapturing\n",
