@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regentdb/regent/api"
 	"github.com/regentdb/regent/api/apitest"
@@ -120,5 +121,75 @@ func TestHandoverNeedsARevealerForValues(t *testing.T) {
 			t.Errorf("%s: %d %s", path, answer.Code, answer.Header())
 		}
 		fails(t, call(t, h, apitest.Viewer, "GET", path+"?reveal=true", ""), http.StatusForbidden, api.CodeForbidden)
+	}
+}
+
+// TestACopyAnswersForANodeThatIsGone reads a report from a node that holds a copy: this one, or another one.
+func TestACopyAnswersForANodeThatIsGone(t *testing.T) {
+	for name, here := range map[string]bool{"on another node": false, "on this node": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			for _, w := range []*apitest.World{p.follower, p.leader} {
+				withReport(w)
+				w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+					div := &c.State.Divergences[0]
+					div.Node, div.Files = "west-1", 2
+					div.Copies = []failover.Copy{{Node: "cloud-1", Files: 2}}
+					if here {
+						div.Copies = []failover.Copy{{Node: "cloud-1", Files: 1}, {Node: "east-1", Files: 2}}
+					}
+				})
+				w.Regroup(func(g *api.GroupStatus) {
+					for i := range g.Nodes {
+						g.Nodes[i].Reachable = g.Nodes[i].ID != "west-1"
+					}
+				})
+			}
+			p.leader.Write(apitest.Report, api.PartTransactions, "from the copy of cloud-1")
+			want := "from the copy of cloud-1"
+			if here {
+				want = "from the copy here"
+				p.follower.Write(apitest.Report, api.PartTransactions, want)
+			}
+			answer := call(t, p.followerHandler, apitest.Viewer, "GET", "/v1/reports/orders-d1/transactions", "")
+			if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
+				t.Errorf("%d: %s", answer.Code, answer.Body)
+			}
+			entry := into[api.Report](t, call(t, p.followerHandler, apitest.Viewer, "GET", "/v1/reports/orders-d1", ""), http.StatusOK)
+			if entry.Node != "west-1" || len(entry.Copies) == 0 || entry.Copies[len(entry.Copies)-1].Current != true {
+				t.Errorf("%+v", entry.Copies)
+			}
+			// The leader works on it where it holds a copy, and says who does elsewhere.
+			const path = "/v1/reports/orders-d1/replay"
+			if order := call(t, p.leadHandler, apitest.Operator, "POST", path, `{"reason":"incident"}`); here {
+				if fails(t, order, http.StatusUnprocessableEntity, api.CodeRefused); !strings.Contains(order.Body.String(), "regent leader east-1") {
+					t.Error(order.Body)
+				}
+			}
+		})
+	}
+}
+
+// TestFilesOnOneNodeAloneAreAWarning is said once there was time for a copy, and not before.
+func TestFilesOnOneNodeAloneAreAWarning(t *testing.T) {
+	w := reported()
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) {
+		div := &c.State.Divergences[0]
+		div.Files, div.FilesAt, div.Node = 1, apitest.Epoch(), "cloud-1"
+	})
+	h := newServer(t, w).Handler()
+	warnings := func() []string {
+		return into[api.Status](t, call(t, h, apitest.Viewer, "GET", "/v1/status", ""), http.StatusOK).Clusters[0].Warnings
+	}
+	if got := warnings(); len(got) > 0 {
+		t.Errorf("at once: %v", got)
+	}
+	w.Pass(6 * time.Minute)
+	if got := warnings(); len(got) != 1 || !strings.Contains(got[0], "on node cloud-1 alone") {
+		t.Errorf("after 6 minutes: %v", got)
+	}
+	w.Change(apitest.Cluster, func(c *fsm.Cluster) { c.State.Divergences[0].Copies = []failover.Copy{{Node: "west-1", Files: 1}} })
+	if got := warnings(); len(got) > 0 {
+		t.Errorf("with a copy: %v", got)
 	}
 }

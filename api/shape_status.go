@@ -20,7 +20,7 @@ func statusOf(src Source, now time.Time) Status {
 		c := state.Clusters[name]
 		view := src.View(c.Spec)
 		cluster := clusterStatus(&c, &view, now)
-		if len(state.Nodes) > 1 {
+		if len(group.Nodes) > 1 {
 			cluster.Warnings = warnings(&c, now)
 		}
 		status.Clusters = append(status.Clusters, cluster)

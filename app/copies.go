@@ -118,10 +118,16 @@ func (c *copies) follow(ctx context.Context, state *fsm.State, cluster string, v
 		}
 		return c.tell(ctx, cluster, v)
 	}
-	if !c.turn(state, v, copied || v.CopiedOn(c.self.ID)) {
+	if !c.turn(state, v, copied || v.CopiedOn(c.self.ID) || had(dir)) {
 		return nil
 	}
 	return c.fetch(ctx, cluster, v, dir)
+}
+
+// had tells whether this node worked on a report, so that it has most of its files.
+func had(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, capture.ManifestName))
+	return err == nil
 }
 
 // turn tells whether this node is to hold a copy: the first one of another site at once, and each further one when those

@@ -51,7 +51,10 @@ func (c *copies) share(ctx context.Context, id string, names ...string) error {
 	if err != nil {
 		return err
 	}
-	if v == nil || len(v.Holders()) < 2 {
+	switch {
+	case len(c.log.State().Nodes) < 2:
+		return nil // The group is this node.
+	case v == nil || len(v.Holders()) < 2:
 		return errAlone
 	}
 	ctx, cancel := context.WithTimeout(ctx, shareLimit)

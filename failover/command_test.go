@@ -39,6 +39,19 @@ func (s *stage) purging() {
 	}
 }
 
+// copied has a node hold a copy of the last report: "copied NODE [CHANGE]".
+func (s *stage) copied() {
+	v := s.state.Divergences[len(s.state.Divergences)-1]
+	c := failover.Copy{Node: s.arg(1), Files: v.Files, At: s.now}
+	if text := s.arg(2); text != "" {
+		c.Files, _ = strconv.ParseUint(text, 10, 64)
+	}
+	next, fits := s.state.WithCopy(v.ID, c)
+	s.state = next
+	now := next.Divergences[len(next.Divergences)-1]
+	s.printf("%t: %s\n", fits, strings.Join(now.Holders(), ","))
+}
+
 func (s *stage) hang() { s.subject().hung = true; s.look() }
 
 func (s *stage) resume() { s.subject().hung, s.subject().slow = false, false }
@@ -195,6 +208,8 @@ func (s *stage) policy() {
 			p.SemiSync.WhenMissing = policy.WhenMissing(value)
 		case "cooldown":
 			p.Cooldown = policy.Duration(d)
+		case "keep_for":
+			p.Settle.KeepFor = policy.Duration(d)
 		case "approve_above_rows":
 			p.Settle.ApproveAboveRows, _ = strconv.Atoi(value)
 		case "flap":

@@ -96,6 +96,9 @@ func (d *decider) expire() {
 	keep := time.Duration(d.in.Spec.Policy.Settle.KeepFor)
 	for i := range d.s.Divergences {
 		v := &d.s.Divergences[i]
+		if v.Node != "" && v.Files == 0 {
+			v.changed(d.in.Now) // an earlier release wrote them, and counted nothing
+		}
 		switch {
 		case v.State != DivergenceSettled || v.Removed || v.Job != nil || keep == 0 || d.quarantinedBy(v.ID):
 		case v.SettledAt.IsZero(): // it was settled under an earlier release

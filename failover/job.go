@@ -71,11 +71,13 @@ func (d *decider) absorbJob(r Result) {
 	}
 	if over {
 		d.rewound(div.Job, &r)
+		div.changed(d.in.Now)
 		d.endJob(div, r.Err)
 		return
 	}
 	job := div.Job
 	if job.Tries >= jobTries {
+		div.changed(d.in.Now)
 		d.endJob(div, fmt.Sprintf("given up after %d tries: %s", job.Tries+1, r.Err))
 		return
 	}
@@ -134,6 +136,5 @@ func (d *decider) endJob(div *Divergence, failure string) {
 		}
 	}
 	div.Job = nil
-	div.changed(d.in.Now)
 	d.event(e)
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -150,7 +149,7 @@ func digestOf(path string, size int64) (digest string, err error) {
 		return "", fmt.Errorf("mirror: %w", err)
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	var h hash.Hash = sha256.New()
+	h := sha256.New()
 	if _, err := io.CopyN(h, in, size); err != nil {
 		return "", fmt.Errorf("mirror: read %s: %w", path, err)
 	}

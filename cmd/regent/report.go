@@ -80,7 +80,7 @@ func newReportShow(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a report, or every transaction of it",
-		Long: `Show the summary of a report. With --transactions every transaction is printed as one line of JSON;
+		Long: `Show the summary of a report and which nodes hold its files. With --transactions every transaction is printed as one line of JSON;
 values of rows are keyed hashes unless --reveal is given, which needs the role revealer. The exit code
 is 6 when the report does not account for every transaction.`,
 		Example: "  regent report show orders-d1\n  regent report show orders-d1 --transactions | jq -r 'select(.class != \"SAFE\") | .gtid'",

@@ -15,7 +15,8 @@ func newStatusCommand(c *console) *cobra.Command {
 		Use:   "status",
 		Short: "Show the nodes, the leader and the state of every cluster",
 		Long: `Show the nodes of the group, which of them leads, and every cluster with its state: ok, degraded,
-recovering, hold, isolated, maintenance or split_brain, and why.`,
+recovering, hold, isolated, maintenance or split_brain, and why. Below are warnings: what somebody
+should look at and nothing waits for, such as a report whose files are on one node only.`,
 		Example: "  regent status\n  regent status -o json | jq -r '.clusters[] | select(.state != \"ok\") | .reason'",
 		Args:    takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -19,7 +19,8 @@ func newTopologyCommand(c *console) *cobra.Command {
 		Short: "Show the servers of a cluster, by region",
 		Long: `Show every declared server of a cluster by region: its role, whether it takes writes, where it
 replicates from, how far it is behind, and why it may not become primary. During a split the servers
-of both sides are shown as this node sees them. Without a cluster, all clusters are shown.`,
+of both sides are shown as this node sees them. Servers that keep their binary logs for a report are
+listed below with what these occupy. Without a cluster, all clusters are shown.`,
 		Example: "  regent topology orders\n  regent topology cluster/orders -o json | jq '.servers[] | {server, role, writable}'",
 		Args:    takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,7 +26,11 @@ type listed struct {
 
 // transactions reads a report's transactions with their values.
 func (w *World) transactions(ctx context.Context, id string) ([]listed, error) {
-	body, err := w.API.ReportPart(ctx, id, api.PartTransactions, true)
+	return transactionsFrom(ctx, w.API, id)
+}
+
+func transactionsFrom(ctx context.Context, client *api.Client, id string) ([]listed, error) {
+	body, err := client.ReportPart(ctx, id, api.PartTransactions, true)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (w *World) replaySafe(ctx context.Context, s *Split) error {
 		return judged("of %d chosen and %v: %s", len(chosen), classes, &first)
 	}
 	s.Replayed = first.Replayed
-	return w.replayAgain(ctx, s, chosen, first)
+	return w.loseFiles(ctx, s, chosen, first)
 }
 
 // replayAgain orders the same again, and judges that nothing is written by that.

@@ -1,0 +1,77 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/regentdb/regent/failover"
+)
+
+// loseFiles kills the node that has the files of the report, reads the report from a node that has none, and has the
+// replay ordered again where the copy is. It judges that nothing is lost by that, decisions included.
+func (w *World) loseFiles(ctx context.Context, s *Split, chosen []string, first failover.Tally) (err error) {
+	before, err := w.transactions(ctx, s.Report.ID)
+	if err != nil {
+		return err
+	}
+	holder, gone, err := w.copied(ctx, s.Report.ID)
+	if err != nil {
+		return err
+	}
+	if err := w.Lab.Kill(ctx, gone); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Lab.Start(ctx, gone), w.AwaitNodes(ctx, 30*time.Second)) }()
+	if err := w.readElsewhere(ctx, s.Report.ID, []string{holder, gone}, len(before)); err != nil {
+		return err
+	}
+	if err := w.MoveLeader(ctx, holder); err != nil {
+		return err
+	}
+	return w.replayAgain(ctx, s, chosen, first)
+}
+
+// copied waits until another node holds the files of a report, and names it and the one that works on them.
+func (w *World) copied(ctx context.Context, report string) (holder, origin string, err error) {
+	err = Await(ctx, 30*time.Second, "a copy of report "+report, func(ctx context.Context) (bool, string) {
+		r, err := w.API.Report(ctx, report)
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, c := range r.Copies {
+			if c.Current {
+				holder, origin = c.Node, r.Node
+				return true, ""
+			}
+		}
+		return false, fmt.Sprintf("node %s, copies %v", r.Node, r.Copies)
+	})
+	return holder, origin, err
+}
+
+// readElsewhere reads a report, all of it, from the nodes that are not named.
+func (w *World) readElsewhere(ctx context.Context, report string, without []string, transactions int) error {
+	for _, n := range w.status.Nodes {
+		if slices.Contains(without, n.ID) {
+			continue
+		}
+		client, err := w.Node(n.ID)
+		if err != nil {
+			return err
+		}
+		err = Await(ctx, 30*time.Second, "report "+report+" from "+n.ID, func(ctx context.Context) (bool, string) {
+			read, err := transactionsFrom(ctx, client, report)
+			if err != nil {
+				return false, err.Error()
+			}
+			return len(read) == transactions, fmt.Sprintf("%d of %d transactions", len(read), transactions)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
