@@ -42,8 +42,8 @@ func TestSplit(t *testing.T) {
 		if err := world.GoHome(ctx, s.Old); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("split %d: promoted in %s; quarantined %s and reported %s after the heal; %d writes only on the old side, %d on the new; report %v; %d of them replayed; settled in %s",
+		t.Logf("split %d: promoted in %s; quarantined %s and reported %s after the heal; %d writes only on the old side, %d on the new; report %v; %d of them replayed; went on in %s without the node that had the report; settled in %s",
 			i+1, s.Promoted.Round(time.Millisecond), s.Quarantined.Round(10*time.Millisecond), s.Reported.Round(10*time.Millisecond),
-			s.HomeOnly, s.AwayOnly, s.Report.ByClass, s.Replayed, s.Settled.Round(10*time.Millisecond))
+			s.HomeOnly, s.AwayOnly, s.Report.ByClass, s.Replayed, s.FilesLost.Round(10*time.Millisecond), s.Settled.Round(10*time.Millisecond))
 	}
 }

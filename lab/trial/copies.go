@@ -31,6 +31,9 @@ func (w *World) loseFiles(ctx context.Context, s *Split, chosen []string, first 
 	if err := w.MoveLeader(ctx, holder); err != nil {
 		return err
 	}
+	if err := w.awaitLeaderBut(ctx, gone); err != nil { // so that orders are not sent to the one that is gone
+		return err
+	}
 	return w.replayAgain(ctx, s, chosen, first)
 }
 
@@ -74,4 +77,29 @@ func (w *World) readElsewhere(ctx context.Context, report string, without []stri
 		}
 	}
 	return nil
+}
+
+// awaitLogsKept waits until every server of the cluster keeps its binary logs for a report, or none does any more and each
+// is set as it was before.
+func (w *World) awaitLogsKept(ctx context.Context, kept bool) error {
+	return Await(ctx, 30*time.Second, fmt.Sprintf("binary logs kept: %t", kept), func(ctx context.Context) (bool, string) {
+		t, err := w.API.Topology(ctx, w.Cluster)
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, s := range t.Servers {
+			purging, err := w.ask(ctx, s.Server, "SELECT @@GLOBAL.binlog_expire_logs_auto_purge")
+			if err != nil {
+				return false, err.Error()
+			}
+			l := s.BinaryLogs
+			if (l != nil && l.Error == "") != kept || (purging == "0") != kept {
+				return false, fmt.Sprintf("%s: auto_purge %s, %+v", s.Server, purging, l)
+			}
+			if kept && (l.Bytes == nil || *l.Bytes == 0) {
+				return false, s.Server + ": not counted"
+			}
+		}
+		return true, ""
+	})
 }

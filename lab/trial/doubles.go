@@ -230,14 +230,7 @@ func (w *World) killNode(ctx context.Context, id string) error {
 	if err := w.Lab.Kill(ctx, id); err != nil {
 		return err
 	}
-	err := Await(ctx, 10*time.Second, "a leader without "+id, func(ctx context.Context) (bool, string) {
-		s, err := w.API.Status(ctx)
-		if err != nil {
-			return false, err.Error()
-		}
-		return s.Leader != "" && s.Leader != id, "leader " + s.Leader
-	})
-	if err != nil {
+	if err := w.awaitLeaderBut(ctx, id); err != nil {
 		return err
 	}
 	if err := w.Lab.Start(ctx, id); err != nil {

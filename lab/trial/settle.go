@@ -47,7 +47,10 @@ func (w *World) replaySafe(ctx context.Context, s *Split) error {
 		return judged("of %d chosen and %v: %s", len(chosen), classes, &first)
 	}
 	s.Replayed = first.Replayed
-	return w.loseFiles(ctx, s, chosen, first)
+	began := time.Now()
+	err = w.loseFiles(ctx, s, chosen, first)
+	s.FilesLost = time.Since(began)
+	return err
 }
 
 // replayAgain orders the same again, and judges that nothing is written by that.

@@ -18,9 +18,10 @@ type Split struct {
 	Quarantined time.Duration // from the heal until every server of the old side was
 	Reported    time.Duration // from the heal until the report was open
 	Report      api.ReportEntry
-	HomeOnly    int // writes that only the home region acknowledged
-	AwayOnly    int // writes acknowledged by the new primary during the split
-	Replayed    int // SAFE transactions of the report that the new primary has now
+	HomeOnly    int           // writes that only the home region acknowledged
+	AwayOnly    int           // writes acknowledged by the new primary during the split
+	Replayed    int           // SAFE transactions of the report that the new primary has now
+	FilesLost   time.Duration // to go on with a copy of the report, with the node killed that had its files
 	Settled     time.Duration
 }
 
@@ -241,6 +242,9 @@ func doubted(attempts []workload.Attempt) []workload.Attempt {
 // all equal.
 func (w *World) settleSplit(ctx context.Context, s *Split, o *SplitOptions) error {
 	began := time.Now()
+	if err := w.awaitLogsKept(ctx, true); err != nil {
+		return err
+	}
 	if err := w.replaySafe(ctx, s); err != nil {
 		return err
 	}
@@ -251,6 +255,9 @@ func (w *World) settleSplit(ctx context.Context, s *Split, o *SplitOptions) erro
 		return err
 	}
 	if err := w.AwaitEqual(ctx, 30*time.Second); err != nil {
+		return err
+	}
+	if err := w.awaitLogsKept(ctx, false); err != nil {
 		return err
 	}
 	s.Settled = time.Since(began)
