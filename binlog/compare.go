@@ -17,7 +17,6 @@ import (
 	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/binlog/report"
 	"github.com/regentdb/regent/binlog/spill"
-	"github.com/regentdb/regent/binlog/tail"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -72,6 +71,8 @@ type CompareRequest struct {
 	Acknowledged func(gtid.GTID) string
 	Now          func() time.Time
 	Log          *slog.Logger
+	// Progress is called now and then while the captured transactions are read; nil where nobody asks.
+	Progress func(Progress)
 	// Memory is how much of what the comparison remembers is kept in memory, in bytes; 0 means 64 MiB. The rest goes to
 	// temporary files below Dir.
 	Memory int
@@ -117,7 +118,7 @@ func (r CompareRequest) compare(ctx context.Context) (summary report.Summary, er
 }
 
 // against compares a capture that was verified with the new side.
-func (r CompareRequest) against(ctx context.Context, manifest Manifest, side *newSide) (summary report.Summary, err error) {
+func (r CompareRequest) against(ctx context.Context, manifest Manifest, side *newSide) (report.Summary, error) {
 	executed := side.executed.Union(r.Enew)
 	if manifest.Wanted.Subtract(executed).IsEmpty() && !manifest.Unknown() {
 		return report.Summary{}, ErrNotDiverged
@@ -126,11 +127,25 @@ func (r CompareRequest) against(ctx context.Context, manifest Manifest, side *ne
 	if err != nil {
 		return report.Summary{}, err
 	}
-	defer func() { err = errors.Join(err, space.Close()) }()
-	old := history(ctx, manifest, r.Dir)
-	d, err := r.old(ctx, old, side, manifest.Captured.Intersect(executed), space)
-	if err != nil {
+	out, err := r.judged(ctx, manifest, side, executed, space)
+	r.Log.DebugContext(ctx, "temporary files of the comparison", slog.String("id", r.ID), slog.Int64("bytes", space.OnDisk()))
+	if err := errors.Join(err, space.Close()); err != nil {
+		if out != nil {
+			err = errors.Join(err, out.Abandon())
+		}
 		return report.Summary{}, err
+	}
+	return out.Finish()
+}
+
+// judged writes every transaction with its class. The writer, where there is one, is to be finished or abandoned.
+func (r CompareRequest) judged(
+	ctx context.Context, manifest Manifest, side *newSide, executed gtid.Set, store diff.Store,
+) (*report.Writer, error) {
+	old := r.history(ctx, manifest)
+	d, err := r.old(ctx, old, side, manifest.Captured.Intersect(executed), store)
+	if err != nil {
+		return nil, err
 	}
 	for _, column := range d.Declare(r.Rules) {
 		r.Log.WarnContext(ctx, "the policy declares a column that does not exist", slog.String("id", r.ID), slog.String("column", column))
@@ -138,7 +153,7 @@ func (r CompareRequest) against(ctx context.Context, manifest Manifest, side *ne
 	common := ancestor(manifest, executed)
 	newOnly, gaps, err := r.new(ctx, common, d)
 	if err != nil {
-		return report.Summary{}, err
+		return nil, err
 	}
 	manifest = lacking(manifest, append(gaps, side.unknown...))
 	out, err := report.Create(r.Dir, report.Input{
@@ -147,12 +162,12 @@ func (r CompareRequest) against(ctx context.Context, manifest Manifest, side *ne
 		Acknowledged: r.Acknowledged, CreatedAt: r.Now(), Harmless: harmless(r.Rules),
 	})
 	if err != nil {
-		return report.Summary{}, err
+		return nil, err
 	}
 	if err := side.classify(ctx, d, old, out); err != nil {
-		return report.Summary{}, errors.Join(err, out.Abandon())
+		return out, err
 	}
-	return out.Finish()
+	return out, store.Err()
 }
 
 // harmless are the columns whose values every reader of the report may see.
@@ -167,34 +182,6 @@ func harmless(rules map[TableName]TableRule) []report.Column {
 		return cmp.Or(cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Column, b.Column))
 	})
 	return out
-}
-
-// history is the captured transactions, row by row.
-func history(ctx context.Context, manifest Manifest, dir string) diff.History {
-	return func(v diff.Visitor) error {
-		return tail.Visit(manifest, dir, &interruptible{Visitor: v, interrupted: ctx.Err})
-	}
-}
-
-// interruptible ends a pass over the captured transactions early.
-type interruptible struct {
-	diff.Visitor
-
-	interrupted func() error
-}
-
-func (v *interruptible) Begin(tx *decode.Transaction) error {
-	if err := v.interrupted(); err != nil {
-		return err
-	}
-	return v.Visitor.Begin(tx)
-}
-
-func (v *interruptible) Row(tx *decode.Transaction, row decode.Row) error {
-	if err := v.interrupted(); err != nil {
-		return err
-	}
-	return v.Visitor.Row(tx, row)
 }
 
 // old takes the captured transactions, and the definitions of the tables that they touch as these come up.

@@ -59,13 +59,19 @@ func measured(path string) error {
 		return err
 	}
 	executed := gtid.MustParse(filestest.UUID + ":1-6")
+	var told Progress
 	r := CompareRequest{
 		ID: "r1", Cluster: "orders", OldServer: "east-db1", Dir: h.Dir, NewPrimary: Endpoint{Server: "west-db1", Files: h.Fresh},
-		Enew: executed, Now: time.Now, Log: slog.New(slog.DiscardHandler), Memory: h.Memory,
+		Enew: executed, Now: time.Now, Memory: h.Memory,
+		Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Progress: func(p Progress) { told = p },
 	}
 	summary, err := r.against(context.Background(), manifest, &newSide{executed: executed, snapshot: h.workload})
 	if err != nil {
 		return err
+	}
+	if told.Rows != uint64(h.rows()) || told.Transactions != uint64(h.Transactions) || told.Pass < 2 {
+		return fmt.Errorf("told of %+v", told)
 	}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -146,9 +152,11 @@ func (h heavy) run(t *testing.T, dir string) (peak int, sentence string, took ti
 	}
 	child := exec.CommandContext(t.Context(), program)
 	child.Env = append(os.Environ(), heavyVariable+"="+filepath.Join(dir, "heavy.json"))
-	child.Stderr = os.Stderr
+	var log strings.Builder
+	child.Stderr = &log
 	begun := time.Now()
 	out, err := child.Output()
+	t.Log(log.String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,6 +85,8 @@ truth binlog/decode
 truth gtid
 binlog truth
 binlog/decode truth/verbose
+binlog/diff binlog/spill
+binlog/classify binlog/spill
 app truth
 PAIRS
 

@@ -257,7 +257,7 @@ func (m *model) classifiedIn(t fataler, memory int, old, fresh []*decode.Transac
 	}
 	d := diff.New(m.tables, m.shared, space)
 	out, err := classified(t.Context(), d, old, fresh, m, memory)
-	if err := errors.Join(err, space.Close()); err != nil {
+	if err := errors.Join(err, space.Err(), space.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -26,7 +26,7 @@ func TestAFullDiskIsSaid(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	l.log.file, err = nil, l.log.file.Close()
-	if err != nil || s.Close() == nil {
-		t.Errorf("%v; Close does not say that the disk was full", err)
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Error(err)
 	}
 }

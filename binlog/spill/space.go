@@ -74,9 +74,9 @@ func (s *Space) OnDisk() int64 {
 	return bytes
 }
 
-// Close removes all files. It returns why the space failed, if it did.
+// Close removes all files.
 func (s *Space) Close() error {
-	errs := []error{s.err}
+	var errs []error
 	for _, a := range s.areas {
 		errs = append(errs, a.close())
 	}

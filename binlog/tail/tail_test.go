@@ -66,6 +66,29 @@ func TestFilesOfAServerKeepItsOrder(t *testing.T) {
 	}
 }
 
+func TestATailMayBeLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := capture.Manifest{Servers: []capture.ServerCapture{
+		captured("1-3", file(t, dir, "a1", written{1, 100}, written{2, 300}), file(t, dir, "a2", written{3, 50})),
+		captured("4-5", file(t, dir, "b", written{4, 200}, written{5, 400})),
+	}}
+	for _, m := range []capture.Manifest{m, {Servers: m.Servers[:1]}} {
+		var got []uint64
+		for tx, err := range tail.Of(m, dir) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got = append(got, tx.GTID.Seq); len(got) == 2 {
+				break
+			}
+		}
+		if len(got) != 2 || got[0] != 1 {
+			t.Errorf("left after %v", got)
+		}
+	}
+}
+
 func TestATornFileEndsTheTail(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,8 +14,8 @@ import (
 	"github.com/regentdb/regent/gtid"
 )
 
-// Visit is [Of] row by row: it takes no more memory for a large transaction than for a small one. An error of the
-// visitor ends it, and is returned as it is.
+// Visit hands over what [Of] yields row by row: it takes no more memory for a large transaction than for a small one. An
+// error of the visitor ends it, and is returned as it is.
 func Visit(manifest capture.Manifest, dir string, v diff.Visitor) error {
 	var taken gtid.Set
 	var queues []*steps
@@ -151,7 +151,7 @@ type reader struct {
 	pass, stopped bool
 }
 
-// errStopped ends the reading of a file.
+// errStopped ends the reading where no more is wanted.
 var errStopped = errors.New("stopped")
 
 func (r *reader) give(s step) error {

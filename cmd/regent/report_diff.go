@@ -127,7 +127,7 @@ func (c *console) compare(ctx context.Context, dir string, old, fresh side, extr
 	now := time.Now()
 	return binlog.Compare(ctx, binlog.CompareRequest{
 		ID: "diff-" + now.UTC().Format("20060102T150405Z"), Cluster: "standalone", OldServer: old.Server, Dir: dir,
-		NewPrimary: fresh.Endpoint, Enew: fresh.Executed, Now: func() time.Time { return now },
+		NewPrimary: fresh.Endpoint, Enew: fresh.Executed, Now: func() time.Time { return now }, Progress: c.comparing(),
 		Log: slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 }

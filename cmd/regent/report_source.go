@@ -224,3 +224,15 @@ func (c *console) progress() func(server string, transactions uint64, bytes int6
 		writeLine(c.errs, fmt.Sprintf("regent: %d transactions, %d MB captured from %s", transactions, bytes>>20, server))
 	}
 }
+
+// comparing returns a function that says likewise how far a comparison is.
+func (c *console) comparing() func(binlog.Progress) {
+	last := time.Now()
+	return func(p binlog.Progress) {
+		if time.Since(last) < progressEvery {
+			return
+		}
+		last = time.Now()
+		writeLine(c.errs, fmt.Sprintf("regent: comparing, pass %d: %d transactions, %d row changes, %d MB", p.Pass, p.Transactions, p.Rows, p.Bytes>>20))
+	}
+}
