@@ -11,7 +11,7 @@ import (
 
 const introduction = `# Benchmarks
 
-Written by %[1]s; do not edit it. The log of the new side is scanned for what met the old side: %[2]d transactions of
+Written by %[1]s; do not edit it. The log of the new side is scanned for what met the old side: %[2]d transactions with
 %[3]d rows, a third of which are rows of the log. The files were written by MySQL %[4]s, are cached, and are read by each contender in
 turn, %[5]d times, all on one core of this machine: %[6]s. MB are millions of bytes **of file**.
 

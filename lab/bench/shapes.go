@@ -35,7 +35,7 @@ func shapes() []shape {
 		{name: wide, about: "wide rows with JSON: updates of 28 columns, 3 of them JSON, 50 rows each", share: 1, write: writeWide},
 		{name: small, about: "many small transactions: inserts of one narrow row", share: 1, write: writeSmall},
 		{name: compressed, about: "compressed: 2,000 narrow inserts and 50 wide updates each", share: 0.25, write: writeCompressed},
-		{name: huge, about: "one transaction of 2 GiB of wide updates", share: 1, write: writeWide, whole: true},
+		{name: huge, about: "one transaction of wide updates", share: 1, write: writeWide, whole: true},
 	}
 }
 
