@@ -152,7 +152,7 @@ func (r *contents) query(tx *Transaction, body []byte) error {
 	default:
 		note(&tx.Opaque, reasonOf(word))
 	}
-	return r.stop(r.visitor.Statement(tx, Statement{Schema: schema, Text: text}))
+	return r.stop(r.visitor.Statement(tx, Statement{Schema: string(schema), Text: text}))
 }
 
 func reasonOf(word string) string {

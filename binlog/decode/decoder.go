@@ -42,6 +42,8 @@ type Splitter struct {
 	format *format
 	names  names
 	open   *Transaction
+	// checked says that the checksum of the event at hand is right.
+	checked bool
 	// seen counts the bytes of the open transaction.
 	seen uint64
 	// offset counts the bytes of all events.
@@ -99,7 +101,7 @@ func (s *Splitter) check(e Event) error {
 		return nil
 	case s.format == nil:
 		return errNoFormat()
-	case s.format.checksum:
+	case s.format.checksum && !s.checked:
 		return e.checked()
 	}
 	return nil

@@ -116,16 +116,16 @@ func (n *names) named(uuid []byte, tag string, seq, committed, size uint64) (*Tr
 }
 
 // queryText returns the default schema and the statement of a query event.
-func queryText(body []byte) (schema string, text []byte, err error) {
+func queryText(body []byte) (schema, text []byte, err error) {
 	c := cursor{rest: body}
 	c.bytes(4 + 4) // The session's id, and how long the statement took.
 	schemaSize := c.fixed(1)
 	c.fixed(2) // The statement's error.
 	c.bytes(c.fixed(2))
-	schema = string(c.bytes(schemaSize))
+	schema = c.bytes(schemaSize)
 	c.fixed(1) // A zero byte ends the schema.
 	if c.failed {
-		return "", nil, errors.New("a statement that is cut off")
+		return nil, nil, errors.New("a statement that is cut off")
 	}
 	return schema, c.rest, nil
 }

@@ -53,6 +53,20 @@ func (m *Image) Raw(column int) (Kind, []byte) {
 	}
 }
 
+// Integer returns the value of a column of kind Integer, a negative one as its two's complement, and the kind as in this
+// image, which may be Absent or Null.
+func (m *Image) Integer(column int) (Kind, uint64) {
+	place := m.places[column]
+	switch place {
+	case placeAbsent:
+		return Absent, 0
+	case placeNull:
+		return Null, 0
+	}
+	c := &m.table.cells[column]
+	return Integer, c.integer(m.bytes[place : place+uint32(c.size)])
+}
+
 // Value returns the value of a column. The error wraps ErrPartial or ErrCorrupt, and the value is Absent then.
 func (m *Image) Value(column int) (Value, error) {
 	m.text = m.text[:0]

@@ -24,6 +24,14 @@ func NewScanner(visitor Visitor) *Scanner {
 // fault, or is that of the visitor; the log cannot be read any further then.
 func (s *Scanner) Add(e Event) error { return s.contents.event(e) }
 
+// AddChecked is Add for an event whose checksum the caller has found right.
+func (s *Scanner) AddChecked(e Event) error {
+	s.contents.checked = true
+	err := s.contents.event(e)
+	s.contents.checked = false
+	return err
+}
+
 // AddFrom takes the next event from a reader, its header included, which head shows: a compressed transaction is not
 // held, whatever its size. The error is that of Add, or of the reader.
 func (s *Scanner) AddFrom(head Event, in io.Reader) error {

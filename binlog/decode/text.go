@@ -15,20 +15,12 @@ import (
 func (c *cell) appendText(dst, raw []byte) ([]byte, bool) {
 	switch c.code {
 	case typeTiny, typeShort, typeInt24, typeLong, typeLongLong:
-		return c.appendInteger(dst, raw), true
-	case typeEnum, typeSet:
-		return strconv.AppendUint(dst, littleEndian(raw), 10), true
-	case typeBit:
-		var n uint64
-		for _, b := range raw {
-			n = n<<8 | uint64(b)
+		if !c.unsigned {
+			return strconv.AppendInt(dst, int64(c.integer(raw)), 10), true
 		}
-		return strconv.AppendUint(dst, n, 10), true
-	case typeYear:
-		if raw[0] == 0 {
-			return append(dst, '0'), true
-		}
-		return strconv.AppendUint(dst, 1900+uint64(raw[0]), 10), true
+		return strconv.AppendUint(dst, c.integer(raw), 10), true
+	case typeEnum, typeSet, typeBit, typeYear:
+		return strconv.AppendUint(dst, c.integer(raw), 10), true
 	case typeFloat:
 		return appendFloat(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))), true
 	case typeDouble:
@@ -70,16 +62,36 @@ func (c *cell) appendTemporal(dst, raw []byte) ([]byte, bool) {
 	return dst, false
 }
 
-func (c *cell) appendInteger(dst, raw []byte) []byte {
-	n := littleEndian(raw)
-	if c.unsigned {
-		return strconv.AppendUint(dst, n, 10)
+// integer is a value of a column of kind Integer; a negative one is its two's complement.
+func (c *cell) integer(raw []byte) uint64 {
+	switch c.code {
+	case typeBit:
+		var n uint64
+		for _, b := range raw {
+			n = n<<8 | uint64(b)
+		}
+		return n
+	case typeYear:
+		if raw[0] == 0 {
+			return 0
+		}
+		return 1900 + uint64(raw[0])
+	case typeTiny, typeShort, typeInt24, typeLong, typeLongLong:
+		if !c.unsigned {
+			unused := 64 - 8*len(raw)
+			return uint64(int64(littleEndian(raw)<<unused) >> unused)
+		}
 	}
-	unused := 64 - 8*len(raw)
-	return strconv.AppendInt(dst, int64(n<<unused)>>unused, 10)
+	return littleEndian(raw)
 }
 
 func littleEndian(raw []byte) uint64 {
+	switch len(raw) {
+	case 8:
+		return binary.LittleEndian.Uint64(raw)
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(raw))
+	}
 	var n uint64
 	for i, b := range raw {
 		n |= uint64(b) << (8 * i)

@@ -2,7 +2,9 @@ package diff
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
+	"strconv"
 
 	"github.com/regentdb/regent/binlog/decode"
 )
@@ -33,11 +35,25 @@ type net struct {
 type part struct {
 	Column
 
-	index             int
-	pads, ignoresCase bool
-	// folds says that texts are folded, plain that this tells printable ASCII only, so that the net holds all else.
-	folds, plain bool
+	index int
+	form  form
+	// plain says that folding tells printable ASCII only, so that the net holds all else.
+	plain, pads, ignoresCase bool
 }
+
+// form is what of a value goes into the hash: the cheapest that is the same for values that are equal.
+type form uint8
+
+const (
+	// number is an integer.
+	number form = iota
+	// stored is the bytes of a string, without zeros at the end.
+	stored
+	// folded is a text that may be spelled in other ways.
+	folded
+	// spelled is the text of a value of any other kind.
+	spelled
+)
 
 // holds says whether the row has to be looked at as a whole.
 func (s *sieve) holds(c *decode.Change) bool {
@@ -69,34 +85,79 @@ func (s *sieve) repeats(image *decode.Image) bool {
 // meets says whether a row of the old side may have the values that the image has in the columns of the net. Values that
 // cannot be read meet everything, and an image without one of the values meets nothing.
 func (s *sieve) meets(n *net, image *decode.Image) bool {
-	text := s.text[:0]
+	hash := uint64(0)
 	for i := range n.parts {
 		p := &n.parts[i]
-		begin := len(text)
-		kind, longer, err := image.AppendText(text, p.index)
+		kind, value, known := s.value(p, image)
 		switch {
-		case err != nil:
+		case !known:
 			return true
 		case kind == decode.Absent || kind == decode.Null && !n.nulls:
 			return false
 		}
-		if text = longer; p.plain && !printable(text[begin:]) {
-			return true
-		}
-		text = p.end(text, begin)
+		hash = mixed(hash, value)
 	}
+	return n.has.has(hash)
+}
+
+// value is what of an image's value goes into the hash; not known where the net cannot tell.
+func (s *sieve) value(p *part, image *decode.Image) (kind decode.Kind, value uint64, known bool) {
+	switch p.form {
+	case number:
+		kind, value = image.Integer(p.index)
+		return kind, value, true
+	case stored:
+		kind, raw := image.Raw(p.index)
+		return kind, s.bytes(raw), true
+	case folded, spelled:
+	}
+	kind, text, err := image.AppendText(s.text[:0], p.index)
 	s.text = text
-	return n.has.has(maphash.Bytes(s.seed, text))
+	if err != nil || p.plain && !printable(text) {
+		return kind, 0, false
+	}
+	if p.form == folded {
+		s.text = p.fold(text)
+	}
+	return kind, maphash.Bytes(s.seed, s.text), true
+}
+
+// bytes is the hash of a string. A column of fixed length may have lost the zeros at its end.
+func (s *sieve) bytes(raw []byte) uint64 {
+	for len(raw) > 0 && raw[len(raw)-1] == 0 {
+		raw = raw[:len(raw)-1]
+	}
+	return maphash.Bytes(s.seed, raw)
 }
 
 // add lets the net hold rows with the values, which are in the order of its columns.
 func (s *sieve) add(n *net, values []decode.Value) {
-	s.text = s.text[:0]
+	hash := uint64(0)
 	for i, v := range values {
-		begin := len(s.text)
-		s.text = n.parts[i].end(append(s.text, v.Text...), begin)
+		hash = mixed(hash, s.known(&n.parts[i], v))
 	}
-	n.has.add(maphash.Bytes(s.seed, s.text))
+	n.has.add(hash)
+}
+
+// known is what of a value of the old side goes into the hash.
+func (s *sieve) known(p *part, v decode.Value) uint64 {
+	switch p.form {
+	case number:
+		if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
+			return uint64(n)
+		}
+		n, err := strconv.ParseUint(v.Text, 10, 64)
+		if err != nil {
+			return 0 // NULL, as an image has it.
+		}
+		return n
+	case stored:
+		return s.bytes([]byte(v.Text))
+	case folded:
+		return maphash.Bytes(s.seed, p.fold([]byte(v.Text)))
+	case spelled:
+	}
+	return maphash.String(s.seed, v.Text)
 }
 
 // addRow is add with the values of a row.
@@ -108,29 +169,27 @@ func (s *sieve) addRow(n *net, row []decode.Value) {
 	s.add(n, values)
 }
 
-// end ends a value that was appended from begin on, so that values come out the same where they are equal.
-func (p *part) end(text []byte, begin int) []byte {
-	if p.folds {
-		text = p.foldFrom(text, begin)
+// fold folds a text in place.
+func (p *part) fold(text []byte) []byte {
+	if !printable(text) {
+		return []byte(p.folded(string(text)))
 	}
-	length := len(text) - begin
-	return append(text, byte(length), byte(length>>8), byte(length>>16), byte(length>>24))
-}
-
-// foldFrom folds the text from begin on in place.
-func (p *part) foldFrom(text []byte, begin int) []byte {
-	if !printable(text[begin:]) {
-		return append(text[:begin], p.folded(string(text[begin:]))...)
-	}
-	for p.pads && len(text) > begin && text[len(text)-1] == ' ' {
+	for p.pads && len(text) > 0 && text[len(text)-1] == ' ' {
 		text = text[:len(text)-1]
 	}
-	for i := begin; p.ignoresCase && i < len(text); i++ {
+	for i := 0; p.ignoresCase && i < len(text); i++ {
 		if c := text[i]; c >= 'A' && c <= 'Z' {
 			text[i] = c + ('a' - 'A')
 		}
 	}
 	return text
+}
+
+// mixed is the hash of a list of values with one more.
+func mixed(hash, value uint64) uint64 {
+	const first, second = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
+	high, low := bits.Mul64(hash^first, value^second)
+	return (high ^ low) * first
 }
 
 // same says whether two images store the same bytes in all columns of the net.

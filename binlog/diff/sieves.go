@@ -39,7 +39,9 @@ func newSieve(table *Definition, count, all int) *sieve {
 	s.key = net{parts: table.parts(table.PrimaryKey), nulls: true, has: newMarks(count, all)}
 	for i := range s.key.parts {
 		p := &s.key.parts[i]
-		p.plain = p.Kind() == decode.Text && !p.exact()
+		if p.Kind() == decode.Text && !p.exact() {
+			p.form, p.plain = folded, true
+		}
 	}
 	s.content = &net{parts: table.contentParts(), nulls: true, has: newMarks(count, all)}
 	for _, u := range table.Unique {
@@ -57,15 +59,27 @@ func (d *Definition) parts(columns []int) []part {
 	out := make([]part, 0, len(columns))
 	for _, i := range columns {
 		p := newPart(d.Columns[i], i)
-		p.folds = p.pads || p.ignoresCase
+		if p.pads || p.ignoresCase {
+			p.form = folded
+		}
 		out = append(out, p)
 	}
 	return out
 }
 
+// newPart is a column whose values are told apart by all that is stored.
 func newPart(c Column, index int) part {
-	text := c.Kind() == decode.Text
-	return part{Column: c, index: index, pads: text && c.Pads(), ignoresCase: text && c.IgnoresCase()}
+	p := part{Column: c, index: index, form: spelled}
+	switch c.Kind() {
+	case decode.Integer:
+		p.form = number
+	case decode.Binary:
+		p.form = stored
+	case decode.Text:
+		p.form, p.pads, p.ignoresCase = stored, c.Pads(), c.IgnoresCase()
+	case decode.Absent, decode.Null, decode.Float, decode.Decimal, decode.Time, decode.JSON:
+	}
+	return p
 }
 
 // contentParts are the columns that are cheap to read of those that two rows share when one repeats the other; all of
@@ -78,10 +92,8 @@ func (d *Definition) contentParts() []part {
 		}
 		p := newPart(c, i)
 		every = append(every, p)
-		switch c.Kind() {
-		case decode.Integer, decode.Text, decode.Binary:
+		if p.form != spelled {
 			cheap = append(cheap, p)
-		case decode.Absent, decode.Null, decode.Float, decode.Decimal, decode.Time, decode.JSON:
 		}
 	}
 	if len(cheap) == 0 {

@@ -13,7 +13,10 @@ import (
 // Collector makes a set of transactions that come one by one, mostly in order. Its memory grows with the gaps in the
 // set, not with its size. The zero value is empty.
 type Collector struct {
-	runs  map[line]*run
+	runs map[line]*run
+	// last is the line of the last transaction, and now its run: most transactions follow their predecessor.
+	last  line
+	now   *run
 	done  strings.Builder
 	count uint64
 }
@@ -31,6 +34,10 @@ func (c *Collector) Add(id gtid.GTID) {
 	}
 	c.count++
 	key := line{id.UUID, id.Tag}
+	if c.now != nil && key == c.last && id.Seq == c.now.last+1 {
+		c.now.last++
+		return
+	}
 	switch now := c.runs[key]; {
 	case now == nil:
 		c.runs[key] = &run{id.Seq, id.Seq}
@@ -40,6 +47,7 @@ func (c *Collector) Add(id gtid.GTID) {
 		c.flush(&c.done, key)
 		*now = run{id.Seq, id.Seq}
 	}
+	c.last, c.now = key, c.runs[key]
 }
 
 // Count is how many transactions were added.

@@ -71,6 +71,11 @@ type window struct {
 	buffer []byte
 	at     int64 // the place of the buffer in the file
 	filled int
+	// piece is what a dump reads at once, so that it reads the file once; pieceAt is its place in the file.
+	piece   []byte
+	pieceAt int64
+	// reads counts the times that bytes which were handed out became others.
+	reads int
 }
 
 const (
@@ -78,10 +83,32 @@ const (
 	windowSize = 32 << 10
 	// peek is how much is read behind a hop, in bytes: an opening event, and little that is not looked at.
 	peek = 512
+	// pieceSize is how much a dump reads at once, in bytes.
+	pieceSize = 512 << 10
 )
+
+// load reads a transaction, and what follows it, unless that is done or it is too long.
+func (w *window) load(at, end int64) error {
+	if end-at > pieceSize || at >= w.pieceAt && end <= w.pieceAt+int64(len(w.piece)) {
+		return nil
+	}
+	if w.piece == nil {
+		w.piece = make([]byte, pieceSize)
+	}
+	w.reads++
+	got, err := w.file.ReadAt(w.piece[:pieceSize], at)
+	w.piece, w.pieceAt = w.piece[:got], at
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
 
 // bytes returns n bytes of the file, which are good until the next call; n must not exceed windowSize.
 func (w *window) bytes(at int64, n int) ([]byte, error) {
+	if from := at - w.pieceAt; from >= 0 && from+int64(n) <= int64(len(w.piece)) {
+		return w.piece[from : from+int64(n)], nil
+	}
 	if w.buffer == nil {
 		w.buffer = make([]byte, windowSize)
 	}
@@ -90,6 +117,7 @@ func (w *window) bytes(at int64, n int) ([]byte, error) {
 		if at < w.at || at > end+peek {
 			size = max(n, peek)
 		}
+		w.reads++
 		got, err := w.file.ReadAt(w.buffer[:size], at)
 		w.at, w.filled = at, got
 		if got < n {
@@ -150,10 +178,11 @@ func sound(event []byte) bool {
 	if body < headerSize {
 		return false
 	}
-	header := [headerSize]byte(event)
-	if header[typeAt] == formatEvent {
-		header[flagsAt] &^= inUse
+	if event[typeAt] != formatEvent {
+		return crc32.ChecksumIEEE(event[:body]) == binary.LittleEndian.Uint32(event[body:])
 	}
+	header := [headerSize]byte(event)
+	header[flagsAt] &^= inUse
 	sum := crc32.Update(crc32.ChecksumIEEE(header[:]), crc32.IEEETable, event[headerSize:body])
 	return sum == binary.LittleEndian.Uint32(event[body:])
 }

@@ -30,9 +30,11 @@ type walker struct {
 	// format is the format description that holds here.
 	format []byte
 	at     int64
-	// ahead is what stands at the place that a hop led to, which is looked at once, where looked says so.
+	// ahead is what stands at the place that a hop led to, which is looked at once, where looked says so and nothing was
+	// read since that many reads.
 	ahead  sight
 	looked bool
+	since  int
 	// next is the name of the file that follows, where the server wrote it down.
 	next string
 }
@@ -81,8 +83,9 @@ func (w *walker) step() (step, bool, error) {
 
 // here says what stands at the place where the walk is.
 func (w *walker) here() (sight, error) {
-	if w.looked {
-		w.looked = false
+	looked := w.looked && w.since == w.reads
+	w.looked = false
+	if looked {
 		return w.ahead, nil
 	}
 	return w.look(w.at)
@@ -141,7 +144,7 @@ func (w *walker) transaction(s sight) (step, error) {
 			return out, w.failed(err)
 		}
 		if landing.kind != inner && landing.kind != unframed {
-			w.at, w.ahead, w.looked = out.end, landing, true
+			w.at, w.ahead, w.looked, w.since = out.end, landing, true, w.reads
 			return out, nil
 		}
 	}
@@ -173,7 +176,9 @@ func (w *walker) interrupted(out step, first int64) (step, error) {
 
 // whole reads a transaction to its end and says what is wrong with it.
 func (w *walker) whole(s step) (string, error) {
-	w.looked = false // Its bytes are in the window, which moves now.
+	if err := w.load(s.at, s.end); err != nil {
+		return "", err
+	}
 	err := w.verify(s.at, s.end)
 	if errors.Is(err, decode.ErrCorrupt) {
 		return fmt.Sprintf("%s at offset %d: %s is damaged: %s", w.name, s.at, s.id, err), nil
