@@ -125,7 +125,7 @@ func proposed(p *Proposal) any {
 	for _, c := range p.Children[:min(len(p.Children), pageChildren)] {
 		children = append(children, [5]string{c.GTID.String(), c.Schema + "." + c.Table, cut(keyText(c.Key)), c.Column, c.ForeignKey})
 	}
-	return []any{p.Column, display(p.Value), children, len(p.Children)}
+	return []any{p.Column, display(p.Value), children, p.Referring}
 }
 
 func counterpart(row Row) string {

@@ -12,9 +12,11 @@ import (
 // Proposal is how a row whose generated key is taken could be kept: with another value of the column, and with the row
 // changes that refer to it made to refer to that.
 type Proposal struct {
-	Column   string          `json:"column"`
-	Value    json.RawMessage `json:"value"`
-	Children []Child         `json:"children"`
+	Column string          `json:"column"`
+	Value  json.RawMessage `json:"value"`
+	// Children are the first of those that refer to the row, Referring is how many there are.
+	Children  []Child `json:"children"`
+	Referring int     `json:"referring"`
 }
 
 // Child is a row change of the old side that refers to the row.
@@ -33,7 +35,7 @@ func proposalOf(p *classify.Proposal) (*Proposal, error) {
 	if p == nil {
 		return nil, nil //nolint:nilnil // Most rows have none.
 	}
-	out := &Proposal{Column: p.Column, Children: []Child{}}
+	out := &Proposal{Column: p.Column, Children: []Child{}, Referring: p.Referring}
 	var err error
 	if out.Value, _, err = jsonOf(p.ID); err != nil {
 		return nil, err
@@ -57,7 +59,7 @@ func (r redactor) proposal(schema, table string, p *Proposal) *Proposal {
 	if p == nil {
 		return nil
 	}
-	out := &Proposal{Column: p.Column, Children: slices.Clone(p.Children)}
+	out := &Proposal{Column: p.Column, Children: slices.Clone(p.Children), Referring: p.Referring}
 	out.Value = r.image(schema, table, Image{{Column: p.Column, Value: p.Value}})[0].Value
 	for i, c := range out.Children {
 		out.Children[i].Key = r.image(c.Schema, c.Table, c.Key)

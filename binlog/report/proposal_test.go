@@ -20,7 +20,7 @@ func withProposal() report.Input {
 	parent := &in.Transactions[1].Rows[0]
 	parent.Class, parent.Op, parent.Before, parent.After = classify.AutoIncrement, decode.Insert, nil, values("new")
 	child := gtid.GTID{UUID: uuid, Seq: 3}
-	parent.Proposal = &classify.Proposal{Column: "id", ID: decode.IntegerValue(8123), Children: []classify.Child{{
+	parent.Proposal = &classify.Proposal{Column: "id", ID: decode.IntegerValue(8123), Referring: 1, Children: []classify.Child{{
 		GTID: child, Table: diff.Name{Schema: "s", Table: "lines"}, Key: []decode.Value{decode.IntegerValue(5)}, KeyColumns: []string{"id"},
 		ForeignKey: "of_order", Column: "parent",
 	}}}

@@ -161,6 +161,9 @@ func (o restSection) row(tx Transaction, row Row) error {
 	if row.Proposal != nil {
 		o.line("--     Proposal: give it %s = %s, and have what refers to it refer to that. To be checked, then run in this order:",
 			row.Proposal.Column, row.Proposal.Value)
+		if listed := len(row.Proposal.Children); listed < row.Proposal.Referring {
+			o.line("--     Of %d row changes that refer to it only the first %d are remapped here.", row.Proposal.Referring, listed)
+		}
 		if err := o.moved.add(row.Proposal); err != nil {
 			return err
 		}

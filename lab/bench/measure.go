@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/binlog/files"
+	"github.com/regentdb/regent/binlog/spill"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -32,6 +34,9 @@ type result struct {
 	// Resident is the most memory that the process ever had, in bytes.
 	Resident int64
 }
+
+// memory is what a comparison takes for what it remembers, in bytes.
+const memory = 64 << 20
 
 // What a child measures.
 const (
@@ -53,8 +58,12 @@ func measure(ctx context.Context, out io.Writer, o options) error {
 	}
 	var d *diff.Divergence
 	if prepare {
-		var err error
-		if d, err = oldSide(o.sampled(), o.measure == repeats); err != nil {
+		space, err := spill.Open(filepath.Join(o.dir, "comparing"), memory)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = space.Close() }()
+		if d, err = oldSide(o.sampled(), o.measure == repeats, space); err != nil {
 			return err
 		}
 	}

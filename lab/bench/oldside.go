@@ -21,7 +21,7 @@ const (
 )
 
 // oldSide is a comparison after its old side, made from rows of the file: updates, or inserts with generated keys.
-func oldSide(path string, inserts bool) (*diff.Divergence, error) {
+func oldSide(path string, inserts bool, store diff.Store) (*diff.Divergence, error) {
 	s := &sampler{step: 1}
 	in, err := os.Open(path)
 	if err != nil {
@@ -42,11 +42,23 @@ func oldSide(path string, inserts bool) (*diff.Divergence, error) {
 		tx.GTID = gtid.GTID{UUID: oldUUID, Seq: uint64(i*oldTransactions/oldRows + 1)}
 		tx.Rows = append(tx.Rows, change(sample, i/oldMet, inserts))
 	}
-	d := diff.New(tables)
+	d := diff.New(tables, gtid.Set{}, store)
 	for i := range transactions {
-		d.AddOld(&transactions[i])
+		if err := add(d, &transactions[i]); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
+}
+
+func add(d *diff.Divergence, tx *decode.Transaction) error {
+	err := d.Begin(tx)
+	for _, row := range tx.Rows {
+		if err == nil {
+			err = d.Row(tx, row)
+		}
+	}
+	return errors.Join(err, d.End(tx))
 }
 
 // change is a row change of the old side on a sample, under its own key or, from 1 on, another one.
@@ -114,7 +126,7 @@ func (s *sampler) Row(tx *decode.Transaction, c *decode.Change) error {
 
 // met counts the keys of the old side that the new side touched.
 func met(d *diff.Divergence) (n int) {
-	for _, s := range d.States {
+	for s := range d.All() {
 		if s.IsTouched() {
 			n++
 		}
