@@ -76,11 +76,12 @@ func (r Reader) row(gtid string, row verbose.Row, seen map[string]int) (out Row,
 	if out.After, err = t.Image(row.After); err != nil {
 		return out, err
 	}
+	n := seen[row.Table]
+	seen[row.Table]++ // Also for a row that is exact because what mysqlbinlog rounds is NULL in it.
 	if !row.Cut && exact(row) {
 		return out, nil
 	}
-	before, after, ok := r.Fill(gtid, row.Table, seen[row.Table])
-	seen[row.Table]++
+	before, after, ok := r.Fill(gtid, row.Table, n)
 	if ok {
 		out.Before, out.After = before, after
 	} else if row.Cut {
