@@ -13,6 +13,7 @@ import (
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/decode/decodetest"
 	"github.com/regentdb/regent/binlog/files"
+	"github.com/regentdb/regent/binlog/files/filestest"
 )
 
 // longest is how many bytes a piece of a packet has at most; one that has so many is followed by another.
@@ -79,7 +80,7 @@ func TestEventsOfAnySizeComeThrough(t *testing.T) {
 		"at once": bytes.NewReader(all), "by halves": iotest.HalfReader(bytes.NewReader(all)),
 	} {
 		var got [][]byte
-		err := answer(in, files.Whole(func(e decode.Event) error {
+		err := answer(in, filestest.Whole(func(e decode.Event) error {
 			got = append(got, bytes.Clone(e))
 			return nil
 		}))
@@ -114,7 +115,7 @@ func TestBrokenAnswers(t *testing.T) {
 		"cut in a short event":  {packed(ok(event(30, 9)))[:20], io.ErrUnexpectedEOF},
 		"cut before the status": {long[:4], io.ErrUnexpectedEOF},
 	} {
-		err := answer(bytes.NewReader(tt.raw), files.Whole(func(decode.Event) error { return nil }))
+		err := answer(bytes.NewReader(tt.raw), filestest.Whole(func(decode.Event) error { return nil }))
 		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
@@ -192,7 +193,7 @@ func TestAConnectionThatEndsIsAnError(t *testing.T) {
 	p := newPackets(ours)
 	err = p.next()
 	if err == nil {
-		err = p.event(files.Whole(func(decode.Event) error { return nil }))
+		err = p.event(filestest.Whole(func(decode.Event) error { return nil }))
 	}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("%v, want io.ErrUnexpectedEOF", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/binlog/durable"
-	"github.com/regentdb/regent/binlog/files"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -84,22 +84,48 @@ func measure(ctx context.Context, source Source, exclude, wanted gtid.Set) (int6
 		return 0, err
 	}
 	defer o.release()
-	var splitter decode.Splitter
-	size, left := int64(len(decode.Magic)), wanted.Count()
-	err = o.dump(ctx, exclude, files.Whole(func(e decode.Event) error {
-		part, err := splitter.Add(e)
-		if err != nil || part.Tx == nil || !wanted.ContainsGTID(part.Tx.GTID) {
-			return err
-		}
-		size += int64(len(e))
-		if part.Last {
-			if left--; left == 0 {
-				return errEnough
-			}
-		}
+	m := meter{wanted: wanted, left: wanted.Count(), size: int64(len(decode.Magic))}
+	err = o.dump(ctx, exclude, &m)
+	return m.size, err
+}
+
+// meter counts the bytes of wanted transactions.
+type meter struct {
+	splitter decode.Splitter
+	wanted   gtid.Set
+	left     uint64
+	size     int64
+}
+
+// Add counts an event.
+func (m *meter) Add(e decode.Event) error {
+	part, err := m.splitter.Add(e)
+	if err != nil {
+		return err
+	}
+	return m.count(part, int64(len(e)))
+}
+
+// AddFrom counts an event that is too long to be held.
+func (m *meter) AddFrom(head decode.Event, in io.Reader) error {
+	part, err := m.splitter.AddFrom(head, in, func(decode.Part) io.Writer { return io.Discard })
+	if err != nil {
+		return err
+	}
+	return m.count(part, head.Size())
+}
+
+func (m *meter) count(part decode.Part, bytes int64) error {
+	if part.Tx == nil || !m.wanted.ContainsGTID(part.Tx.GTID) {
 		return nil
-	}))
-	return size, err
+	}
+	m.size += bytes
+	if part.Last {
+		if m.left--; m.left == 0 {
+			return errEnough
+		}
+	}
+	return nil
 }
 
 // bound is the size of the newest files, back to the first that was begun before any of the wanted.

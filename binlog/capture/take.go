@@ -96,7 +96,7 @@ func (r Request) fill(ctx context.Context, source Source, o origin, available gt
 		w.progress = func(transactions uint64, bytes int64) { r.Progress(t.entry.Server, transactions, bytes) }
 	}
 	w.room = r.stillFits
-	failure := o.dump(ctx, exclude, files.Whole(w.add))
+	failure := o.dump(ctx, exclude, w)
 	file, err := w.settle()
 	if err != nil {
 		return errors.Join(failure, err, os.Remove(durable.Partial(path))) // It may fill a disk that others need.

@@ -42,15 +42,15 @@ func newWriter(path string, wanted gtid.Set) (*writer, error) {
 		return nil, fmt.Errorf("capture: write %s: %w", path, err)
 	}
 	w := &writer{path: path, out: out, buffer: bufio.NewWriterSize(out, 1<<20), wanted: wanted, count: wanted.Count()}
-	if err := w.write([]byte(decode.Magic)); err != nil {
+	if _, err := w.Write([]byte(decode.Magic)); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
 	w.whole = w.written
 	return w, nil
 }
 
-// add takes the next event of the dump. It returns errEnough once every wanted transaction is there.
-func (w *writer) add(e decode.Event) error {
+// Add takes the next event of the dump. It returns errEnough once every wanted transaction is there.
+func (w *writer) Add(e decode.Event) error {
 	part, err := w.splitter.Add(e)
 	if err != nil {
 		return err
@@ -59,18 +59,41 @@ func (w *writer) add(e decode.Event) error {
 		w.format = e
 		return nil
 	}
-	if part.Tx == nil || !w.wanted.ContainsGTID(part.Tx.GTID) {
+	if !w.wants(part) {
 		return nil
 	}
 	if part.First && w.format != nil {
-		if err := w.write(w.format); err != nil {
+		if _, err := w.Write(w.format); err != nil {
 			return err
 		}
 		w.format = nil
 	}
-	if err := w.write(e); err != nil {
+	if _, err := w.Write(e); err != nil {
 		return err
 	}
+	return w.added(part)
+}
+
+// AddFrom takes the next event of the dump, which is too long to be held, from a reader.
+func (w *writer) AddFrom(head decode.Event, in io.Reader) error {
+	part, err := w.splitter.AddFrom(head, in, func(part decode.Part) io.Writer {
+		if !w.wants(part) {
+			return io.Discard
+		}
+		return w
+	})
+	if err != nil || !w.wants(part) {
+		return err
+	}
+	return w.added(part)
+}
+
+func (w *writer) wants(part decode.Part) bool {
+	return part.Tx != nil && w.wanted.ContainsGTID(part.Tx.GTID)
+}
+
+// added counts the transaction of an event that was written, where it is the last of it.
+func (w *writer) added(part decode.Part) error {
 	if !part.Last {
 		return nil
 	}
@@ -89,13 +112,14 @@ func (w *writer) add(e decode.Event) error {
 	return w.room()
 }
 
-func (w *writer) write(bytes []byte) error {
+// Write writes to the file.
+func (w *writer) Write(bytes []byte) (int, error) {
 	n, err := w.buffer.Write(bytes)
 	w.written += int64(n)
 	if err != nil {
-		return fmt.Errorf("capture: write %s: %w; free space there and capture again", w.path, err)
+		return n, fmt.Errorf("capture: write %s: %w; free space there and capture again", w.path, err)
 	}
-	return nil
+	return n, nil
 }
 
 // settle puts the whole transactions on disk and returns the description of the file, which keeps its temporary name.

@@ -1,6 +1,11 @@
 package decode
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
 
 // Type codes of the events that matter here (mysql::binlog::event::Log_event_type).
 const (
@@ -64,6 +69,35 @@ func (s *Splitter) Add(e Event) (Part, error) {
 	}
 	part, err := s.place(e, int64(len(e)))
 	s.offset += int64(len(e))
+	return part, err
+}
+
+// AddFrom is Add for an event that is too long to be held: all of it is in the reader, its header also in head. It is
+// copied to what dest returns for its place, whether or not the checksum at its end is right.
+func (s *Splitter) AddFrom(head Event, in io.Reader, dest func(Part) io.Writer) (Part, error) {
+	size := head.Size()
+	switch {
+	case s.format == nil:
+		return Part{}, errNoFormat()
+	case size < headerSize+checksumSize || head.Type() == formatEvent || head.Type() == gtidEvent || head.Type() == taggedGTIDEvent:
+		return Part{}, fmt.Errorf("decode: event of type %d of %d bytes: %w", head.Type(), size, ErrCorrupt)
+	}
+	part, err := s.place(head[:headerSize], size)
+	if err != nil {
+		return Part{}, err
+	}
+	s.offset += size
+	out, sum, end := dest(part), crc32.NewIEEE(), make([]byte, checksumSize)
+	_, err = io.CopyN(io.MultiWriter(out, sum), in, size-checksumSize)
+	if err == nil {
+		_, err = io.ReadFull(in, end)
+	}
+	if err == nil {
+		_, err = out.Write(end)
+	}
+	if err == nil && s.format.checksum && binary.LittleEndian.Uint32(end) != sum.Sum32() {
+		err = wrongChecksum(head)
+	}
 	return part, err
 }
 

@@ -60,9 +60,13 @@ func ParseEvent(raw []byte) (Event, error) {
 func (e Event) checked() error {
 	body := len(e) - checksumSize
 	if body < headerSize || e.sum(body) != binary.LittleEndian.Uint32(e[body:]) {
-		return fmt.Errorf("decode: event of type %d: wrong checksum: %w", e.Type(), ErrCorrupt)
+		return wrongChecksum(e)
 	}
 	return nil
+}
+
+func wrongChecksum(e Event) error {
+	return fmt.Errorf("decode: event of type %d: wrong checksum: %w", e.Type(), ErrCorrupt)
 }
 
 // sum is the checksum that the writer computed. It marks the format description of the log that it writes to as in

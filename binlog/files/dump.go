@@ -29,21 +29,6 @@ type checkedSink interface {
 	AddChecked(e decode.Event) error
 }
 
-// Whole is a sink that takes every event as a whole.
-type Whole func(decode.Event) error
-
-// Add takes an event.
-func (w Whole) Add(e decode.Event) error { return w(e) }
-
-// AddFrom reads an event and takes it.
-func (w Whole) AddFrom(head decode.Event, in io.Reader) error {
-	event := make([]byte, head.Size())
-	if _, err := io.ReadFull(in, event); err != nil {
-		return err
-	}
-	return w(event)
-}
-
 // Dump gives the sink the events of every transaction outside the exclusion, in the order of the log, each format
 // description before the events that it describes. Only transactions that are whole come. What is torn, damaged or
 // missing is passed over and named in an error that wraps ErrIncomplete at the end. An error of the sink ends the dump

@@ -58,7 +58,7 @@ func open(t *testing.T, dir string) *files.Log {
 func dumped(log *files.Log, exclude gtid.Set) (gtid.Set, error) {
 	var splitter decode.Splitter
 	var whole []gtid.GTID
-	err := log.Dump(context.Background(), exclude, files.Whole(func(e decode.Event) error {
+	err := log.Dump(context.Background(), exclude, filestest.Whole(func(e decode.Event) error {
 		part, err := splitter.Add(e)
 		if err == nil && part.Last {
 			whole = append(whole, part.Tx.GTID)

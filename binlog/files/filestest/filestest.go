@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash/crc32"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,21 @@ import (
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/gtid"
 )
+
+// Whole is a sink that takes every event as a whole.
+type Whole func(decode.Event) error
+
+// Add takes an event.
+func (w Whole) Add(e decode.Event) error { return w(e) }
+
+// AddFrom reads an event and takes it.
+func (w Whole) AddFrom(head decode.Event, in io.Reader) error {
+	event := make([]byte, head.Size())
+	if _, err := io.ReadFull(in, event); err != nil {
+		return err
+	}
+	return w(event)
+}
 
 // UUID is the server whose transactions the files hold.
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
