@@ -149,7 +149,7 @@ func proposed(t *testing.T, dir string, fresh *server) {
 		t.Fatal(err)
 	}
 	want := regexp.MustCompile(`"key":\{"id":24\},"class":"AUTO_INCREMENT".*"proposal":\{"column":"id","value":56,"children":\[\{"gtid":"[^"]*",` +
-		`"schema":"shop","table":"orders","key":\{"id":"#[0-9a-f]{16}"\},"foreign_key":"by_id","column":"customer"\}\]\}`)
+		`"schema":"shop","table":"orders","key":\{"id":"#[0-9a-f]{16}"\},"foreign_key":"by_id","column":"customer"\}\],"referring":1\}`)
 	if !want.MatchString(lines.String()) {
 		t.Errorf("no line has %s", want)
 	}
