@@ -147,7 +147,12 @@ func (e *Executor) armClosed(ctx context.Context, s Session, a *failover.Action,
 	passed := a.Deadline - left()
 	err = poll(ctx, min(left(), a.Lease.TTL/2-passed), func() (bool, error) {
 		var err error
+		before := s.Facts()
 		facts, err = s.ArmClosed(ctx, lease(a.Lease), until, a.Target, a.WaitCount)
+		if err != nil && s.Alive() && unheard(before, s.Facts(), a.WaitCount) {
+			facts, err = endUnheard(ctx, s, left)
+			return true, err
+		}
 		return err == nil || !s.Alive(), err
 	})
 	if err != nil {

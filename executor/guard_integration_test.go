@@ -89,10 +89,7 @@ func TestHalfClosedPrimaryOpensAgain(t *testing.T) {
 	if err := <-waiting; err == nil {
 		t.Fatal("a commit without an acknowledgement was acknowledged")
 	}
-	half := func() bool {
-		f := w.look(t, "db1")
-		return f.On("offline_mode") && f.Closing && !f.On("read_only") && !f.Writable()
-	}
+	half := func() bool { return w.halfClosed(t, "db1") }
 	waitFor(t, "it is half closed", half)
 	for _, acker := range []string{"db2", "db3"} {
 		w.admin(t, acker, "START REPLICA IO_THREAD")
@@ -129,6 +126,59 @@ func TestHalfClosedPrimaryOpensAgain(t *testing.T) {
 	if err := <-acknowledged; err != nil {
 		t.Errorf("a client of the open primary: %v", err)
 	}
+}
+
+// TestLostAcknowledgements: the ackers have the transaction, and the connections on which they acknowledged it are gone. They
+// come back and are sent nothing, so that the commit would wait for good, and the change of super_read_only behind it.
+func TestLostAcknowledgements(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 0)
+	w.adopt(t, "db2", "db3")
+	order := failover.LeaseOrder{Epoch: 1, SetVersion: 1, Candidates: []string{"db2", "db3"}, Serve: true, TTL: 3 * time.Second, Fresh: true}
+	w.must(t, failover.Action{Kind: failover.ActArm, Server: "db1", Lease: &order})
+	for _, acker := range []string{"db2", "db3"} { // They receive, and the source does not hear of it.
+		w.admin(t, acker, "STOP REPLICA IO_THREAD")
+		w.admin(t, acker, "SET GLOBAL rpl_semi_sync_replica_enabled = OFF")
+		w.admin(t, acker, "START REPLICA IO_THREAD")
+	}
+	if _, err := w.application(t, "db1").ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (8)"); err == nil {
+		t.Fatal("a commit without an acknowledgement was acknowledged")
+	}
+	waitFor(t, "it is half closed", func() bool { return w.halfClosed(t, "db1") })
+	before := w.look(t, "db1").Executed
+	for _, acker := range []string{"db2", "db3"} {
+		waitFor(t, acker+" has received it", func() bool { return !before.Contains(w.look(t, acker).Executed) })
+		w.admin(t, acker, "SET GLOBAL rpl_semi_sync_replica_enabled = ON")
+	}
+	online := failover.Setting{Name: "offline_mode", Value: "OFF", Transient: true}
+	w.must(t, failover.Action{Kind: failover.ActConfigure, Server: "db1", Settings: []failover.Setting{online}})
+	attached := func() bool { return count(w.look(t, "db1"), "rpl_semi_sync_source_clients") == 2 }
+	waitFor(t, "its ackers are back", attached)
+
+	next := order
+	next.SetVersion, next.TTL = 2, time.Minute
+	open := failover.Action{Kind: failover.ActOpen, Server: "db1", Target: before, WaitCount: 1, Lease: &next}
+	res := w.do(t, open)
+	if f := w.look(t, "db1"); !strings.Contains(res.Err, "were ended without telling any client") || !f.ReadOnly() || f.On("offline_mode") || before.Contains(f.Executed) {
+		t.Fatalf("%q; read_only %s, offline_mode %s, %s", res.Err, f.Variables["read_only"], f.Variables["offline_mode"], f.Executed)
+	}
+	waitFor(t, "its ackers are back once more", attached)
+	open.Target = w.look(t, "db1").Executed
+	if f := w.must(t, open); !f.Writable() || !guards(f, &next) {
+		t.Errorf("opened: %+v", f.Lease)
+	}
+	w.write(t, "db1", "INSERT INTO app.t (v) VALUES (9)")
+	waitFor(t, "the ackers have all of it", func() bool { return w.look(t, "db2").Executed.Contains(w.look(t, "db1").Executed) })
+}
+
+// halfClosed tells whether a guard has taken a server offline with its change pending. A connection that is being
+// made in that moment is cut as well.
+func (w *world) halfClosed(t *testing.T, name string) bool {
+	t.Helper()
+	p := w.server(name).Prober()
+	defer p.Close()
+	f, err := p.Observe(t.Context())
+	return err == nil && f.On("offline_mode") && f.Closing && !f.On("read_only") && !f.Writable()
 }
 
 // admin runs a statement as the administrator of a server.

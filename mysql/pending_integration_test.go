@@ -258,3 +258,32 @@ func TestFenceClosesAHalfClosedServer(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestAcknowledgementsAreNotRepeated: an acker whose acknowledgement was lost with its connection is sent nothing when it comes
+// back, since it has the transaction, and the commit waits on. Whatever is logged after it ends the wait.
+func TestAcknowledgementsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	all := start(t, 2)
+	replicate(t, all)
+	waiting := hang(t, all)
+	all[1].do(t, "SET GLOBAL rpl_semi_sync_replica_enabled = OFF", "START REPLICA IO_THREAD")
+	until(t, "the acker has it", func() bool { return all[1].scan(t, "SELECT COUNT(*) FROM app.t WHERE v = 2") == "1" })
+	all[1].do(t, "STOP REPLICA IO_THREAD", "SET GLOBAL rpl_semi_sync_replica_enabled = ON", "START REPLICA IO_THREAD")
+	p := all[0].Prober()
+	defer p.Close()
+	until(t, "the acker is attached", func() bool {
+		f := observe(t, p)
+		return len(f.Replicas) == 1 && f.Replicas[0].Acker && f.Status["rpl_semi_sync_source_clients"] == "1"
+	})
+	select {
+	case err := <-waiting:
+		t.Fatalf("the commit has ended: %v", err)
+	case <-time.After(2 * time.Second): // as long as a commit is taken for slow
+	}
+	if _, err := all[0].application(t).ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (3)"); err != nil {
+		t.Error(err)
+	}
+	if err := <-waiting; err != nil {
+		t.Errorf("the commit that waited: %v", err)
+	}
+}

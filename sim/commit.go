@@ -75,9 +75,12 @@ func (s *Server) acknowledge(replica *Server, upTo int) {
 // release finishes the commits that need to wait no longer, in order, and what waited for them.
 func (s *Server) release() {
 	for len(s.waiting) > 0 {
-		c := s.waiting[0]
-		if s.waits() && s.acknowledgements(c.upTo) < s.waitCount() {
+		c, waits := s.waiting[0], s.waits()
+		if waits && s.acknowledgements(c.upTo) < s.waitCount() {
 			return
+		}
+		if waits {
+			s.yes++
 		}
 		s.waiting = s.waiting[1:]
 		s.executed.add(c.gtid)

@@ -16,6 +16,7 @@ func (s *Server) facts() *topology.Facts {
 			"rpl_semi_sync_source_status":        onOff(s.waits()),
 			"rpl_semi_sync_source_clients":       strconv.Itoa(s.ackers()),
 			"rpl_semi_sync_source_wait_sessions": strconv.Itoa(len(s.waiting)),
+			"rpl_semi_sync_source_yes_tx":        strconv.Itoa(s.yes),
 			"rpl_semi_sync_replica_status":       "OFF",
 		},
 	}

@@ -10,7 +10,7 @@ import (
 // pend begins a change to super_read_only, which lands once no commit waits, and is withdrawn by
 // itself a second or two after its limit. by is the connection whose end withdraws it as well.
 func (s *Server) pend(by *conn, limit time.Duration) *pending {
-	p := &pending{by: by}
+	p := &pending{by: by, before: s.pending}
 	s.pending = p
 	s.set("super_read_only", "ON", false)
 	s.release()
@@ -34,13 +34,19 @@ func (s *Server) withdraw(p *pending) {
 	if s.pending != p || p == nil {
 		return
 	}
-	s.pending = nil
+	if s.pending = p.before; s.pending != nil {
+		return
+	}
 	s.set("super_read_only", "OFF", false)
 	s.unqueue()
 }
 
 // endPending ends every change of read_only that has not ended: it would land later.
-func (s *Server) endPending() { s.withdraw(s.pending) }
+func (s *Server) endPending() {
+	for s.pending != nil {
+		s.withdraw(s.pending)
+	}
+}
 
 // unqueue lets writes go on that waited for a change of read_only.
 func (s *Server) unqueue() {

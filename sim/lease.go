@@ -59,21 +59,36 @@ func (x *conn) ArmClosed(ctx context.Context, want topology.Lease, until time.Ti
 	return x.perform(ctx, "arm closed", func(st *statement) {
 		x.unlocked(st, func() {
 			s := x.s
-			s.endPending()
-			if missing := s.unopenable(target, waitCount); missing != "" || !s.on("read_only") {
-				st.finish(fmt.Errorf("%w: it may open, or is read-only: %s", errCondition, missing))
+			if !s.on("super_read_only") && s.pending == nil {
+				st.finish(x.armClosed(want, until, target, waitCount))
 				return
 			}
-			x.touchesGuard("arm closed")
-			s.set("super_read_only", "OFF", false)
-			missing := s.arm(want, until, true)
-			if missing != "" {
-				s.set("super_read_only", "ON", false)
-			}
-			st.finish(unmet(missing))
-			x.w.armed(s)
+			x.fence(st, closingLimit, func(err error) {
+				if err == nil {
+					err = x.armClosed(want, until, target, waitCount)
+				}
+				st.finish(err)
+			})
 		})
 	})
+}
+
+// closingLimit is how long a half-closed server may take to close.
+const closingLimit = time.Second
+
+func (x *conn) armClosed(want topology.Lease, until time.Time, target gtid.Set, waitCount int) error {
+	s := x.s
+	if missing := s.unopenable(target, waitCount); missing != "" || !s.on("read_only") {
+		return fmt.Errorf("%w: it may open, or is read-only: %s", errCondition, missing)
+	}
+	x.touchesGuard("arm closed")
+	s.set("super_read_only", "OFF", false)
+	missing := s.arm(want, until, true)
+	if missing != "" {
+		s.set("super_read_only", "ON", false)
+	}
+	x.w.armed(s)
+	return unmet(missing)
 }
 
 // OpenGuarded is Open with the guard in force.

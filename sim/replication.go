@@ -144,15 +144,16 @@ func (d *stream) deliver(upTo int) {
 	if !d.replica.answers() || !d.source.up || !w.net.delivers(d.source.at, d.replica.at) {
 		return // linksChanged pumps again
 	}
-	c := d.replica.channel
+	c, news := d.replica.channel, false
 	for _, g := range d.source.binlog[d.sent:upTo] {
 		if !d.replica.executed.has(g) && !c.received.has(g) {
 			c.received.add(g)
 			c.relay = append(c.relay, g)
+			news = true
 		}
 	}
 	d.sent = upTo
-	if d.acker {
+	if d.acker && news { // what it has is not sent to it again, and so not acknowledged again (docs/adr/0014)
 		src, process := d.source, d.source.process
 		attached := func() bool { return src.process == process && slices.Contains(src.dumps, d) }
 		w.net.carry(d.replica.at, src.at, keepSending, attached, func() {

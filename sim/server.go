@@ -34,6 +34,7 @@ type Server struct {
 	waiting []*commit // in the binary log and not yet acknowledged by enough replicas
 	queued  []func()  // writes that wait for a pending change of read_only
 	acked   []int     // by replica: how much of the binary log it acknowledged
+	yes     int       // commits that enough replicas have acknowledged
 	pending *pending
 	dumps   []*stream // replicas attached, in order of attachment
 
@@ -58,8 +59,9 @@ type Server struct {
 
 // pending is a change to super_read_only that waits for commits.
 type pending struct {
-	by    *conn
-	stale bool // the server was opened since
+	by     *conn
+	stale  bool     // the server was opened since
+	before *pending // begun earlier, and pending still when this one is withdrawn
 }
 
 // defaults are the variables of a server that regent has not seen yet.
@@ -174,7 +176,7 @@ func (s *Server) kill() {
 		c.client.broken(c)
 	}
 	s.executed = pileOf(s.executed.set().Union(s.logged.set()))
-	s.waiting, s.acked, s.hang = nil, make([]int, maxServers), 0
+	s.waiting, s.acked, s.yes, s.hang = nil, make([]int, maxServers), 0, 0
 	dumps, conns := s.dumps, s.conns
 	s.dumps, s.conns = nil, nil
 	if s.channel != nil {

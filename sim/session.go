@@ -81,23 +81,28 @@ func rank(name, value string) int {
 func (x *conn) Fence(ctx context.Context, patience time.Duration) (*topology.Facts, error) {
 	return x.perform(ctx, "fence", func(st *statement) {
 		x.effect("fence")
-		s := x.s
+		x.fence(st, patience, func(err error) { st.finish(err) })
+	})
+}
+
+// fence is a change of read_only with patience. One of before is still pending when it is withdrawn.
+func (x *conn) fence(st *statement, patience time.Duration, then func(error)) {
+	s := x.s
+	if s.readOnly() {
 		s.endPending()
-		if s.readOnly() {
-			st.finish(nil)
+		then(nil)
+		return
+	}
+	mine := s.pend(x, patience)
+	x.await(st, patience, func() bool { return s.pending != mine }, func(ended bool) {
+		if !ended {
+			s.withdraw(mine)
+		}
+		if !s.readOnly() {
+			then(fmt.Errorf("%w (%d sessions wait for an acknowledgement)", errBlocked, len(s.waiting)))
 			return
 		}
-		mine := s.pend(x, patience)
-		x.await(st, patience, func() bool { return s.pending != mine }, func(ended bool) {
-			if !ended {
-				s.withdraw(mine)
-			}
-			if !s.readOnly() {
-				st.finish(fmt.Errorf("%w (%d sessions wait for an acknowledgement)", errBlocked, len(s.waiting)))
-				return
-			}
-			st.finish(nil)
-		})
+		then(nil)
 	})
 }
 

@@ -42,6 +42,11 @@ func ofTheReturn() []mutant {
 			"Armed: d.semiSync() && !d.degraded(), WaitCount: wait})...)",
 			"Armed: false, WaitCount: wait})...)",
 		}}},
+		{"lost-acknowledgements-awaited", "a half-closed primary waits for acknowledgements that were lost", []edit{{
+			"executor/unheard.go",
+			"	return waitCount > 0 && attached",
+			"	return waitCount > 1<<20 && attached",
+		}}},
 		{"reopened-with-tail", "a primary that booted is opened though nobody else has what it committed in that", []edit{{
 			"failover/watch.go",
 			"	if len(holders) < wait {\n",
