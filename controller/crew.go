@@ -244,7 +244,7 @@ func onReport(a *failover.Action) bool {
 		return a.Divergence != nil
 	case failover.ActConfigure, failover.ActFence, failover.ActRevoke, failover.ActCatchUp, failover.ActPrepare, failover.ActFollow,
 		failover.ActOpen, failover.ActArm, failover.ActDisarm, failover.ActClaim, failover.ActQuarantine, failover.ActClone,
-		failover.ActRetain:
+		failover.ActRetain, failover.ActNudge:
 	}
 	return false
 }

@@ -40,6 +40,7 @@ func every() []undone {
 		{failover.Action{Kind: failover.ActOpen, WaitCount: 1, Lease: order()}, candidate(), "observe"},
 		{failover.Action{Kind: failover.ActArm, Lease: order()}, primary(), "observe"},
 		{failover.Action{Kind: failover.ActDisarm}, guarded(), "observe"},
+		{failover.Action{Kind: failover.ActNudge}, primary(), "observe"},
 		{failover.Action{Kind: failover.ActClaim}, replica(uuidA + ":1-9"), "claim"},
 		{failover.Action{Kind: failover.ActQuarantine}, primary(), "fence"},
 		{failover.Action{Kind: failover.ActClone, Source: "db2"}, replica(uuidA + ":1-9"), "observe"},
@@ -106,6 +107,7 @@ func TestAlreadyDoneChangesNothing(t *testing.T) {
 		"follow":                 {failover.Action{Kind: failover.ActFollow, Source: "db9"}, replica(uuidA + ":1-9")},
 		"arm":                    {failover.Action{Kind: failover.ActArm, Lease: order()}, guarded()},
 		"open with a guard":      {failover.Action{Kind: failover.ActOpen, Lease: order()}, guarded()},
+		"nudge":                  {failover.Action{Kind: failover.ActNudge}, primary()},
 		"disarm":                 {failover.Action{Kind: failover.ActDisarm}, primary()},
 		"follow and acknowledge": {failover.Action{Kind: failover.ActFollow, Source: "db9", Acker: true}, acker},
 	}

@@ -213,6 +213,17 @@ func (f *fakeSession) Drain(context.Context, time.Duration) (*topology.Facts, er
 	return f.facts, nil
 }
 
+func (f *fakeSession) Nudge(context.Context, time.Duration) (*topology.Facts, error) {
+	if _, err := f.did("nudge"); err != nil {
+		return f.facts, err
+	}
+	next := *f.facts
+	next.Status = maps.Clone(next.Status)
+	next.Status["rpl_semi_sync_source_wait_sessions"] = "0"
+	f.facts = &next
+	return f.facts, nil
+}
+
 // change replaces the state of the channel.
 func (f *fakeSession) change(edit func(u *topology.Upstream)) {
 	next := *f.facts

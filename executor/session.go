@@ -33,6 +33,8 @@ type Session interface {
 	// Drain makes a server read-only whose commits wait for acknowledgements that never come,
 	// without telling any client that its commit succeeded.
 	Drain(ctx context.Context, limit time.Duration) (*topology.Facts, error)
+	// Nudge has an open server log something that changes nothing, and waits until that is acknowledged.
+	Nudge(ctx context.Context, limit time.Duration) (*topology.Facts, error)
 	// StopReceiver stops receiving, and with it acknowledging, and shows that the server is claimed.
 	StopReceiver(ctx context.Context) (*topology.Facts, error)
 	// Claim makes sure that this connection holds the lock and that the receiver is off.

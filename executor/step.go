@@ -42,6 +42,8 @@ func (e *Executor) stepFor(a failover.Action) (step, error) {
 		return e.arm(a, left)
 	case failover.ActDisarm:
 		return disarm, nil
+	case failover.ActNudge:
+		return nudge(left), nil
 	case failover.ActClaim:
 		return claim, nil
 	case failover.ActQuarantine:

@@ -46,3 +46,14 @@ func endUnheard(ctx context.Context, s Session, left func() time.Duration) (*top
 	return facts, fmt.Errorf("%w: commits waited for acknowledgements that were lost with their connections, and were ended without telling any client; "+
 		"it opens when its ackers hold them", ErrUnmet)
 }
+
+// nudge has an open server log something where commits wait; it does nothing where none does any more.
+func nudge(left func() time.Duration) step {
+	return func(ctx context.Context, s Session) (*topology.Facts, error) {
+		facts, err := s.Observe(ctx)
+		if err != nil || count(facts, "rpl_semi_sync_source_wait_sessions") == 0 {
+			return facts, err
+		}
+		return s.Nudge(ctx, left()*3/4)
+	}
+}

@@ -72,3 +72,16 @@ func TestCommitsWhoseAcknowledgementsWereLostAreEnded(t *testing.T) {
 		}
 	})
 }
+
+func TestNudgeIsForCommitsThatWait(t *testing.T) {
+	waits := primary()
+	waits.Status["rpl_semi_sync_source_wait_sessions"] = "3"
+	b := newBench(t, waits)
+	res := b.do(t, failover.Action{Kind: failover.ActNudge})
+	if res.Err != "" || count(res.Facts, "rpl_semi_sync_source_wait_sessions") != 0 {
+		t.Errorf("%+v", res)
+	}
+	if diff := cmp.Diff([]string{"observe", "nudge"}, b.after()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -37,6 +37,9 @@ const (
 	ActArm ActionKind = "arm"
 	// ActDisarm drops the guard's event and row and reads back that both are gone.
 	ActDisarm ActionKind = "disarm"
+	// ActNudge has an open primary log something that changes nothing, which its ackers acknowledge, and
+	// with it what came before: acknowledgements that were lost with a connection are not repeated.
+	ActNudge ActionKind = "nudge"
 	// ActClaim reads, on the connection Session and no other, that the lock is still held and the
 	// receiver still stopped. It changes nothing.
 	ActClaim ActionKind = "claim"

@@ -66,6 +66,13 @@ func (w *world) effect(res *failover.Result) error {
 		s.variables["read_only"], s.variables["super_read_only"] = "ON", "ON"
 		s.receiver = false
 		s.executed = s.executed.Union(s.received)
+	case failover.ActNudge:
+		for _, r := range w.servers {
+			if r.source == s.Name {
+				s.executed = s.executed.Union(r.received)
+			}
+		}
+		s.commits.Waiting, s.commits.StuckFor, s.status["rpl_semi_sync_source_wait_sessions"] = 0, 0, "0"
 	case failover.ActClone:
 		return w.clone(s, a)
 	case failover.ActRewind:

@@ -83,7 +83,7 @@ func (s *stage) heal() { clear(s.cuts) }
 
 // write has a server execute n transactions: "write SERVER N [to NAMES…]". Without "to" every
 // attached replica gets them; "to" alone gives them to nobody. With "relay" they are received and not
-// applied.
+// applied; with "unheard" the server has logged them, and waits for acknowledgements.
 func (s *stage) write() {
 	src := s.subject()
 	n, err := strconv.Atoi(s.arg(2))
@@ -95,7 +95,8 @@ func (s *stage) write() {
 		set = set.Add(gtid.GTID{UUID: src.uuid, Seq: src.next})
 		src.next++
 	}
-	src.executed = src.executed.Union(set)
+	before := src.executed
+	src.executed = before.Union(set)
 	for _, r := range s.servers {
 		switch {
 		case r.source != src.Name:
@@ -107,6 +108,9 @@ func (s *stage) write() {
 				r.executed = executed
 			}
 		}
+	}
+	if s.fields[0] == "unheard" {
+		src.executed = before // the commits wait
 	}
 }
 

@@ -114,7 +114,7 @@ const stuckAfter = 2 * time.Second
 // stuckProblem says what commits that do not end seem to wait for.
 func stuckProblem(primary string, f *topology.Facts) string {
 	why := "and not for an acknowledgement: its disk may be full or hang, its error log says more"
-	if n := f.Status["rpl_semi_sync_source_wait_sessions"]; n != "" && n != "0" {
+	if awaitsAcks(f) {
 		why = "for acknowledgements that do not come"
 	}
 	return fmt.Sprintf("commits on %s have not ended for %s: %d wait, %s", primary, f.Commits.StuckFor.Truncate(time.Second), f.Commits.Waiting, why)

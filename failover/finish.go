@@ -134,6 +134,8 @@ func (d *decider) absorb() {
 			d.absorbArm(res)
 		case ActRetain:
 			d.absorbRetain(res)
+		case ActNudge:
+			d.absorbNudge(&res)
 		case ActConfigure, ActFence, ActRevoke, ActCatchUp, ActPrepare, ActFollow, ActOpen, ActClaim, ActDisarm:
 			d.absorbStep(res)
 		}

@@ -144,7 +144,7 @@ func (d *decider) actionFor(s Step) Action {
 				a.WaitCount = 0
 			}
 		}
-	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare, ActReplay, ActRewind, ActArm, ActDisarm, ActRetain:
+	case ActConfigure, ActRevoke, ActQuarantine, ActClone, ActCapture, ActCompare, ActReplay, ActRewind, ActArm, ActDisarm, ActRetain, ActNudge:
 	}
 	return a
 }

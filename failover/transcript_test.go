@@ -109,7 +109,7 @@ func (s *stage) run(fields []string) {
 		"ready": s.ready, "tick": func() { s.tick(true) }, "blind": func() { s.blind = true; s.tick(true); s.blind = false }, "settle": s.settle, "run": s.carryOutSome, "lose": s.lose,
 		"advance": s.advance, "state": func() { s.printf("%s\n", s.describe(s.state)) },
 		"kill": s.kill, "between": s.betweenCommand, "start": s.start, "hang": s.hang, "slow": s.slow, "witnessed": s.witnessed, "stuck": s.stuck, "resume": s.resume, "cut": s.cutCommand, "heal": s.heal,
-		"write": s.write, "relay": s.write, "sync": s.syncAll, "set": s.set, "persist": s.set, "configure": s.set, "status": s.set, "stranger": s.stranger, "policy": s.policy, "server": s.configureServer,
+		"write": s.write, "relay": s.write, "unheard": s.write, "sync": s.syncAll, "set": s.set, "persist": s.set, "configure": s.set, "status": s.set, "stranger": s.stranger, "policy": s.policy, "server": s.configureServer,
 		"leader": s.lead, "node": s.nodeCommand, "order": s.order, "preview": s.preview, "failing": s.failing, "fleet": s.fleetCommand, "purging": s.purging, "copied": s.copied,
 	}
 	command := merged(commands, s.guardCommands())[fields[0]]

@@ -93,6 +93,7 @@ func (d *decider) keep(fp *topology.Facts) {
 	}
 	if d.semiSync() {
 		d.keepAckers(fp)
+		d.nudge(fp)
 		d.prove(fp)
 	} else if diff := Differences(fp, Required(d.in.Spec.Policy, Role{Primary: true})); len(diff) > 0 {
 		d.do(Action{Kind: ActConfigure, Server: d.s.Primary, Settings: diff}, "")
@@ -138,8 +139,7 @@ func (d *decider) letsNobodyWrite(fp *topology.Facts) bool {
 	case fp.Writable():
 		return g.Armed && g.fault(fp) == "" && fp.Lease.Remaining > 0
 	}
-	n := fp.Status["rpl_semi_sync_source_wait_sessions"]
-	return n != "" && n != "0"
+	return awaitsAcks(fp)
 }
 
 // steadyBoot keeps the identity of a boot that is known, unless the server's answer says more of it: what
@@ -202,8 +202,13 @@ func (d *decider) keepReplica(s policy.ServerSpec, f, fp *topology.Facts) {
 // commitsWait tells whether commits on the server wait for acknowledgements, or a fence that such
 // commits blocked has cut its applications off.
 func commitsWait(f *topology.Facts) bool {
+	return awaitsAcks(f) || f.On("offline_mode")
+}
+
+// awaitsAcks tells whether commits on the server wait for acknowledgements.
+func awaitsAcks(f *topology.Facts) bool {
 	n := f.Status["rpl_semi_sync_source_wait_sessions"]
-	return (n != "" && n != "0") || f.On("offline_mode")
+	return n != "" && n != "0"
 }
 
 // feedsOnWriter tells whether the server replicates from a reachable server other than the primary

@@ -280,10 +280,38 @@ func TestAcknowledgementsAreNotRepeated(t *testing.T) {
 		t.Fatalf("the commit has ended: %v", err)
 	case <-time.After(2 * time.Second): // as long as a commit is taken for slow
 	}
-	if _, err := all[0].application(t).ExecContext(t.Context(), "INSERT INTO app.t (v) VALUES (3)"); err != nil {
-		t.Error(err)
+	s := lock(t, all[0], 1)
+	f, err := s.Nudge(t.Context(), 2*time.Second)
+	if err != nil || f.Status["rpl_semi_sync_source_wait_sessions"] != "0" {
+		t.Errorf("%v: %s sessions wait", err, f.Status["rpl_semi_sync_source_wait_sessions"])
 	}
 	if err := <-waiting; err != nil {
 		t.Errorf("the commit that waited: %v", err)
+	}
+	until(t, "the acker has executed it", func() bool { return observeOnce(t, all[1]).Executed.Equal(observe(t, p).Executed) })
+}
+
+// TestNudgeThatNobodyAcknowledges: it waits as a commit does, and there is never more than one.
+func TestNudgeThatNobodyAcknowledges(t *testing.T) {
+	t.Parallel()
+	all := start(t, 2)
+	replicate(t, all)
+	waiting := hang(t, all)
+	s := lock(t, all[0], 1)
+	if _, err := s.Nudge(t.Context(), 500*time.Millisecond); err == nil || errors.Is(err, ErrCondition) || !s.Alive() {
+		t.Errorf("without an acker: %v, alive %t", err, s.Alive())
+	}
+	if _, err := s.Nudge(t.Context(), 500*time.Millisecond); !errors.Is(err, ErrCondition) {
+		t.Errorf("a second one: %v", err)
+	}
+	all[1].do(t, "START REPLICA IO_THREAD")
+	if err := <-waiting; err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Fence(t.Context(), 2*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Nudge(t.Context(), 500*time.Millisecond); !errors.Is(err, ErrCondition) {
+		t.Errorf("on a server that takes no writes: %v", err)
 	}
 }

@@ -16,6 +16,7 @@ type client struct {
 	pending *commit
 	turn    int // numbers attempts, so that the answer of an earlier one is ignored
 	stopped bool
+	patient bool // waits for an answer for as long as the process lives that it asked
 }
 
 // ack is a transaction that a client was told to be committed.
@@ -52,11 +53,7 @@ func (c *client) attempt() {
 		return
 	}
 	s, turn := c.server, c.turn
-	c.w.after(clientTimeout, func() {
-		if c.turn == turn {
-			c.fail(s)
-		}
-	})
+	c.expect(s, c.process)
 	c.w.net.carry(c.at, s.at, keepSending, func() bool { return c.turn == turn }, func() {
 		process := s.process
 		alive := s.run(func() {
@@ -65,6 +62,21 @@ func (c *client) attempt() {
 			}
 		})
 		if !alive {
+			c.fail(s)
+		}
+	})
+}
+
+// expect gives an attempt up that gets no answer. A patient client has only the word of the host that nobody
+// knows its connection any more.
+func (c *client) expect(s *Server, process int) {
+	turn := c.turn
+	c.w.after(clientTimeout, func() {
+		switch {
+		case c.turn != turn:
+		case c.patient && s.process == process:
+			c.expect(s, process)
+		default:
 			c.fail(s)
 		}
 	})

@@ -9,8 +9,8 @@ import (
 // commit is a transaction between the binary log and its client's answer.
 type commit struct {
 	gtid   gtid.GTID
-	upTo   int // length of the binary log with it
-	client *client
+	upTo   int     // length of the binary log with it
+	client *client // nil of what regent logs itself
 	// cut tells that the client's connection is gone: nobody will learn how it went.
 	cut bool
 }

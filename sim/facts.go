@@ -20,6 +20,7 @@ func (s *Server) facts() *topology.Facts {
 			"rpl_semi_sync_replica_status":       "OFF",
 		},
 	}
+	f.Commits.Waiting = len(s.waiting)
 	f.Lease = s.lease()
 	for _, d := range s.dumps {
 		f.Replicas = append(f.Replicas, topology.Attached{UUID: d.replica.uuid, Host: d.replica.name(), Acker: d.acker})

@@ -56,6 +56,7 @@ type record struct {
 	since    time.Duration
 	answered time.Duration // -1: never
 	probing  int           // numbers probes, so that a late answer is dropped
+	stuck    *stuck        // nil: no commit was under way
 }
 
 func (w *World) newNode(region string, index int) *Node {
@@ -158,6 +159,7 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 	r.sight.Reach = reach
 	switch reach {
 	case topology.ReachOK:
+		f.Commits.StuckFor = r.stuckFor(f, n.w.now)
 		// An answer is as old as its question.
 		r.answered, r.sight.Facts, r.sight.ConnectionLost, r.sight.Refusals = r.sight.Began, f, false, 0
 	case topology.ReachRefused:
@@ -187,6 +189,25 @@ func (n *Node) heardOf(r *record, probing int, answered *bool, reach topology.Re
 		}
 	})
 	n.sees(news)
+}
+
+// stuckFor is for how long all answers have shown commits under way and the same transactions as executed, as
+// package observer measures it.
+func (r *record) stuckFor(f *topology.Facts, now time.Duration) time.Duration {
+	switch before := r.stuck; {
+	case f.Commits.Waiting == 0:
+		r.stuck = nil
+		return 0
+	case before == nil || !before.facts.Boot.Same(f.Boot) || !before.facts.Executed.Equal(f.Executed):
+		r.stuck = &stuck{facts: f, since: now}
+	}
+	return now - r.stuck.since
+}
+
+// stuck is the first of the answers that showed no commit end, and when it came.
+type stuck struct {
+	facts *topology.Facts
+	since time.Duration
 }
 
 // alert has the node look closely for a while.

@@ -173,7 +173,9 @@ func (s *Server) kill() {
 	s.guard.rowLocked, s.guard.tableLocked = 0, 0
 	s.process++
 	for _, c := range s.waiting {
-		c.client.broken(c)
+		if !c.cut {
+			c.client.broken(c)
+		}
 	}
 	s.executed = pileOf(s.executed.set().Union(s.logged.set()))
 	s.waiting, s.acked, s.yes, s.hang = nil, make([]int, maxServers), 0, 0

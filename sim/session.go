@@ -154,6 +154,30 @@ func (x *conn) Drain(ctx context.Context, limit time.Duration) (*topology.Facts,
 // drainTakes is how long the sessions of clients take to be ended.
 const drainTakes = 100 * time.Millisecond
 
+// Nudge has an open server log something of no client, and waits until that is acknowledged.
+func (x *conn) Nudge(ctx context.Context, limit time.Duration) (*topology.Facts, error) {
+	return x.perform(ctx, "nudge", func(st *statement) {
+		x.effect("nudge")
+		s := x.s
+		if !s.writable() || s.pending != nil || slices.ContainsFunc(s.waiting, func(c *commit) bool { return c.client == nil }) {
+			st.finish(fmt.Errorf("%w: it takes writes, and no nudge of before waits", errCondition))
+			return
+		}
+		mine := &commit{gtid: gtid.GTID{UUID: s.uuid, Seq: s.next}, upTo: len(s.binlog) + 1, cut: true}
+		s.next++
+		s.waiting = append(s.waiting, mine)
+		s.append(mine.gtid)
+		s.release()
+		x.await(st, limit, func() bool { return s.executed.has(mine.gtid) }, func(ended bool) {
+			if !ended {
+				st.finish(errBlocked)
+				return
+			}
+			st.finish(nil)
+		})
+	})
+}
+
 // StopReceiver stops receiving, and with it acknowledging.
 func (x *conn) StopReceiver(ctx context.Context) (*topology.Facts, error) {
 	return x.perform(ctx, "stop receiver", func(st *statement) {

@@ -106,8 +106,9 @@ func newWorld(seed uint64, plan []decision) *World {
 		w.nodes = append(w.nodes, w.newNode(region, i))
 	}
 	w.turns = make([]int, len(w.nodes)*lanesPerNode)
+	patient := w.draw(4, "patient", 0) == 0
 	for i, region := range []string{"east", "east", "east", "west"} {
-		c := &client{w: w, name: fmt.Sprintf("%s-client%d", region, i+1)}
+		c := &client{w: w, name: fmt.Sprintf("%s-client%d", region, i+1), patient: patient}
 		c.at = w.net.join(c.name, region)
 		w.clients = append(w.clients, c)
 	}

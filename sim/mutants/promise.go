@@ -42,11 +42,6 @@ func ofTheReturn() []mutant {
 			"Armed: d.semiSync() && !d.degraded(), WaitCount: wait})...)",
 			"Armed: false, WaitCount: wait})...)",
 		}}},
-		{"lost-acknowledgements-awaited", "a half-closed primary waits for acknowledgements that were lost", []edit{{
-			"executor/unheard.go",
-			"	return waitCount > 0 && attached",
-			"	return waitCount > 1<<20 && attached",
-		}}},
 		{"reopened-with-tail", "a primary that booted is opened though nobody else has what it committed in that", []edit{{
 			"failover/watch.go",
 			"	if len(holders) < wait {\n",
@@ -88,6 +83,22 @@ func ofTheReturn() []mutant {
 			"failover/quarantine.go",
 			"			open.Fenced = open.Fenced && !f.Writable()\n",
 			"",
+		}}},
+	}
+}
+
+// ofLostAcknowledgements break what is done about acknowledgements that nobody will repeat.
+func ofLostAcknowledgements() []mutant {
+	return []mutant{
+		{"never-nudged", "an open primary waits for acknowledgements that were lost", []edit{{
+			"failover/nudge.go",
+			"	if wait := d.waitWanted(); wait > 0 && holding >= wait {",
+			"	if wait := d.waitWanted(); wait > 1<<20 && holding >= wait {",
+		}}},
+		{"lost-acknowledgements-awaited", "a half-closed primary waits for acknowledgements that were lost", []edit{{
+			"executor/unheard.go",
+			"	return waitCount > 0 && attached",
+			"	return waitCount > 1<<20 && attached",
 		}}},
 	}
 }
