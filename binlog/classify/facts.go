@@ -92,18 +92,23 @@ func weighty(t *diff.Definition) (unique, foreign [][]int) {
 func (r *reading) weights(ctx context.Context) error {
 	asked := r.texts(ctx)
 	r.eachRepeated(func(s *diff.State, u diff.Unique) { r.d.Unweighed(s.Table, u.Columns, s.After, asked.add) })
+	type columns struct{ unique, foreign [][]int }
+	of := map[*diff.Definition]columns{}
 	wanted := func(t *diff.Definition) bool {
 		unique, foreign := weighty(t)
+		of[t] = columns{unique, foreign}
 		return len(unique)+len(foreign) > 0
 	}
 	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
-		unique, foreign := weighty(table)
-		if len(unique) > 0 && candidate(r.d, r.d.Change(row)) {
-			foreign = append(foreign, unique...)
+		ask := func(all [][]int) {
+			for _, columns := range all {
+				r.d.Unweighed(table, columns, row.Before, asked.add)
+				r.d.Unweighed(table, columns, row.After, asked.add)
+			}
 		}
-		for _, columns := range foreign {
-			r.d.Unweighed(table, columns, row.Before, asked.add)
-			r.d.Unweighed(table, columns, row.After, asked.add)
+		ask(of[table].foreign)
+		if unique := of[table].unique; len(unique) > 0 && candidate(r.d, r.d.Change(row)) {
+			ask(unique)
 		}
 		return asked.err
 	})
@@ -121,7 +126,7 @@ func (r *reading) facts(ctx context.Context) error {
 	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, s.After) })
 	wanted := func(t *diff.Definition) bool { return len(t.Unique)+len(t.References)+len(t.ReferencedBy) > 0 }
 	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
-		if !candidate(r.d, r.d.Change(row)) {
+		if !concerns(table, row) || !candidate(r.d, r.d.Change(row)) {
 			return nil
 		}
 		for _, u := range table.Unique {
@@ -146,6 +151,12 @@ func (r *reading) facts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// concerns says whether a replay of the change would have to know anything of the table's keys.
+func concerns(table *diff.Definition, row decode.Row) bool {
+	return row.After != nil && len(table.References) > 0 || row.Before != nil && len(table.ReferencedBy) > 0 ||
+		slices.ContainsFunc(table.Unique, func(u diff.Unique) bool { return u.Checkable() && u.Changes(row.Before, row.After) })
 }
 
 // holders are the tuples to ask for, by unique key.

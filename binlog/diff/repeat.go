@@ -42,7 +42,8 @@ func (d *Definition) ContentID(image []decode.Value) (string, bool) {
 	return string(id), len(id) > 0
 }
 
-// index prepares for the new side: it groups the rows that the old side inserted by what a repetition would share.
+// index groups the rows that the old side inserted by what a repetition would share. It is made for the first row of the
+// new side that may be one.
 func (d *Divergence) index() {
 	d.groups = &groups{tuples: d.store.Dict(), inserted: d.store.Dict()}
 	for s := range d.All() {
@@ -87,7 +88,7 @@ func (d *Divergence) known(of Tuple) (Group, bool) {
 
 // inserted is the group where the new side inserted rows of it.
 func (d *Divergence) inserted(of Tuple, ok bool) (Group, bool) {
-	if !ok || !d.AnyInserted() {
+	if !ok {
 		return 0, false
 	}
 	g, ok := d.known(of)
@@ -99,6 +100,9 @@ func (d *Divergence) AnyInserted() bool { return d.groups != nil && d.groups.ins
 
 // Twins are the rows of other keys that the new side inserted with the same content; false where there are none.
 func (d *Divergence) Twins(s *State) (Group, bool) {
+	if !d.AnyInserted() {
+		return 0, false
+	}
 	of, ok := d.content(s)
 	return d.inserted(of, ok)
 }
@@ -106,6 +110,9 @@ func (d *Divergence) Twins(s *State) (Group, bool) {
 // Rivals are the rows that the new side inserted with the same tuple under a unique key of the table; false where there
 // are none.
 func (d *Divergence) Rivals(s *State, unique int) (Group, bool) {
+	if !d.AnyInserted() {
+		return 0, false
+	}
 	of, ok := d.folded(s, unique)
 	return d.inserted(of, ok)
 }

@@ -8,9 +8,6 @@ import (
 
 // sieves returns a sieve for each table of which a row of the old side has a key.
 func (d *Divergence) sieves() map[Name]*sieve {
-	if d.groups == nil {
-		d.index()
-	}
 	counts := map[Name]int{}
 	for n := range d.states.Len() {
 		key, _ := d.keyOf(d.states.Key(n))
