@@ -21,16 +21,18 @@ func candidate(d *diff.Divergence, change diff.Change) bool {
 // pass visits the changes whose images fit the definition of a table that is wanted.
 type pass struct {
 	d      *diff.Divergence
+	walk   *diff.Walk
 	wanted map[*diff.Definition]bool
 	shared bool
-	visit  func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error
+	visit  visit
 }
 
+// visit takes a row change; the walk is at it.
+type visit func(tx *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error
+
 // each goes through the history, unless no table is wanted.
-func (c *Comparison) each(
-	wanted func(*diff.Definition) bool, visit func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error,
-) error {
-	p := pass{d: c.d, wanted: map[*diff.Definition]bool{}, visit: visit}
+func (c *Comparison) each(wanted func(*diff.Definition) bool, v visit) error {
+	p := pass{d: c.d, walk: c.d.Walk(), wanted: map[*diff.Definition]bool{}, visit: v}
 	for _, table := range c.d.Tables {
 		if wanted(table) {
 			p.wanted[table] = true
@@ -48,8 +50,9 @@ func (p *pass) Begin(tx *decode.Transaction) error {
 }
 
 func (p *pass) Row(tx *decode.Transaction, row decode.Row) error {
+	p.walk.Step()
 	if table := p.d.Definition(row.Table); !p.shared && table != nil && p.wanted[table] {
-		return p.visit(tx, table, row)
+		return p.visit(tx, table, row, p.walk)
 	}
 	return nil
 }
@@ -99,7 +102,7 @@ func (r *reading) weights(ctx context.Context) error {
 		of[t] = columns{unique, foreign}
 		return len(unique)+len(foreign) > 0
 	}
-	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
+	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error {
 		ask := func(all [][]int) {
 			for _, columns := range all {
 				r.d.Unweighed(table, columns, row.Before, asked.add)
@@ -107,7 +110,7 @@ func (r *reading) weights(ctx context.Context) error {
 			}
 		}
 		ask(of[table].foreign)
-		if unique := of[table].unique; len(unique) > 0 && candidate(r.d, r.d.Change(row)) {
+		if unique := of[table].unique; len(unique) > 0 && candidate(r.d, at.Change(row)) {
 			ask(unique)
 		}
 		return asked.err
@@ -125,8 +128,8 @@ func (r *reading) facts(ctx context.Context) error {
 	parents, children := r.counting(ctx, r.d.Parents()), r.counting(ctx, r.d.Children())
 	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, s.After) })
 	wanted := func(t *diff.Definition) bool { return len(t.Unique)+len(t.References)+len(t.ReferencedBy) > 0 }
-	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
-		if !concerns(table, row) || !candidate(r.d, r.d.Change(row)) {
+	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error {
+		if !concerns(table, row) || !candidate(r.d, at.Change(row)) {
 			return nil
 		}
 		for _, u := range table.Unique {

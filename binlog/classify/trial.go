@@ -136,7 +136,7 @@ func (t *trial) collision(change diff.Change) string {
 		if !ok {
 			continue
 		}
-		if by, held := t.holder(tuple); held && (change.Row.Before == nil || by != t.d.StoredKey(change.States[0].Key)) {
+		if by, held := t.holder(tuple); held && (change.Row.Before == nil || by != change.States[0].Stored()) {
 			return "another row holds the same value of unique key " + u.Name
 		}
 	}
@@ -156,8 +156,7 @@ func (t *trial) holder(tuple diff.Tuple) (key string, held bool) {
 			return key, held
 		}
 	}
-	holder, held := t.d.Holder(tuple)
-	return t.d.StoredKey(holder), held
+	return t.d.Holder(tuple)
 }
 
 // orphan says which parent the after image lacks; empty where it lacks none.
@@ -224,7 +223,7 @@ func (t *trial) apply(change diff.Change) {
 			t.hold(tuple, heldByNone)
 		}
 		if tuple, ok := t.d.UniqueTuple(table, u, row.After); ok {
-			t.hold(tuple, heldBy+t.d.StoredKey(change.States[len(change.States)-1].Key))
+			t.hold(tuple, heldBy+change.States[len(change.States)-1].Stored())
 		}
 	}
 	for _, f := range table.References {

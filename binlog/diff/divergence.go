@@ -12,8 +12,6 @@ import (
 type Divergence struct {
 	// Tables are the definitions on the new primary of every table that the old side touched.
 	Tables map[Name]*Definition
-	// Highest is, by table, the highest value of the auto-increment column among the images of the old side.
-	Highest map[Name]uint64
 	// Altered says, by table, which statement of the new side may have changed it as a whole.
 	Altered map[Name]string
 	// Touched are the tables with a key that both sides touched.
@@ -30,7 +28,14 @@ type Divergence struct {
 	record   Record
 	id, text []byte
 	past     past
-	fits     map[*decode.Table]fit
+	trace    trace
+	// fits are by table of the log and plans by definition, and fitted and planned the last of them.
+	fits    map[*decode.Table]fit
+	fitted  fit
+	plans   map[*Definition]*plan
+	planned *plan
+	// highest are the highest values of auto-increment columns among the images of the old side.
+	highest map[Name]*uint64
 	shared   gtid.Set
 	groups   *groups
 	// strange are the tables in which a key of the old side may be spelled in other ways, strayed those with a key of
@@ -47,15 +52,25 @@ type Divergence struct {
 // divergence any more.
 func New(tables map[Name]*Definition, shared gtid.Set, store Store) *Divergence {
 	return &Divergence{
-		Tables: tables, Highest: map[Name]uint64{}, Touched: map[Name]bool{}, Altered: map[Name]string{}, Facts: newFacts(store), shared: shared,
+		Tables: tables, Touched: map[Name]bool{}, Altered: map[Name]string{}, Facts: newFacts(store), shared: shared,
 		store: store, states: store.Dict(), links: store.Dict(), numbers: map[named]uint32{},
-		past: past{touched: store.List()}, fits: map[*decode.Table]fit{},
+		past: past{touched: store.List()}, trace: trace{chunks: store.Dict()},
+		fits: map[*decode.Table]fit{}, plans: map[*Definition]*plan{}, highest: map[Name]*uint64{},
 		strange: map[Name]bool{}, strayed: map[Name]bool{}, strays: store.Dict(),
 	}
 }
 
 // Store is where the comparison remembers what it does.
 func (d *Divergence) Store() Store { return d.store }
+
+// Highest is the highest value of the auto-increment column of a table among the images of the old side, 0 where there
+// is none.
+func (d *Divergence) Highest(table Name) uint64 {
+	if n := d.highest[table]; n != nil {
+		return *n
+	}
+	return 0
+}
 
 // Shared says that the new primary has the transaction itself.
 func (d *Divergence) Shared(id gtid.GTID) bool { return d.shared.ContainsGTID(id) }

@@ -3,6 +3,7 @@ package diff
 import (
 	"encoding/binary"
 	"iter"
+	"slices"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/gtid"
@@ -68,8 +69,16 @@ func (d *Divergence) content(s *State) (Tuple, bool) {
 }
 
 func (d *Divergence) contentOf(table *Definition, image []decode.Value) (Tuple, bool) {
-	id, ok := table.ContentID(image)
-	return Tuple(append(d.begin(nil, named{of: table.Name}), id...)), ok
+	p := d.plan(table)
+	if slices.ContainsFunc(image, func(v decode.Value) bool { return v.Kind == decode.Absent }) {
+		return "", false
+	}
+	id := begin(d.id[:0], p.number)
+	for _, i := range p.content {
+		id = spell(append(id, '0'+byte(image[i].Kind)), image[i].Text)
+	}
+	d.id = id
+	return Tuple(id), len(p.content) > 0
 }
 
 // folded is likewise what rows have in common with the state's by a unique key of its table.
@@ -117,9 +126,10 @@ func (d *Divergence) Rivals(s *State, unique int) (Group, bool) {
 	return d.inserted(of, ok)
 }
 
-// Rival is the transaction that first inserted the row of the group with the key; false where none did.
-func (d *Divergence) Rival(g Group, key Key) (gtid.GTID, bool) {
-	n, ok := d.groups.inserted.Find(d.member(g, key))
+// Rival is the transaction that first inserted the row of the group with the key, as stores have it; false where none
+// did.
+func (d *Divergence) Rival(g Group, stored string) (gtid.GTID, bool) {
+	n, ok := d.groups.inserted.Find(member(g, stored))
 	if !ok {
 		return gtid.GTID{}, false
 	}
@@ -179,8 +189,8 @@ func (d *Divergence) keepEnds(g Group, e ends) {
 }
 
 // member is an inserted row as stores have it.
-func (d *Divergence) member(g Group, key Key) string {
-	return string(binary.LittleEndian.AppendUint64(nil, uint64(g))) + d.stored(key)
+func member(g Group, stored string) string {
+	return string(binary.LittleEndian.AppendUint64(nil, uint64(g))) + stored
 }
 
 // insertion is an inserted row with the number of the next of its group, -1 where it is the last.
@@ -207,7 +217,7 @@ func (d *Divergence) insertion(n int) insertion {
 
 // add adds a row to a group, the first time that it is inserted.
 func (d *Divergence) add(g Group, in insertion) {
-	n, added := d.groups.inserted.Add(d.member(g, in.Key))
+	n, added := d.groups.inserted.Add(member(g, d.stored(in.Key)))
 	if !added {
 		return
 	}
@@ -234,9 +244,11 @@ func (d *Divergence) foldedTuple(table *Definition, u Unique, image []decode.Val
 	if !u.Checkable() || !hasValues(u.Columns, image) {
 		return "", false
 	}
-	id := d.begin(d.id[:0], named{table.Name, u.Name})
-	for _, i := range u.Columns {
-		id = spell(id, table.Columns[i].folded(image[i].Text))
+	t := d.tuplePlan(d.plan(table), named{table.Name, u.Name}, u.Columns)
+	id := begin(d.id[:0], t.number)
+	for i := range t.parts {
+		s := &t.parts[i]
+		id = spell(id, s.fold(image[s.column].Text))
 	}
 	d.id = id
 	return Tuple(id), true

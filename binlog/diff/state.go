@@ -26,6 +26,8 @@ type State struct {
 	// Live is the row on the new primary now, nil where there is none. It means nothing before LiveRead is set.
 	Live     []decode.Value
 	LiveRead bool
+	// stored is the key as stores have it.
+	stored string
 	// linked says that updates of the primary key join the state with others.
 	linked bool
 	// turn is the last transaction of the old side that changed the row, from 1.
@@ -147,9 +149,12 @@ func (s *State) read(record string) {
 	}
 }
 
+// Stored is the key as stores have it: the same exactly for keys that are.
+func (s *State) Stored() string { return s.stored }
+
 // lost empties a state that the store failed to keep.
 func (s *State) lost() {
-	*s = State{Key: s.Key, Number: s.Number, Table: s.Table, Opaque: "the row could not be kept"}
+	*s = State{Key: s.Key, stored: s.stored, Number: s.Number, Table: s.Table, Opaque: "the row could not be kept"}
 	s.KeyValues = make([]decode.Value, len(s.Table.PrimaryKey))
 }
 
@@ -159,18 +164,7 @@ const tableSize = 4
 // stored is the key as stores have it.
 func (d *Divergence) stored(key Key) string {
 	var buf [64]byte
-	return string(append(d.begin(buf[:0], named{of: key.Name}), key.ID...))
-}
-
-// begin begins a key of a store with a short name for what it is of.
-func (d *Divergence) begin(dst []byte, of named) []byte {
-	n, known := d.numbers[of]
-	if !known {
-		n = uint32(len(d.named))
-		d.numbers[of] = n
-		d.named = append(d.named, of)
-	}
-	return binary.LittleEndian.AppendUint32(dst, n)
+	return string(append(begin(buf[:0], d.number(named{of: key.Name})), key.ID...))
 }
 
 // keyOf is the inverse of stored.
@@ -191,8 +185,8 @@ func (d *Divergence) States() int { return d.states.Len() }
 
 // State returns the state with the number.
 func (d *Divergence) State(n int) *State {
-	s := &State{Number: n}
-	s.Key, s.Table = d.keyOf(d.states.Key(n))
+	s := &State{Number: n, stored: d.states.Key(n)}
+	s.Key, s.Table = d.keyOf(s.stored)
 	s.read(d.states.Value(n))
 	return s
 }
@@ -236,11 +230,12 @@ func (d *Divergence) anyTable(wanted func(*Definition) bool) bool {
 
 // state is that of a key which the old side touched, else nil. What is changed in it has to be kept.
 func (d *Divergence) state(key Key) *State {
-	n, ok := d.states.Find(d.stored(key))
+	stored := d.stored(key)
+	n, ok := d.states.Find(stored)
 	if !ok {
 		return nil
 	}
-	s := &State{Number: n, Key: key, Table: d.Tables[key.Name]}
+	s := &State{Number: n, Key: key, Table: d.Tables[key.Name], stored: stored}
 	s.read(d.states.Value(n))
 	return s
 }

@@ -30,9 +30,6 @@ type Wanted struct {
 	Values  []decode.Value
 }
 
-// StoredKey is the key as stores have it: the same exactly for keys that are.
-func (d *Divergence) StoredKey(key Key) string { return d.stored(key) }
-
 // Facts are what the new primary says about tuples. Only what was asked for is in it.
 type Facts struct {
 	// weights are the sort keys of texts: the same for texts that the server takes as equal.
@@ -49,7 +46,7 @@ func newFacts(store Store) Facts {
 
 // storedText is a text as stores have it.
 func (d *Divergence) storedText(t Text) string {
-	d.text = append(d.begin(d.text[:0], named{of: Name{t.Charset, t.Collation}}), t.Bytes...)
+	d.text = append(begin(d.text[:0], d.number(named{of: Name{t.Charset, t.Collation}})), t.Bytes...)
 	return string(d.text)
 }
 
@@ -77,15 +74,12 @@ func (d *Divergence) SetHolder(of Tuple, key Key) {
 	d.Facts.holders.Set(n, []byte(d.stored(key)))
 }
 
-// Holder is the key of the live row that holds a tuple; false where none does.
-func (d *Divergence) Holder(of Tuple) (Key, bool) {
+// Holder is the key of the live row that holds a tuple, as stores have it; false where none does.
+func (d *Divergence) Holder(of Tuple) (stored string, held bool) {
 	if n, asked := d.Facts.holders.Find(string(of)); asked {
-		if stored := d.Facts.holders.Value(n); stored != "" {
-			key, _ := d.keyOf(stored)
-			return key, true
-		}
+		stored = d.Facts.holders.Value(n)
 	}
-	return Key{}, false
+	return stored, stored != ""
 }
 
 // Counts are numbers of live rows by tuple.
@@ -139,9 +133,11 @@ func (d *Divergence) tuple(of named, table *Definition, columns []int, image []d
 	if !hasValues(columns, image) {
 		return "", false
 	}
-	id := d.begin(d.id[:0], of)
-	for _, i := range columns {
-		id = spell(id, d.weight(table.Columns[i], image[i].Text))
+	t := d.tuplePlan(d.plan(table), of, columns)
+	id := begin(d.id[:0], t.number)
+	for i := range t.parts {
+		s := &t.parts[i]
+		id = spell(id, d.weight(s, image[s.column].Text))
 	}
 	d.id = id
 	return Tuple(id), true
@@ -160,13 +156,15 @@ func spell(id []byte, text string) []byte {
 	return append(append(id, ':'), text...)
 }
 
-func (d *Divergence) weight(c Column, text string) string {
-	if c.Kind() == decode.Text && !c.exact() && d.Facts.weights.Len() > 0 {
-		if n, known := d.Facts.weights.Find(d.storedText(Text{c.Charset, c.Collation, text})); known {
+// weight is a text as the server compares it, as far as that is known.
+func (d *Divergence) weight(s *speller, text string) string {
+	if s.weighted && d.Facts.weights.Len() > 0 {
+		d.text = append(begin(d.text[:0], s.texts), text...)
+		if n, known := d.Facts.weights.Find(string(d.text)); known {
 			return d.Facts.weights.Value(n)
 		}
 	}
-	return c.folded(text)
+	return s.fold(text)
 }
 
 // Unweighed visits the texts of the columns of an image whose equality only the server can tell.

@@ -1,0 +1,76 @@
+package diff
+
+import (
+	"strconv"
+
+	"github.com/regentdb/regent/binlog/decode"
+)
+
+// trace remembers which states each row change of the old side concerns, so that later passes need not find them by
+// their keys again.
+type trace struct {
+	// chunks are the row changes in order, chunkRows in each but the last.
+	chunks Dict
+	open   Record
+	rows   int
+}
+
+const chunkRows = 1024
+
+// add takes the next row change: with the numbers of its states, -1 where there is none.
+func (t *trace) add(from, to int) {
+	t.open = t.open.Int(from + 1).Int(to + 1)
+	if t.rows++; t.rows%chunkRows == 0 {
+		t.flush()
+	}
+}
+
+func (t *trace) flush() {
+	if len(t.open) == 0 {
+		return
+	}
+	n, _ := t.chunks.Add(strconv.Itoa(t.chunks.Len()))
+	t.chunks.Set(n, t.open)
+	t.open = t.open[:0]
+}
+
+// Walk goes through the row changes of the old side once more, in the order in which they were added.
+type Walk struct {
+	d        *Divergence
+	chunk    int
+	rest     Reader
+	from, to int
+}
+
+// Walk returns a walk that is before the first row change. All transactions of the old side must have been added.
+func (d *Divergence) Walk() *Walk {
+	d.trace.flush()
+	return &Walk{d: d}
+}
+
+// Step goes to the next row change. No change may be left out, also none of a shared transaction.
+func (w *Walk) Step() {
+	if w.rest.rest == "" && w.chunk < w.d.trace.chunks.Len() {
+		w.rest = Reader{w.d.trace.chunks.Value(w.chunk)}
+		w.chunk++
+	}
+	w.from, w.to = w.rest.Int()-1, w.rest.Int()-1
+}
+
+// Change finds the states of the row change that the walk is at. Changes of shared transactions have none.
+func (w *Walk) Change(row decode.Row) Change {
+	f := w.d.fit(row.Table)
+	out := Change{Row: row, Table: f.table, Unkeyed: f.unkeyed}
+	switch {
+	case f.unkeyed != "":
+	case w.from < 0 && w.to < 0:
+		out.Unkeyed = "the row image lacks the primary key"
+	case w.from < 0:
+		out.States = []*State{w.d.State(w.to)}
+	case w.to < 0:
+		out.States = []*State{w.d.State(w.from)}
+	default:
+		out.States = []*State{w.d.State(w.from), w.d.State(w.to)}
+	}
+	return out
+}
