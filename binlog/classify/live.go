@@ -88,10 +88,10 @@ func (r *reading) rows(ctx context.Context) error {
 	var order []*batch[*diff.State]
 	held := 0
 	for s := range r.d.All() {
-		b := asked[s.Key.Name]
+		b := asked[s.Table.Name]
 		if b == nil {
 			b = &batch[*diff.State]{ask: func(all []*diff.State) error { return r.readRows(ctx, all) }}
-			asked[s.Key.Name] = b
+			asked[s.Table.Name] = b
 			order = append(order, b)
 		}
 		held -= b.bytes

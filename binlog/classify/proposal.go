@@ -56,7 +56,7 @@ func (r *reading) numbers(ctx context.Context) error {
 		if !s.IsTouched() || ofState(r.d, s).class != AutoIncrement {
 			continue
 		}
-		name := s.Key.Name
+		name := s.Table.Name
 		if _, known := last[name]; !known {
 			live, err := r.live.Last(ctx, s.Table, s.Table.Auto())
 			if err != nil {

@@ -42,7 +42,7 @@ func ofState(d *diff.Divergence, s *diff.State) verdict {
 
 // settled applies the rules that need no more than the rows of the key itself.
 func settled(d *diff.Divergence, s *diff.State) (v verdict, decided bool) {
-	altered := d.Altered[s.Key.Name]
+	altered := d.Altered[s.Table.Name]
 	switch {
 	case s.Opaque != "":
 		return verdict{class: Opaque, reason: s.Opaque}, true

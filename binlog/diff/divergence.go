@@ -23,7 +23,7 @@ type Divergence struct {
 	// states are by key, links by the number of a state.
 	states, links Dict
 	numbers       map[named]uint32
-	named         []named
+	named         []numbered
 	// record, id and text are memory for what is made next.
 	record   Record
 	id, text []byte
@@ -34,10 +34,11 @@ type Divergence struct {
 	fitted  fit
 	plans   map[*Definition]*plan
 	planned *plan
-	// highest are the highest values of auto-increment columns among the images of the old side.
-	highest map[Name]*uint64
-	shared   gtid.Set
-	groups   *groups
+	tallies map[Name]*tally
+	// images is memory for rows.
+	images []decode.Value
+	shared gtid.Set
+	groups *groups
 	// strange are the tables in which a key of the old side may be spelled in other ways, strayed those with a key of
 	// the new side that may be another spelling.
 	strange map[Name]bool
@@ -55,7 +56,7 @@ func New(tables map[Name]*Definition, shared gtid.Set, store Store) *Divergence 
 		Tables: tables, Touched: map[Name]bool{}, Altered: map[Name]string{}, Facts: newFacts(store), shared: shared,
 		store: store, states: store.Dict(), links: store.Dict(), numbers: map[named]uint32{},
 		past: past{touched: store.List()}, trace: trace{chunks: store.Dict()},
-		fits: map[*decode.Table]fit{}, plans: map[*Definition]*plan{}, highest: map[Name]*uint64{},
+		fits: map[*decode.Table]fit{}, plans: map[*Definition]*plan{}, tallies: map[Name]*tally{},
 		strange: map[Name]bool{}, strayed: map[Name]bool{}, strays: store.Dict(),
 	}
 }
@@ -66,8 +67,8 @@ func (d *Divergence) Store() Store { return d.store }
 // Highest is the highest value of the auto-increment column of a table among the images of the old side, 0 where there
 // is none.
 func (d *Divergence) Highest(table Name) uint64 {
-	if n := d.highest[table]; n != nil {
-		return *n
+	if t := d.tallies[table]; t != nil {
+		return t.highest
 	}
 	return 0
 }

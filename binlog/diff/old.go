@@ -118,7 +118,7 @@ func (d *Divergence) End(tx *decode.Transaction) error {
 func (p *plan) raise(image []decode.Value) {
 	if p.auto >= 0 && image != nil {
 		n, _ := strconv.ParseUint(image[p.auto].Text, 10, 64) // A negative one is not the highest.
-		*p.highest = max(*p.highest, n)
+		p.tally.highest = max(p.tally.highest, n)
 	}
 }
 
@@ -187,14 +187,16 @@ func (d *Divergence) follow(p *plan, row decode.Row) (from, to int) {
 // the key was last says that something between is missing.
 func (d *Divergence) step(p *plan, key string, spelled, from, to []decode.Value) int {
 	n, added := d.states.Add(key)
-	s := State{Number: n, Table: p.table, stored: key}
+	s := State{Number: n, Table: p.table, stored: key, images: d.images[:0]}
 	if added {
-		s.KeyValues, s.Before, s.After = p.table.KeyValues(spelled), from, from
+		s.KeyValues, s.Before, s.After = d.keyValues(p, spelled), from, from
+		p.tally.keys++
 		if p.strange && !p.table.plainKey(s.KeyValues) {
 			d.strange[p.table.Name] = true
 		}
 	} else {
 		s.read(d.states.Value(n))
+		d.images = s.images
 	}
 	again := s.turn == d.past.turn
 	gap := s.Opaque == "" && !slices.Equal(s.After, from)
@@ -209,6 +211,15 @@ func (d *Divergence) step(p *plan, key string, spelled, from, to []decode.Value)
 	d.Keep(&s)
 	d.note(n, again && gap)
 	return n
+}
+
+// keyValues is KeyValues, valid until the next call.
+func (d *Divergence) keyValues(p *plan, image []decode.Value) []decode.Value {
+	d.images = d.images[:0]
+	for i := range p.key {
+		d.images = append(d.images, image[p.key[i].column])
+	}
+	return d.images
 }
 
 // note remembers that the transaction changed the state. That it has a gap is overruled where the transaction, which

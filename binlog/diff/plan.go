@@ -17,12 +17,19 @@ type plan struct {
 	auto int
 	// strange says that a key may be spelled in ways that folding keeps apart.
 	strange bool
-	// highest is the highest generated key.
-	highest *uint64
+	tally   *tally
 	// content are the columns that rows share when one repeats the other.
 	content []int
 	// tuples are the unique and foreign keys of which tuples were made.
 	tuples []*tuplePlan
+}
+
+// tally is what the old side did to a table.
+type tally struct {
+	// highest is the highest value of the auto-increment column, 0 where there is none.
+	highest uint64
+	// keys is how many keys it touched.
+	keys int
 }
 
 // tuplePlan is a unique key, or a foreign key as one of its ends has it.
@@ -60,10 +67,10 @@ func (d *Divergence) plan(table *Definition) *plan {
 }
 
 func (d *Divergence) newPlan(table *Definition) *plan {
-	p := &plan{table: table, number: d.number(named{of: table.Name}), auto: table.Auto(), highest: d.highest[table.Name]}
-	if p.highest == nil {
-		p.highest = new(uint64)
-		d.highest[table.Name] = p.highest
+	p := &plan{table: table, number: d.number(named{of: table.Name}), auto: table.Auto(), tally: d.tallies[table.Name]}
+	if p.tally == nil {
+		p.tally = &tally{}
+		d.tallies[table.Name] = p.tally
 	}
 	p.key = d.spellers(table, table.PrimaryKey)
 	p.strange = slices.ContainsFunc(p.key, func(s speller) bool { return s.weighted })
@@ -112,7 +119,7 @@ func (d *Divergence) number(of named) uint32 {
 	if !known {
 		n = uint32(len(d.named))
 		d.numbers[of] = n
-		d.named = append(d.named, of)
+		d.named = append(d.named, numbered{named: of})
 	}
 	return n
 }

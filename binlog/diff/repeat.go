@@ -3,7 +3,6 @@ package diff
 import (
 	"encoding/binary"
 	"iter"
-	"slices"
 
 	"github.com/regentdb/regent/binlog/decode"
 	"github.com/regentdb/regent/gtid"
@@ -62,15 +61,18 @@ func (d *Divergence) index() {
 // content is what rows that repeat the state's under another generated key have in common with it; false where the old
 // side inserted no row, or such rows cannot be told.
 func (d *Divergence) content(s *State) (Tuple, bool) {
-	if s.Before != nil || s.After == nil || s.Table.Auto() < 0 {
+	if !s.isInserted() || s.Table.Auto() < 0 {
 		return "", false
 	}
 	return d.contentOf(s.Table, s.After)
 }
 
+// isInserted says whether the old side inserted the row.
+func (s *State) isInserted() bool { return s.Before == nil && s.After != nil }
+
 func (d *Divergence) contentOf(table *Definition, image []decode.Value) (Tuple, bool) {
 	p := d.plan(table)
-	if slices.ContainsFunc(image, func(v decode.Value) bool { return v.Kind == decode.Absent }) {
+	if !isWhole(image) {
 		return "", false
 	}
 	id := begin(d.id[:0], p.number)
@@ -81,9 +83,19 @@ func (d *Divergence) contentOf(table *Definition, image []decode.Value) (Tuple, 
 	return Tuple(id), len(p.content) > 0
 }
 
+// isWhole says whether an image has all columns.
+func isWhole(image []decode.Value) bool {
+	for i := range image {
+		if image[i].Kind == decode.Absent {
+			return false
+		}
+	}
+	return true
+}
+
 // folded is likewise what rows have in common with the state's by a unique key of its table.
 func (d *Divergence) folded(s *State, unique int) (Tuple, bool) {
-	if s.Before != nil || s.After == nil {
+	if !s.isInserted() {
 		return "", false
 	}
 	return d.foldedTuple(s.Table, s.Table.Unique[unique], s.After)

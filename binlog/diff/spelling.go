@@ -150,7 +150,7 @@ func (d *Divergence) Respell() {
 		}
 		s := d.State(NewReader(spellings.Value(at)).Int())
 		s.merge(stray.Contact)
-		d.Touched[s.Key.Name] = true
+		d.Touched[s.Table.Name] = true
 		d.Keep(s)
 	}
 }

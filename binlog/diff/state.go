@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"encoding/binary"
 	"iter"
 	"slices"
 
@@ -12,7 +11,6 @@ import (
 type State struct {
 	Contact
 
-	Key Key
 	// Number counts the keys of the old side, from 0, as they were first touched.
 	Number int
 	// Table is the definition on the new primary.
@@ -30,6 +28,8 @@ type State struct {
 	stored string
 	// linked says that updates of the primary key join the state with others.
 	linked bool
+	// images is memory for the rows.
+	images []decode.Value
 	// turn is the last transaction of the old side that changed the row, from 1.
 	turn int
 }
@@ -64,6 +64,10 @@ const (
 	isLive
 	isTouched
 	isBase
+	// Which rows there are.
+	hasBefore
+	hasAfter
+	hasLive
 )
 
 // Rows of a kept state that are the same as another are not kept again.
@@ -79,7 +83,15 @@ func (s *State) record(r Record) Record {
 	for _, f := range []struct {
 		set  bool
 		flag int
-	}{{s.linked, isLinked}, {s.LiveRead, isLive}, {s.IsTouched(), isTouched}, {s.BaseRead, isBase}} {
+	}{
+		{s.linked, isLinked},
+		{s.LiveRead, isLive},
+		{s.IsTouched(), isTouched},
+		{s.BaseRead, isBase},
+		{s.Before != nil, hasBefore},
+		{s.After != nil, hasAfter},
+		{s.Live != nil, hasLive},
+	} {
 		if f.set {
 			flags |= f.flag
 		}
@@ -111,6 +123,24 @@ func (s *State) like(image []decode.Value) byte {
 	return asItself
 }
 
+// room is memory for the rows of a record.
+func (s *State) room(record string) []decode.Value {
+	size, width := len(s.Table.PrimaryKey), len(s.Table.Columns)
+	flags := record[0]
+	for _, own := range [...]bool{
+		flags&hasBefore != 0, flags&hasAfter != 0 && record[1] != asBefore, flags&hasLive != 0 && record[2] == asItself,
+		flags&isTouched != 0 && record[3] == asItself,
+	} {
+		if own {
+			size += width
+		}
+	}
+	if cap(s.images) >= size {
+		return s.images[:0]
+	}
+	return make([]decode.Value, 0, size)
+}
+
 // read is the inverse of record.
 func (s *State) read(record string) {
 	const head = 4
@@ -118,7 +148,7 @@ func (s *State) read(record string) {
 		s.lost()
 		return
 	}
-	flags, r := record[0], NewReader(record[head:])
+	flags, r := record[0], Reader{rest: record[head:], images: s.room(record)}
 	same := func(like byte) []decode.Value {
 		switch like {
 		case asBefore:
@@ -138,7 +168,8 @@ func (s *State) read(record string) {
 		s.Base = same(record[3])
 		s.Touched, s.first, s.last, s.BaseRead = r.GTID(), r.Int(), r.Int(), flags&isBase != 0
 	}
-	for _, image := range [][]decode.Value{s.Before, s.After, s.Live, s.Base} {
+	s.images = r.images
+	for _, image := range [...][]decode.Value{s.Before, s.After, s.Live, s.Base} {
 		if image != nil && len(image) != len(s.Table.Columns) {
 			s.lost()
 			return
@@ -154,7 +185,7 @@ func (s *State) Stored() string { return s.stored }
 
 // lost empties a state that the store failed to keep.
 func (s *State) lost() {
-	*s = State{Key: s.Key, stored: s.stored, Number: s.Number, Table: s.Table, Opaque: "the row could not be kept"}
+	*s = State{stored: s.stored, Number: s.Number, Table: s.Table, Opaque: "the row could not be kept"}
 	s.KeyValues = make([]decode.Value, len(s.Table.PrimaryKey))
 }
 
@@ -169,15 +200,26 @@ func (d *Divergence) stored(key Key) string {
 
 // keyOf is the inverse of stored.
 func (d *Divergence) keyOf(stored string) (Key, *Definition) {
-	if len(stored) >= tableSize {
-		if n := binary.LittleEndian.Uint32([]byte(stored)); int(n) < len(d.named) {
-			name := d.named[n].of
-			if table := d.Tables[name]; table != nil {
-				return Key{Name: name, ID: stored[tableSize:]}, table
-			}
-		}
+	if table := d.tableOf(stored); table != nil {
+		return Key{Name: table.Name, ID: stored[tableSize:]}, table
 	}
 	return Key{}, &Definition{Missing: true}
+}
+
+// tableOf is the table of a key as stores have it; nil where it is none.
+func (d *Divergence) tableOf(stored string) *Definition {
+	if len(stored) < tableSize {
+		return nil
+	}
+	n := int(stored[0]) | int(stored[1])<<8 | int(stored[2])<<16 | int(stored[3])<<24
+	if n >= len(d.named) {
+		return nil
+	}
+	of := &d.named[n]
+	if of.table == nil {
+		of.table = d.Tables[of.of]
+	}
+	return of.table
 }
 
 // States counts the keys that the old side touched.
@@ -185,10 +227,28 @@ func (d *Divergence) States() int { return d.states.Len() }
 
 // State returns the state with the number.
 func (d *Divergence) State(n int) *State {
-	s := &State{Number: n, stored: d.states.Key(n)}
-	s.Key, s.Table = d.keyOf(s.stored)
-	s.read(d.states.Value(n))
+	s := &State{}
+	d.load(s, n)
 	return s
+}
+
+// load fills in the state with the number. Its rows take the memory of those that were in it.
+func (d *Divergence) load(s *State, n int) {
+	stored, record := d.states.Pair(n)
+	*s = State{Number: n, stored: stored, Table: d.tableOf(stored), images: s.images[:0]}
+	if s.Table == nil {
+		s.Table = &Definition{Missing: true}
+	}
+	s.read(record)
+}
+
+// each visits the states in the order of All. A state is valid until the next.
+func (d *Divergence) each(visit func(s *State)) {
+	var s State
+	for n := 0; n < d.states.Len() && d.store.Err() == nil; n++ {
+		d.load(&s, n)
+		visit(&s)
+	}
 }
 
 // All iterates over the states in the order in which the keys were first touched.
@@ -212,7 +272,7 @@ func (d *Divergence) AllOf(wanted func(*Definition) bool) iter.Seq[*State] {
 			if d.store.Err() != nil {
 				return
 			}
-			if _, table := d.keyOf(d.states.Key(n)); wanted(table) && !yield(d.State(n)) {
+			if table := d.tableOf(d.states.Key(n)); table != nil && wanted(table) && !yield(d.State(n)) {
 				return
 			}
 		}
@@ -235,7 +295,7 @@ func (d *Divergence) state(key Key) *State {
 	if !ok {
 		return nil
 	}
-	s := &State{Number: n, Key: key, Table: d.Tables[key.Name], stored: stored}
+	s := &State{Number: n, Table: d.Tables[key.Name], stored: stored}
 	s.read(d.states.Value(n))
 	return s
 }

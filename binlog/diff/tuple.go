@@ -19,6 +19,14 @@ type named struct {
 	under string
 }
 
+// numbered is what a key of a store is of, by its number.
+type numbered struct {
+	named
+
+	// table is nil until it was looked up.
+	table *Definition
+}
+
 // Text is a value of a character column with what decides how it compares.
 type Text struct{ Charset, Collation, Bytes string }
 

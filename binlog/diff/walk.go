@@ -51,7 +51,7 @@ func (d *Divergence) Walk() *Walk {
 // Step goes to the next row change. No change may be left out, also none of a shared transaction.
 func (w *Walk) Step() {
 	if w.rest.rest == "" && w.chunk < w.d.trace.chunks.Len() {
-		w.rest = Reader{w.d.trace.chunks.Value(w.chunk)}
+		w.rest = Reader{rest: w.d.trace.chunks.Value(w.chunk)}
 		w.chunk++
 	}
 	w.from, w.to = w.rest.Int()-1, w.rest.Int()-1
