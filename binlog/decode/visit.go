@@ -39,20 +39,28 @@ type Change struct {
 	Row int
 	// Before and After are nil where the operation has no such image.
 	Before, After *Image
+
+	texts texts
 }
 
 // Values makes all values of the change, and says on the transaction which could not be made.
 func (c *Change) Values(tx *Transaction) Row {
 	row := Row{Op: c.Op, Table: c.Table}
 	var err error
-	if c.Before != nil {
+	switch {
+	case c.Before != nil && c.After != nil:
+		width := len(c.Table.Columns)
+		all := make([]Value, 2*width)
+		row.Before, row.After = all[:width:width], all[width:]
+		c.texts.reset()
+		err = errors.Join(c.Before.gather(&c.texts, row.Before, nil), c.After.gather(&c.texts, row.After, row.Before))
+		c.texts.hand(all)
+	case c.Before != nil:
 		row.Before, err = c.Before.Values()
-		tx.Note(err)
-	}
-	if c.After != nil {
+	case c.After != nil:
 		row.After, err = c.After.Values()
-		tx.Note(err)
 	}
+	tx.Note(err)
 	return row
 }
 

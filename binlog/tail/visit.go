@@ -171,17 +171,7 @@ func (r *reader) Row(tx *decode.Transaction, c *decode.Change) error {
 	if r.pass {
 		return nil
 	}
-	row := decode.Row{Op: c.Op, Table: c.Table}
-	var err error
-	if c.Before != nil {
-		row.Before, err = c.Before.Values()
-		tx.Note(err)
-	}
-	if c.After != nil {
-		row.After, err = c.After.Values()
-		tx.Note(err)
-	}
-	return r.give(step{kind: stepRow, tx: tx, row: row})
+	return r.give(step{kind: stepRow, tx: tx, row: c.Values(tx)})
 }
 
 func (r *reader) Statement(tx *decode.Transaction, s decode.Statement) error {
