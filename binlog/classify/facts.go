@@ -8,16 +8,6 @@ import (
 	"github.com/regentdb/regent/binlog/diff"
 )
 
-// candidate says whether a change may turn out safe, as far as the rows of its keys tell.
-func candidate(d *diff.Divergence, change diff.Change) bool {
-	for _, s := range change.States {
-		if _, decided := settled(d, s); decided || s.IsTouched() {
-			return false
-		}
-	}
-	return len(change.States) > 0
-}
-
 // pass visits the changes whose images fit the definition of a table that is wanted.
 type pass struct {
 	d      *diff.Divergence
@@ -110,7 +100,7 @@ func (r *reading) weights(ctx context.Context) error {
 			}
 		}
 		ask(of[table].foreign)
-		if unique := of[table].unique; len(unique) > 0 && candidate(r.d, at.Change(row)) {
+		if unique := of[table].unique; len(unique) > 0 && at.Candidate() {
 			ask(unique)
 		}
 		return asked.err
@@ -129,7 +119,7 @@ func (r *reading) facts(ctx context.Context) error {
 	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, s.After) })
 	wanted := func(t *diff.Definition) bool { return len(t.Unique)+len(t.References)+len(t.ReferencedBy) > 0 }
 	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error {
-		if !concerns(table, row) || !candidate(r.d, at.Change(row)) {
+		if !concerns(table, row) || !at.Candidate() {
 			return nil
 		}
 		for _, u := range table.Unique {

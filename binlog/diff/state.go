@@ -24,6 +24,8 @@ type State struct {
 	// Live is the row on the new primary now, nil where there is none. It means nothing before LiveRead is set.
 	Live     []decode.Value
 	LiveRead bool
+	// Candidate says that a replay may change the row, as far as its own states tell. Whoever reads the live row sets it.
+	Candidate bool
 	// stored is the key as stores have it.
 	stored string
 	// linked says that updates of the primary key join the state with others.
@@ -68,6 +70,7 @@ const (
 	hasBefore
 	hasAfter
 	hasLive
+	isCandidate
 )
 
 // Rows of a kept state that are the same as another are not kept again.
@@ -91,6 +94,7 @@ func (s *State) record(r Record) Record {
 		{s.Before != nil, hasBefore},
 		{s.After != nil, hasAfter},
 		{s.Live != nil, hasLive},
+		{s.Candidate, isCandidate},
 	} {
 		if f.set {
 			flags |= f.flag
@@ -163,7 +167,7 @@ func (s *State) read(record string) {
 		s.After = r.Image()
 	}
 	s.Live = same(record[2])
-	s.linked, s.LiveRead = flags&isLinked != 0, flags&isLive != 0
+	s.linked, s.LiveRead, s.Candidate = flags&isLinked != 0, flags&isLive != 0, flags&isCandidate != 0
 	if flags&isTouched != 0 {
 		s.Base = same(record[3])
 		s.Touched, s.first, s.last, s.BaseRead = r.GTID(), r.Int(), r.Int(), flags&isBase != 0
@@ -228,12 +232,12 @@ func (d *Divergence) States() int { return d.states.Len() }
 // State returns the state with the number.
 func (d *Divergence) State(n int) *State {
 	s := &State{}
-	d.load(s, n)
+	d.Load(s, n)
 	return s
 }
 
-// load fills in the state with the number. Its rows take the memory of those that were in it.
-func (d *Divergence) load(s *State, n int) {
+// Load fills in the state with the number. Its rows take the memory of those that were in it.
+func (d *Divergence) Load(s *State, n int) {
 	stored, record := d.states.Pair(n)
 	*s = State{Number: n, stored: stored, Table: d.tableOf(stored), images: s.images[:0]}
 	if s.Table == nil {
@@ -246,7 +250,7 @@ func (d *Divergence) load(s *State, n int) {
 func (d *Divergence) each(visit func(s *State)) {
 	var s State
 	for n := 0; n < d.states.Len() && d.store.Err() == nil; n++ {
-		d.load(&s, n)
+		d.Load(&s, n)
 		visit(&s)
 	}
 }

@@ -22,6 +22,8 @@ type Dict interface {
 	Pair(n int) (key, value string)
 	// Value returns what was set for a key; empty where nothing was.
 	Value(n int) string
+	// First returns the first byte of what was set for a key; 0 where nothing was.
+	First(n int) byte
 	Set(n int, value []byte)
 }
 

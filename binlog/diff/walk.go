@@ -57,6 +57,15 @@ func (w *Walk) Step() {
 	w.from, w.to = w.rest.Int()-1, w.rest.Int()-1
 }
 
+// Candidate says whether the row change may turn out safe, as far as the states of its keys tell.
+func (w *Walk) Candidate() bool {
+	return (w.from >= 0 || w.to >= 0) && w.d.candidate(w.from) && w.d.candidate(w.to)
+}
+
+func (d *Divergence) candidate(state int) bool {
+	return state < 0 || d.states.First(state)&isCandidate != 0
+}
+
 // Change finds the states of the row change that the walk is at. Changes of shared transactions have none.
 func (w *Walk) Change(row decode.Row) Change {
 	f := w.d.fit(row.Table)

@@ -122,6 +122,15 @@ func (d *Dict) Pair(n int) (key, value string) {
 	return both[:first], both[first:]
 }
 
+// First returns the first byte of the value for the key with the number; 0 where there is none.
+func (d *Dict) First(n int) byte {
+	e := d.entries.entry(n)
+	if highHalf(e[1]) == 0 {
+		return 0
+	}
+	return d.log.page(int(e[2] / pageSize)).data[e[2]%pageSize]
+}
+
 // Set sets the value of the key with the number. A value that does not fit into the place of the last gets a new one.
 func (d *Dict) Set(n int, value []byte) {
 	e := d.entries.entry(n)
