@@ -92,8 +92,8 @@ func rival(d *diff.Divergence, s *diff.State, unique int) (gtid.GTID, bool) {
 	if !ok {
 		return gtid.GTID{}, false
 	}
-	holder, held := d.Holder(tuple)
-	if !held {
+	holder, _ := d.Holder(tuple)
+	if holder == "" {
 		return gtid.GTID{}, false
 	}
 	return d.Rival(rivals, holder)

@@ -42,7 +42,8 @@ type Wanted struct {
 type Facts struct {
 	// weights are the sort keys of texts: the same for texts that the server takes as equal.
 	weights Dict
-	// holders are the keys of the live rows that hold tuples of unique keys; empty where none does.
+	// holders are the keys of the live rows that hold tuples of unique keys, empty where none does, and what a trial made
+	// of the tuple.
 	holders Dict
 	// parents and children count the live rows that provide a tuple, and those that refer to it.
 	parents, children Dict
@@ -79,15 +80,46 @@ func (d *Divergence) AskHolder(of Tuple) bool {
 // SetHolder takes the key of the live row that holds a tuple.
 func (d *Divergence) SetHolder(of Tuple, key Key) {
 	n, _ := d.Facts.holders.Add(string(of))
-	d.Facts.holders.Set(n, []byte(d.stored(key)))
+	d.setHolder(n, d.stored(key), "")
 }
 
-// Holder is the key of the live row that holds a tuple, as stores have it; false where none does.
-func (d *Divergence) Holder(of Tuple) (stored string, held bool) {
-	if n, asked := d.Facts.holders.Find(string(of)); asked {
-		stored = d.Facts.holders.Value(n)
+func (d *Divergence) setHolder(n int, live, made string) {
+	d.record = d.record[:0].Text(live)
+	if made != "" {
+		d.record = d.record.Text(made)
 	}
-	return stored, stored != ""
+	d.Facts.holders.Set(n, d.record)
+}
+
+// Holder is the key of the live row that holds a tuple, as stores have it, empty where none does, and what Hold said
+// last; empty where it said nothing.
+func (d *Divergence) Holder(of Tuple) (live, made string) {
+	n, known := d.Facts.holders.Find(string(of))
+	if !known {
+		return "", ""
+	}
+	return d.holder(n)
+}
+
+func (d *Divergence) holder(n int) (live, made string) {
+	r := Reader{rest: d.Facts.holders.Value(n)}
+	return r.Text(), r.Text()
+}
+
+// Hold keeps what was made of a tuple. It returns the number of the tuple, for HoldAgain, and what Hold said before.
+func (d *Divergence) Hold(of Tuple, made string) (n int, was string) {
+	n, _ = d.Facts.holders.Add(string(of))
+	live, was := d.holder(n)
+	if was != made {
+		d.setHolder(n, live, made)
+	}
+	return n, was
+}
+
+// HoldAgain takes back a Hold.
+func (d *Divergence) HoldAgain(n int, was string) {
+	live, _ := d.holder(n)
+	d.setHolder(n, live, was)
 }
 
 // Counts are numbers of live rows by tuple.
