@@ -34,6 +34,30 @@ func (c *Comparison) each(wanted func(*diff.Definition) bool, v visit) error {
 	return c.old(&p)
 }
 
+// Choose chooses the columns of keys, and of tables that are not wanted none.
+func (p *pass) Choose(logged *decode.Table) []bool {
+	out := make([]bool, len(logged.Columns))
+	table := p.d.Definition(logged)
+	if table == nil || !p.wanted[table] {
+		return out
+	}
+	choose := func(columns []int) {
+		for _, i := range columns {
+			if i >= 0 {
+				out[i] = true
+			}
+		}
+	}
+	choose(table.PrimaryKey)
+	for _, u := range table.Unique {
+		choose(u.Columns)
+	}
+	for _, f := range slices.Concat(table.References, table.ReferencedBy) {
+		choose(f.Columns)
+	}
+	return out
+}
+
 func (p *pass) Begin(tx *decode.Transaction) error {
 	p.shared = p.d.Shared(tx.GTID)
 	return nil
@@ -116,7 +140,7 @@ func (r *reading) weights(ctx context.Context) error {
 func (r *reading) facts(ctx context.Context) error {
 	holders := r.holders(ctx)
 	parents, children := r.counting(ctx, r.d.Parents()), r.counting(ctx, r.d.Children())
-	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, s.After) })
+	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, only(s.After, u.Columns)) })
 	wanted := func(t *diff.Definition) bool { return len(t.Unique)+len(t.References)+len(t.ReferencedBy) > 0 }
 	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error {
 		if !concerns(table, row) || !at.Candidate() {
@@ -193,6 +217,15 @@ func (r *reading) holders(ctx context.Context) *holders {
 	return &holders{d: r.d, begin: begin, asked: map[uniqueKey]*batch[holding]{}}
 }
 
+// only is an image with the values of some columns alone: the rest of a row may be large.
+func only(image []decode.Value, columns []int) []decode.Value {
+	out := make([]decode.Value, len(image))
+	for _, i := range columns {
+		out[i] = image[i]
+	}
+	return out
+}
+
 // add asks for the tuple of an image, the first time.
 func (h *holders) add(table *diff.Definition, u diff.Unique, image []decode.Value) {
 	tuple, ok := h.d.UniqueTuple(table, u, image)
@@ -204,12 +237,11 @@ func (h *holders) add(table *diff.Definition, u diff.Unique, image []decode.Valu
 		h.asked[of] = h.begin(table, u)
 		h.order = append(h.order, h.asked[of])
 	}
-	part, bytes := make([]decode.Value, len(image)), len(tuple) // The rest of a row may be large.
-	for _, i := range u.Columns {
-		part[i] = image[i]
+	bytes := len(tuple)
+	for i := range image {
 		bytes += len(image[i].Text)
 	}
-	h.asked[of].add(holding{tuple, part}, bytes)
+	h.asked[of].add(holding{tuple, image}, bytes)
 }
 
 // counting is the tuples whose rows at the other end of a foreign key are to be counted.

@@ -112,10 +112,12 @@ func (r *reading) rows(ctx context.Context) error {
 
 // state is the state with the number, in the memory of one whose row was read.
 func (r *reading) state(n int) *diff.State {
-	s := &diff.State{}
-	if last := len(r.free) - 1; last >= 0 {
-		s, r.free = r.free[last], r.free[:last]
+	last := len(r.free) - 1
+	if last < 0 {
+		return r.d.State(n)
 	}
+	s := r.free[last]
+	r.free = r.free[:last]
 	r.d.Load(s, n)
 	return s
 }

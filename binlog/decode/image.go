@@ -89,7 +89,7 @@ func (m *Image) AppendText(dst []byte, column int) (Kind, []byte, error) {
 func (m *Image) Values() ([]Value, error) {
 	out := make([]Value, len(m.places))
 	m.texts.reset()
-	err := m.gather(&m.texts, out, nil)
+	err := m.gather(&m.texts, out, nil, nil)
 	m.texts.hand(out)
 	return out, err
 }
@@ -119,12 +119,16 @@ func (t *texts) hand(out []Value) {
 	}
 }
 
-// gather adds the texts of all columns, and sets the kinds. A value that is stored as it was before is not made again
-// where before are the values of that image.
-func (m *Image) gather(t *texts, out, before []Value) (failures error) {
+// gather adds the texts of the wanted columns, all where wanted is nil, and sets the kinds. A value that is stored as it
+// was before is not made again where before are the values of that image.
+func (m *Image) gather(t *texts, out, before []Value, wanted []bool) (failures error) {
 	own := m.text
 	m.text = t.bytes
 	for i := range out {
+		if wanted != nil && !wanted[i] {
+			t.ends = append(t.ends, len(m.text))
+			continue
+		}
 		if before != nil && before[i].Kind != Absent && m.unchanged(i) {
 			t.ends = append(t.ends, asBefore)
 			continue

@@ -16,6 +16,21 @@ type Visitor interface {
 	End(tx *decode.Transaction) error
 }
 
+// Chooser is a Visitor that does without some values. Where it chooses, it gets rows with the values of those columns,
+// and all others [decode.Absent].
+type Chooser interface {
+	// Choose says which columns of a table are wanted, by their number; nil means all of them.
+	Choose(logged *decode.Table) []bool
+}
+
+// Choose is what a visitor chooses: nil where it does not.
+func Choose(v Visitor, logged *decode.Table) []bool {
+	if c, ok := v.(Chooser); ok {
+		return c.Choose(logged)
+	}
+	return nil
+}
+
 // History is the old side, which may be visited many times. It ends with the first error of the visitor, and returns it.
 type History func(v Visitor) error
 
@@ -225,11 +240,11 @@ func (d *Divergence) keyValues(p *plan, image []decode.Value) []decode.Value {
 // note remembers that the transaction changed the state. That it has a gap is overruled where the transaction, which
 // changed the row before, turns out not to be comparable at all.
 func (d *Divergence) note(n int, overruled bool) {
-	var buf [16]byte
-	r := Record(buf[:0]).Int(n)
+	r := d.record[:0].Int(n)
 	if overruled {
 		r = r.Int(1)
 	}
+	d.record = r
 	d.past.touched.Append(r)
 }
 
