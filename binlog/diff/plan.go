@@ -39,6 +39,22 @@ type tuplePlan struct {
 	// number stands for the key in keys of stores.
 	number uint32
 	parts  []speller
+	// made are the last tuples: those of the images of one change are asked for several times.
+	made [2]Tuple
+	next int
+}
+
+// tuple is the text as a tuple, the same memory for one that was made just now.
+func (t *tuplePlan) tuple(id []byte) Tuple {
+	for _, made := range t.made {
+		if string(id) == string(made) {
+			return made
+		}
+	}
+	made := Tuple(id)
+	t.made[t.next] = made
+	t.next = 1 - t.next
+	return made
 }
 
 // speller spells the values of a column.

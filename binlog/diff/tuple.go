@@ -45,6 +45,9 @@ type Facts struct {
 	// holders are the keys of the live rows that hold tuples of unique keys, empty where none does, and what a trial made
 	// of the tuple.
 	holders Dict
+	// last is the tuple that was last found there, at its number.
+	last Tuple
+	at   int
 	// parents and children count the live rows that provide a tuple, and those that refer to it.
 	parents, children Dict
 }
@@ -94,11 +97,23 @@ func (d *Divergence) setHolder(n int, live, made string) {
 // Holder is the key of the live row that holds a tuple, as stores have it, empty where none does, and what Hold said
 // last; empty where it said nothing.
 func (d *Divergence) Holder(of Tuple) (live, made string) {
-	n, known := d.Facts.holders.Find(string(of))
+	n, known := d.holderOf(of)
 	if !known {
 		return "", ""
 	}
 	return d.holder(n)
+}
+
+// holderOf is the number of a tuple, which is often the last that was asked for.
+func (d *Divergence) holderOf(of Tuple) (n int, known bool) {
+	f := &d.Facts
+	if f.last == of && of != "" {
+		return f.at, true
+	}
+	if n, known = f.holders.Find(string(of)); known {
+		f.last, f.at = of, n
+	}
+	return n, known
 }
 
 func (d *Divergence) holder(n int) (live, made string) {
@@ -108,7 +123,10 @@ func (d *Divergence) holder(n int) (live, made string) {
 
 // Hold keeps what was made of a tuple. It returns the number of the tuple, for HoldAgain, and what Hold said before.
 func (d *Divergence) Hold(of Tuple, made string) (n int, was string) {
-	n, _ = d.Facts.holders.Add(string(of))
+	n, known := d.holderOf(of)
+	if !known {
+		n, _ = d.Facts.holders.Add(string(of))
+	}
 	live, was := d.holder(n)
 	if was != made {
 		d.setHolder(n, live, made)
@@ -180,7 +198,7 @@ func (d *Divergence) tuple(of named, table *Definition, columns []int, image []d
 		id = spell(id, d.weight(s, image[s.column].Text))
 	}
 	d.id = id
-	return Tuple(id), true
+	return t.tuple(id), true
 }
 
 // hasValues says whether the image has a value other than NULL in every column.

@@ -40,7 +40,13 @@ type Walk struct {
 	chunk    int
 	rest     Reader
 	from, to int
+	// free are states that nobody uses any more, and list is memory for those of a change.
+	free []*State
+	list []*State
 }
+
+// mostFree is how many states are kept for their memory.
+const mostFree = 4096
 
 // Walk returns a walk that is before the first row change. All transactions of the old side must have been added.
 func (d *Divergence) Walk() *Walk {
@@ -70,16 +76,39 @@ func (d *Divergence) candidate(state int) bool {
 func (w *Walk) Change(row decode.Row) Change {
 	f := w.d.fit(row.Table)
 	out := Change{Row: row, Table: f.table, Unkeyed: f.unkeyed}
-	switch {
-	case f.unkeyed != "":
-	case w.from < 0 && w.to < 0:
+	if f.unkeyed != "" {
+		return out
+	}
+	if w.from < 0 && w.to < 0 {
 		out.Unkeyed = "the row image lacks the primary key"
-	case w.from < 0:
-		out.States = []*State{w.d.State(w.to)}
-	case w.to < 0:
-		out.States = []*State{w.d.State(w.from)}
-	default:
-		out.States = []*State{w.d.State(w.from), w.d.State(w.to)}
+		return out
+	}
+	out.States = w.list[:0]
+	w.list = nil
+	for _, n := range [...]int{w.from, w.to} {
+		if n >= 0 {
+			out.States = append(out.States, w.state(n))
+		}
 	}
 	return out
+}
+
+func (w *Walk) state(n int) *State {
+	last := len(w.free) - 1
+	if last < 0 {
+		return w.d.State(n)
+	}
+	s := w.free[last]
+	w.free = w.free[:last]
+	s.images = nil
+	w.d.Load(s, n)
+	return s
+}
+
+// Free gives back the states of a change for the next changes. Nobody may use them any more, but the rows in them stay.
+func (w *Walk) Free(c Change) {
+	if len(w.free) < mostFree {
+		w.free = append(w.free, c.States...)
+		w.list = c.States
+	}
 }
