@@ -138,9 +138,9 @@ series-decode: ## SEEDS=500 random binary logs, each value of which must be what
 series-exact: ## SEEDS=200 random splits, each write classified and replayed as the ground truth says; results in RESULTS
 	go test -tags integration ./binlog -count=1 -v -timeout 6h -run 'TestExact$$' -seeds $(SEEDS) -first $(FIRST) -results $(RESULTS)
 
-# The files are made by a real server and kept in bin/bench for the next time, but for a copy of 10 GiB; about 6 minutes.
+# The files are made by a real server and kept in bin/bench for the next time, but for a copy of 10 GiB; about 10 minutes.
 .PHONY: bench-reconcile
-bench-reconcile: ## how fast the new side's log is compared, beside mysqlbinlog -v; writes docs/benchmarks.md
+bench-reconcile: ## how fast the logs of both sides are compared, beside mysqlbinlog -v; writes docs/benchmarks.md
 	@mkdir -p bin
 	go build -o bin/reconcile-bench ./lab/bench
 	bin/reconcile-bench -dir bin/bench -page docs/benchmarks.md

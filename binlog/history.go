@@ -35,6 +35,9 @@ type watched struct {
 	at          Progress
 }
 
+// Choose is for whom it watches.
+func (w *watched) Choose(table *decode.Table) []bool { return diff.Choose(w.Visitor, table) }
+
 // watchedRows is how many rows are read between two looks at the clock of whoever asks.
 const watchedRows = 1 << 12
 

@@ -8,29 +8,21 @@ import (
 	"github.com/regentdb/regent/binlog/diff"
 )
 
-// candidate says whether a change may turn out safe, as far as the rows of its keys tell.
-func candidate(d *diff.Divergence, change diff.Change) bool {
-	for _, s := range change.States {
-		if _, decided := settled(d, s); decided || s.IsTouched() {
-			return false
-		}
-	}
-	return len(change.States) > 0
-}
-
 // pass visits the changes whose images fit the definition of a table that is wanted.
 type pass struct {
 	d      *diff.Divergence
+	walk   *diff.Walk
 	wanted map[*diff.Definition]bool
 	shared bool
-	visit  func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error
+	visit  visit
 }
 
+// visit takes a row change; the walk is at it.
+type visit func(tx *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error
+
 // each goes through the history, unless no table is wanted.
-func (c *Comparison) each(
-	wanted func(*diff.Definition) bool, visit func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error,
-) error {
-	p := pass{d: c.d, wanted: map[*diff.Definition]bool{}, visit: visit}
+func (c *Comparison) each(wanted func(*diff.Definition) bool, v visit) error {
+	p := pass{d: c.d, walk: c.d.Walk(), wanted: map[*diff.Definition]bool{}, visit: v}
 	for _, table := range c.d.Tables {
 		if wanted(table) {
 			p.wanted[table] = true
@@ -42,14 +34,39 @@ func (c *Comparison) each(
 	return c.old(&p)
 }
 
+// Choose chooses the columns of keys, and of tables that are not wanted none.
+func (p *pass) Choose(logged *decode.Table) []bool {
+	out := make([]bool, len(logged.Columns))
+	table := p.d.Definition(logged)
+	if table == nil || !p.wanted[table] {
+		return out
+	}
+	choose := func(columns []int) {
+		for _, i := range columns {
+			if i >= 0 {
+				out[i] = true
+			}
+		}
+	}
+	choose(table.PrimaryKey)
+	for _, u := range table.Unique {
+		choose(u.Columns)
+	}
+	for _, f := range slices.Concat(table.References, table.ReferencedBy) {
+		choose(f.Columns)
+	}
+	return out
+}
+
 func (p *pass) Begin(tx *decode.Transaction) error {
 	p.shared = p.d.Shared(tx.GTID)
 	return nil
 }
 
 func (p *pass) Row(tx *decode.Transaction, row decode.Row) error {
+	p.walk.Step()
 	if table := p.d.Definition(row.Table); !p.shared && table != nil && p.wanted[table] {
-		return p.visit(tx, table, row)
+		return p.visit(tx, table, row, p.walk)
 	}
 	return nil
 }
@@ -92,18 +109,23 @@ func weighty(t *diff.Definition) (unique, foreign [][]int) {
 func (r *reading) weights(ctx context.Context) error {
 	asked := r.texts(ctx)
 	r.eachRepeated(func(s *diff.State, u diff.Unique) { r.d.Unweighed(s.Table, u.Columns, s.After, asked.add) })
+	type columns struct{ unique, foreign [][]int }
+	of := map[*diff.Definition]columns{}
 	wanted := func(t *diff.Definition) bool {
 		unique, foreign := weighty(t)
+		of[t] = columns{unique, foreign}
 		return len(unique)+len(foreign) > 0
 	}
-	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
-		unique, foreign := weighty(table)
-		if len(unique) > 0 && candidate(r.d, r.d.Change(row)) {
-			foreign = append(foreign, unique...)
+	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error {
+		ask := func(all [][]int) {
+			for _, columns := range all {
+				r.d.Unweighed(table, columns, row.Before, asked.add)
+				r.d.Unweighed(table, columns, row.After, asked.add)
+			}
 		}
-		for _, columns := range foreign {
-			r.d.Unweighed(table, columns, row.Before, asked.add)
-			r.d.Unweighed(table, columns, row.After, asked.add)
+		ask(of[table].foreign)
+		if unique := of[table].unique; len(unique) > 0 && at.Candidate() {
+			ask(unique)
 		}
 		return asked.err
 	})
@@ -118,10 +140,10 @@ func (r *reading) weights(ctx context.Context) error {
 func (r *reading) facts(ctx context.Context) error {
 	holders := r.holders(ctx)
 	parents, children := r.counting(ctx, r.d.Parents()), r.counting(ctx, r.d.Children())
-	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, s.After) })
+	r.eachRepeated(func(s *diff.State, u diff.Unique) { holders.add(s.Table, u, only(s.After, u.Columns)) })
 	wanted := func(t *diff.Definition) bool { return len(t.Unique)+len(t.References)+len(t.ReferencedBy) > 0 }
-	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row) error {
-		if !candidate(r.d, r.d.Change(row)) {
+	err := r.each(wanted, func(_ *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error {
+		if !concerns(table, row) || !at.Candidate() {
 			return nil
 		}
 		for _, u := range table.Unique {
@@ -146,6 +168,12 @@ func (r *reading) facts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// concerns says whether a replay of the change would have to know anything of the table's keys.
+func concerns(table *diff.Definition, row decode.Row) bool {
+	return row.After != nil && len(table.References) > 0 || row.Before != nil && len(table.ReferencedBy) > 0 ||
+		slices.ContainsFunc(table.Unique, func(u diff.Unique) bool { return u.Checkable() && u.Changes(row.Before, row.After) })
 }
 
 // holders are the tuples to ask for, by unique key.
@@ -189,6 +217,15 @@ func (r *reading) holders(ctx context.Context) *holders {
 	return &holders{d: r.d, begin: begin, asked: map[uniqueKey]*batch[holding]{}}
 }
 
+// only is an image with the values of some columns alone: the rest of a row may be large.
+func only(image []decode.Value, columns []int) []decode.Value {
+	out := make([]decode.Value, len(image))
+	for _, i := range columns {
+		out[i] = image[i]
+	}
+	return out
+}
+
 // add asks for the tuple of an image, the first time.
 func (h *holders) add(table *diff.Definition, u diff.Unique, image []decode.Value) {
 	tuple, ok := h.d.UniqueTuple(table, u, image)
@@ -200,12 +237,11 @@ func (h *holders) add(table *diff.Definition, u diff.Unique, image []decode.Valu
 		h.asked[of] = h.begin(table, u)
 		h.order = append(h.order, h.asked[of])
 	}
-	part, bytes := make([]decode.Value, len(image)), len(tuple) // The rest of a row may be large.
-	for _, i := range u.Columns {
-		part[i] = image[i]
+	bytes := len(tuple)
+	for i := range image {
 		bytes += len(image[i].Text)
 	}
-	h.asked[of].add(holding{tuple, part}, bytes)
+	h.asked[of].add(holding{tuple, image}, bytes)
 }
 
 // counting is the tuples whose rows at the other end of a foreign key are to be counted.

@@ -58,6 +58,7 @@ func (j *judge) hand(tx Transaction) error {
 		if err := j.sink.Row(j.row(row.change, row.verdict)); err != nil {
 			return err
 		}
+		j.walk.Free(row.change)
 	}
 	for part := range j.rest.All() {
 		row := j.kept(part)

@@ -44,6 +44,8 @@ type reading struct {
 
 	d    *diff.Divergence
 	live LiveRows
+	// free are states that nobody uses any more.
+	free []*diff.State
 }
 
 // spellings finds out which keys are the same though they are spelled differently.
@@ -87,11 +89,12 @@ func (r *reading) rows(ctx context.Context) error {
 	asked := map[diff.Name]*batch[*diff.State]{}
 	var order []*batch[*diff.State]
 	held := 0
-	for s := range r.d.All() {
-		b := asked[s.Key.Name]
+	for n := 0; n < r.d.States() && r.d.Store().Err() == nil; n++ {
+		s := r.state(n)
+		b := asked[s.Table.Name]
 		if b == nil {
 			b = &batch[*diff.State]{ask: func(all []*diff.State) error { return r.readRows(ctx, all) }}
-			asked[s.Key.Name] = b
+			asked[s.Table.Name] = b
 			order = append(order, b)
 		}
 		held -= b.bytes
@@ -107,6 +110,18 @@ func (r *reading) rows(ctx context.Context) error {
 	return endAll(order)
 }
 
+// state is the state with the number, in the memory of one whose row was read.
+func (r *reading) state(n int) *diff.State {
+	last := len(r.free) - 1
+	if last < 0 {
+		return r.d.State(n)
+	}
+	s := r.free[last]
+	r.free = r.free[:last]
+	r.d.Load(s, n)
+	return s
+}
+
 // readRows reads the rows of keys of one table.
 func (r *reading) readRows(ctx context.Context, states []*diff.State) error {
 	keys := make([][]decode.Value, 0, len(states))
@@ -119,8 +134,11 @@ func (r *reading) readRows(ctx context.Context, states []*diff.State) error {
 	}
 	for i, s := range states {
 		s.Live, s.LiveRead = rows[i], true
+		_, decided := settled(r.d, s)
+		s.Candidate = !decided && !s.IsTouched()
 		r.d.Keep(s)
 	}
+	r.free = append(r.free, states...)
 	return nil
 }
 

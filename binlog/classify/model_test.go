@@ -292,7 +292,7 @@ func logOf(all []*decode.Transaction) diff.History {
 				return err
 			}
 			for _, row := range tx.Rows {
-				if err := v.Row(&head, row); err != nil {
+				if err := v.Row(&head, chosen(diff.Choose(v, row.Table), row)); err != nil {
 					return err
 				}
 			}
@@ -302,6 +302,22 @@ func logOf(all []*decode.Transaction) diff.History {
 		}
 		return nil
 	}
+}
+
+// chosen is a row change with the wanted columns alone, all of them where wanted is nil.
+func chosen(wanted []bool, row decode.Row) decode.Row {
+	if wanted == nil {
+		return row
+	}
+	row.Before, row.After = slices.Clone(row.Before), slices.Clone(row.After)
+	for _, image := range [][]decode.Value{row.Before, row.After} {
+		for i := range image {
+			if !wanted[i] {
+				image[i] = decode.Value{}
+			}
+		}
+	}
+	return row
 }
 
 // gathered is classified transactions with their rows.

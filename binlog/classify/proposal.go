@@ -56,13 +56,13 @@ func (r *reading) numbers(ctx context.Context) error {
 		if !s.IsTouched() || ofState(r.d, s).class != AutoIncrement {
 			continue
 		}
-		name := s.Key.Name
+		name := s.Table.Name
 		if _, known := last[name]; !known {
 			live, err := r.live.Last(ctx, s.Table, s.Table.Auto())
 			if err != nil {
 				return err
 			}
-			last[name] = max(live, r.d.Highest[name])
+			last[name] = max(live, r.d.Highest(name))
 		}
 		if last[name] == math.MaxUint64 {
 			continue
@@ -94,7 +94,7 @@ func (r *reading) children(context.Context) error {
 		return nil
 	}
 	wanted := func(t *diff.Definition) bool { return len(t.References) > 0 }
-	return r.each(wanted, func(tx *decode.Transaction, table *diff.Definition, row decode.Row) error {
+	return r.each(wanted, func(tx *decode.Transaction, table *diff.Definition, row decode.Row, _ *diff.Walk) error {
 		for _, f := range table.References {
 			tuple, ok := r.d.ForeignTuple(table, f, row.After)
 			if !ok {

@@ -42,7 +42,7 @@ func ofState(d *diff.Divergence, s *diff.State) verdict {
 
 // settled applies the rules that need no more than the rows of the key itself.
 func settled(d *diff.Divergence, s *diff.State) (v verdict, decided bool) {
-	altered := d.Altered[s.Key.Name]
+	altered := d.Altered[s.Table.Name]
 	switch {
 	case s.Opaque != "":
 		return verdict{class: Opaque, reason: s.Opaque}, true
@@ -92,8 +92,8 @@ func rival(d *diff.Divergence, s *diff.State, unique int) (gtid.GTID, bool) {
 	if !ok {
 		return gtid.GTID{}, false
 	}
-	holder, held := d.Holder(tuple)
-	if !held {
+	holder, _ := d.Holder(tuple)
+	if holder == "" {
 		return gtid.GTID{}, false
 	}
 	return d.Rival(rivals, holder)

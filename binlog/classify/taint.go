@@ -51,8 +51,8 @@ func newTaint(d *diff.Divergence) *taint {
 // first keeps the earliest of the causes.
 type first struct{ found *cause }
 
-func (f *first) add(c cause, ok bool) {
-	if ok && (f.found == nil || c.order < f.found.order) {
+func (f *first) add(c cause) {
+	if f.found == nil || c.order < f.found.order {
 		f.found = &c
 	}
 }
@@ -64,19 +64,20 @@ func (f *first) lookUp(causes diff.Dict, key string) {
 		return
 	}
 	r := diff.NewReader(causes.Value(n))
-	f.add(cause{order: r.Int(), class: Class(r.Int()), by: r.GTID()}, true)
+	f.add(cause{order: r.Int(), class: Class(r.Int()), by: r.GTID()})
 }
 
 func (f *first) lookUpTable(causes map[diff.Name]cause, table diff.Name) {
-	c, ok := causes[table]
-	f.add(c, ok)
+	if c, ok := causes[table]; ok {
+		f.add(c)
+	}
 }
 
 // of returns the verdict on a safe change.
 func (t *taint) of(change diff.Change, tuples []related) verdict {
 	var f first
 	if t.all != nil {
-		f.add(*t.all, true)
+		f.add(*t.all)
 	}
 	f.lookUpTable(t.tables, change.Table.Name)
 	for _, state := range change.States {
@@ -131,7 +132,8 @@ func relatives(dst []related, d *diff.Divergence, change diff.Change) []related 
 // touch remembers what a row change of the open transaction touches, in case the transaction is unsafe.
 func (t *taint) touch(change diff.Change, tuples []related) {
 	for _, state := range change.States {
-		t.append(touchedKey, strconv.Itoa(state.Number), "")
+		t.record = t.record[:0].Int(touchedKey).Int(state.Number)
+		t.open.Append(t.record)
 	}
 	if change.Unkeyed != "" {
 		t.append(touchedTable, change.Row.Table.Schema, change.Row.Table.Name)
@@ -164,15 +166,15 @@ func (t *taint) spread(tx *decode.Transaction, c cause) {
 	}
 	for part := range t.open.All() {
 		r := diff.NewReader(part)
-		switch kind, name := r.Int(), r.Text(); kind {
+		switch r.Int() {
 		case touchedKey:
-			t.note(t.keys, name, c)
+			t.note(t.keys, strconv.Itoa(r.Int()), c)
 		case touchedTable:
-			t.noteTable(diff.Name{Schema: name, Table: r.Text()}, c)
+			t.noteTable(diff.Name{Schema: r.Text(), Table: r.Text()}, c)
 		case touchedParent:
-			t.note(t.parents, name, c)
+			t.note(t.parents, r.Text(), c)
 		case touchedProvided:
-			t.note(t.provided, name, c)
+			t.note(t.provided, r.Text(), c)
 		}
 	}
 	for _, statement := range tx.Statements {

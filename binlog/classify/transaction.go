@@ -69,7 +69,7 @@ func New(d *diff.Divergence, old diff.History, hold int) *Comparison {
 // Classify applies the rules to the whole divergence, in commit order. It needs what ReadLive reads.
 func (c *Comparison) Classify(sink Sink) error {
 	j := judge{
-		d: c.d, sink: sink, hold: c.hold, proposals: c.proposals, taint: newTaint(c.d), trial: newTrial(c.d),
+		d: c.d, walk: c.d.Walk(), sink: sink, hold: c.hold, proposals: c.proposals, taint: newTaint(c.d), trial: newTrial(c.d),
 		rest: c.d.Store().List(), places: map[*decode.Table]int{},
 	}
 	return c.old(&j)
@@ -78,6 +78,7 @@ func (c *Comparison) Classify(sink Sink) error {
 // judge is a classification under way.
 type judge struct {
 	d         *diff.Divergence
+	walk      *diff.Walk
 	sink      Sink
 	taint     *taint
 	trial     *trial
@@ -125,11 +126,12 @@ func (j *judge) Begin(tx *decode.Transaction) error {
 
 // Row judges a row change. A transaction that both sides have is settled.
 func (j *judge) Row(_ *decode.Transaction, row decode.Row) error {
+	j.walk.Step()
 	if j.shared {
 		j.keep(judged{diff.Change{Row: row}, j.worst})
 		return j.d.Store().Err()
 	}
-	change := j.d.Change(row)
+	change := j.walk.Change(row)
 	j.tuples = relatives(j.tuples[:0], j.d, change)
 	v := j.change(change)
 	if j.rows == 0 {

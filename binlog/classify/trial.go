@@ -13,8 +13,6 @@ import (
 // each point of it. What the replay has not touched is as the facts say.
 type trial struct {
 	d *diff.Divergence
-	// holders are what the replay made of unique tuples; empty where it made nothing.
-	holders diff.Dict
 	// parents and children are how many rows more or fewer than live provide a tuple, or refer to it.
 	parents, children diff.Counts
 	// undo takes back what the transaction did so far, last first.
@@ -38,7 +36,7 @@ const (
 func newTrial(d *diff.Divergence) *trial {
 	store := d.Store()
 	return &trial{
-		d: d, holders: store.Dict(), parents: d.NewCounts(), children: d.NewCounts(),
+		d: d, parents: d.NewCounts(), children: d.NewCounts(),
 		undo: store.List(), blocked: store.Dict(),
 	}
 }
@@ -94,14 +92,13 @@ func (t *trial) end(safe bool) {
 }
 
 func (t *trial) takeBack(r *diff.Reader) {
-	switch kind, tuple := r.Int(), r.Text(); kind {
+	switch r.Int() {
 	case ofHolder:
-		n, _ := t.holders.Add(tuple)
-		t.holders.Set(n, []byte(r.Text()))
+		t.d.HoldAgain(r.Int(), r.Text())
 	case ofParent:
-		t.parents.Add(diff.Tuple(tuple), -r.Int())
+		t.parents.Add(diff.Tuple(r.Text()), -r.Int())
 	case ofChild:
-		t.children.Add(diff.Tuple(tuple), -r.Int())
+		t.children.Add(diff.Tuple(r.Text()), -r.Int())
 	}
 }
 
@@ -136,7 +133,7 @@ func (t *trial) collision(change diff.Change) string {
 		if !ok {
 			continue
 		}
-		if by, held := t.holder(tuple); held && (change.Row.Before == nil || by != t.d.StoredKey(change.States[0].Key)) {
+		if by, held := t.holder(tuple); held && (change.Row.Before == nil || by != change.States[0].Stored()) {
 			return "another row holds the same value of unique key " + u.Name
 		}
 	}
@@ -150,14 +147,11 @@ const (
 )
 
 func (t *trial) holder(tuple diff.Tuple) (key string, held bool) {
-	if n, known := t.holders.Find(string(tuple)); known {
-		if made := t.holders.Value(n); made != "" {
-			key, held = strings.CutPrefix(made, heldBy)
-			return key, held
-		}
+	live, made := t.d.Holder(tuple)
+	if made != "" {
+		return strings.CutPrefix(made, heldBy)
 	}
-	holder, held := t.d.Holder(tuple)
-	return t.d.StoredKey(holder), held
+	return live, live != ""
 }
 
 // orphan says which parent the after image lacks; empty where it lacks none.
@@ -220,11 +214,13 @@ func (t *trial) apply(change diff.Change) {
 		if !u.Checkable() {
 			continue
 		}
-		if tuple, ok := t.d.UniqueTuple(table, u, row.Before); ok {
-			t.hold(tuple, heldByNone)
+		before, had := t.d.UniqueTuple(table, u, row.Before)
+		after, has := t.d.UniqueTuple(table, u, row.After)
+		if had && (!has || before != after) {
+			t.hold(before, heldByNone)
 		}
-		if tuple, ok := t.d.UniqueTuple(table, u, row.After); ok {
-			t.hold(tuple, heldBy+t.d.StoredKey(change.States[len(change.States)-1].Key))
+		if has {
+			t.hold(after, heldBy+change.States[len(change.States)-1].Stored())
 		}
 	}
 	for _, f := range table.References {
@@ -236,10 +232,11 @@ func (t *trial) apply(change diff.Change) {
 }
 
 func (t *trial) hold(tuple diff.Tuple, by string) {
-	n, _ := t.holders.Add(string(tuple))
-	t.record = t.record[:0].Int(ofHolder).Text(string(tuple)).Text(t.holders.Value(n))
-	t.undo.Append(t.record)
-	t.holders.Set(n, []byte(by))
+	n, was := t.d.Hold(tuple, by)
+	if was != by {
+		t.record = t.record[:0].Int(ofHolder).Int(n).Text(was)
+		t.undo.Append(t.record)
+	}
 }
 
 // count moves a row from the tuple of its before image to that of its after image.

@@ -28,8 +28,8 @@ type Image struct {
 	// changed marks the JSON columns that hold changes to the document of before, by their number among those.
 	changed []byte
 	before  *Image
-	text    []byte // of the values of one row, kept for its memory
-	ends    []int
+	text    []byte // of one value, kept for its memory
+	texts   texts
 }
 
 // Bytes returns the image as it is in the log: the bitmap of NULLs, and the values without those of absent columns.
@@ -88,23 +88,70 @@ func (m *Image) AppendText(dst []byte, column int) (Kind, []byte, error) {
 // which wrap ErrPartial or ErrCorrupt.
 func (m *Image) Values() ([]Value, error) {
 	out := make([]Value, len(m.places))
-	m.text, m.ends = m.text[:0], m.ends[:0]
-	var failures error
+	m.texts.reset()
+	err := m.gather(&m.texts, out, nil, nil)
+	m.texts.hand(out)
+	return out, err
+}
+
+// texts are the texts of the values of images, one after the other. One string for all of them is much cheaper than one
+// for each.
+type texts struct {
+	bytes []byte
+	// ends are where they end; asBefore for one that is the same as in the image before.
+	ends []int
+}
+
+const asBefore = -1
+
+func (t *texts) reset() { t.bytes, t.ends = t.bytes[:0], t.ends[:0] }
+
+// hand gives the values their texts. Those that are as before are taken from so many values before.
+func (t *texts) hand(out []Value) {
+	text, begin, width := string(t.bytes), 0, len(out)/2
+	for i, end := range t.ends {
+		if end == asBefore {
+			out[i] = out[i-width]
+			continue
+		}
+		out[i].Text = text[begin:end]
+		begin = end
+	}
+}
+
+// gather adds the texts of the wanted columns, all where wanted is nil, and sets the kinds. A value that is stored as it
+// was before is not made again where before are the values of that image.
+func (m *Image) gather(t *texts, out, before []Value, wanted []bool) (failures error) {
+	own := m.text
+	m.text = t.bytes
 	for i := range out {
+		if wanted != nil && !wanted[i] {
+			t.ends = append(t.ends, len(m.text))
+			continue
+		}
+		if before != nil && before[i].Kind != Absent && m.unchanged(i) {
+			t.ends = append(t.ends, asBefore)
+			continue
+		}
 		kind, err := m.append(i)
 		if err != nil {
 			failures = errors.Join(failures, err)
 		}
 		out[i].Kind = kind
-		m.ends = append(m.ends, len(m.text))
+		t.ends = append(t.ends, len(m.text))
 	}
-	// One string holds the texts of the whole row, which is much cheaper than one for each.
-	text, begin := string(m.text), 0
-	for i, end := range m.ends {
-		out[i].Text = text[begin:end]
-		begin = end
+	t.bytes, m.text = m.text, own
+	return failures
+}
+
+// unchanged says whether the image before has the same bytes in the column.
+func (m *Image) unchanged(column int) bool {
+	place, before := m.places[column], m.before.places[column]
+	if place >= placeNull || before >= placeNull || m.isChange(column) {
+		return false
 	}
-	return out, failures
+	c := &m.table.cells[column]
+	return string(c.content(m.bytes[place:])) == string(c.content(m.before.bytes[before:]))
 }
 
 // append appends the text of a column, and returns its kind.

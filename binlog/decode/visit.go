@@ -39,19 +39,32 @@ type Change struct {
 	Row int
 	// Before and After are nil where the operation has no such image.
 	Before, After *Image
+
+	texts texts
 }
 
 // Values makes all values of the change, and says on the transaction which could not be made.
-func (c *Change) Values(tx *Transaction) Row {
-	row := Row{Op: c.Op, Table: c.Table}
-	var err error
-	if c.Before != nil {
-		row.Before, err = c.Before.Values()
-		tx.Note(err)
-	}
-	if c.After != nil {
-		row.After, err = c.After.Values()
-		tx.Note(err)
+func (c *Change) Values(tx *Transaction) Row { return c.Some(tx, nil) }
+
+// Some is Values with the wanted columns alone, by their number; all others are Absent. Nil means all.
+func (c *Change) Some(tx *Transaction, wanted []bool) Row {
+	row, width := Row{Op: c.Op, Table: c.Table}, len(c.Table.Columns)
+	c.texts.reset()
+	switch {
+	case c.Before != nil && c.After != nil:
+		all := make([]Value, 2*width)
+		row.Before, row.After = all[:width:width], all[width:]
+		tx.Note(c.Before.gather(&c.texts, row.Before, nil, wanted))
+		tx.Note(c.After.gather(&c.texts, row.After, row.Before, wanted))
+		c.texts.hand(all)
+	case c.Before != nil:
+		row.Before = make([]Value, width)
+		tx.Note(c.Before.gather(&c.texts, row.Before, nil, wanted))
+		c.texts.hand(row.Before)
+	case c.After != nil:
+		row.After = make([]Value, width)
+		tx.Note(c.After.gather(&c.texts, row.After, nil, wanted))
+		c.texts.hand(row.After)
 	}
 	return row
 }

@@ -3,6 +3,7 @@ package decode_test
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -127,5 +128,45 @@ func TestACompressedTransactionIsCheckedToo(t *testing.T) {
 	}
 	if tx := only(t, log); len(tx.Rows) != len(rows) || tx.Undecodable != nil {
 		t.Errorf("%d rows, undecodable %q", len(tx.Rows), tx.Undecodable)
+	}
+}
+
+// TestAValueThatStaysIsTheSame has updates of random rows, of which some columns stay as they were.
+func TestAValueThatStaysIsTheSame(t *testing.T) {
+	for seed := range uint64(300) {
+		r := draw{Rand: rand.New(rand.NewPCG(seed, 1))}
+		table, columns := randomTable(r)
+		before, after := randomImage(r, columns), randomImage(r, columns)
+		var wanted []bool
+		for i := range columns {
+			if r.IntN(2) == 0 {
+				after[i] = before[i]
+			}
+			wanted = append(wanted, r.IntN(2) == 0)
+		}
+		log := logOf(table.Map(), table.Update(nil, nil, decodetest.Change{Before: before, After: after}))
+		err := decode.Scan(bytes.NewReader(log), &recorder{row: func(tx *decode.Transaction, c *decode.Change) error {
+			row, some := c.Values(tx), c.Some(tx, wanted)
+			for i := range columns {
+				old, err := c.Before.Value(i)
+				fresh, errAfter := c.After.Value(i)
+				if err := errors.Join(err, errAfter); err != nil {
+					return err
+				}
+				if row.Before[i] != old || row.After[i] != fresh {
+					t.Errorf("column %d is %v, then %v; want %v, then %v", i, row.Before[i], row.After[i], old, fresh)
+				}
+				if !wanted[i] {
+					old, fresh = decode.Value{}, decode.Value{}
+				}
+				if some.Before[i] != old || some.After[i] != fresh {
+					t.Errorf("of some, column %d is %v, then %v; want %v, then %v", i, some.Before[i], some.After[i], old, fresh)
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
 	}
 }

@@ -90,6 +90,7 @@ func (d *Divergence) Declare(rules map[Name]Rule) (misfits []string) {
 			misfits = append(misfits, name.String()+"."+column)
 		}
 	}
+	d.replan()
 	slices.Sort(misfits)
 	return misfits
 }

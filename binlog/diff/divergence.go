@@ -12,8 +12,6 @@ import (
 type Divergence struct {
 	// Tables are the definitions on the new primary of every table that the old side touched.
 	Tables map[Name]*Definition
-	// Highest is, by table, the highest value of the auto-increment column among the images of the old side.
-	Highest map[Name]uint64
 	// Altered says, by table, which statement of the new side may have changed it as a whole.
 	Altered map[Name]string
 	// Touched are the tables with a key that both sides touched.
@@ -25,14 +23,22 @@ type Divergence struct {
 	// states are by key, links by the number of a state.
 	states, links Dict
 	numbers       map[named]uint32
-	named         []named
+	named         []numbered
 	// record, id and text are memory for what is made next.
 	record   Record
 	id, text []byte
 	past     past
-	fits     map[*decode.Table]fit
-	shared   gtid.Set
-	groups   *groups
+	trace    trace
+	// fits are by table of the log and plans by definition, and fitted and planned the last of them.
+	fits    map[*decode.Table]fit
+	fitted  fit
+	plans   map[*Definition]*plan
+	planned *plan
+	tallies map[Name]*tally
+	// images is memory for rows.
+	images []decode.Value
+	shared gtid.Set
+	groups *groups
 	// strange are the tables in which a key of the old side may be spelled in other ways, strayed those with a key of
 	// the new side that may be another spelling.
 	strange map[Name]bool
@@ -47,15 +53,25 @@ type Divergence struct {
 // divergence any more.
 func New(tables map[Name]*Definition, shared gtid.Set, store Store) *Divergence {
 	return &Divergence{
-		Tables: tables, Highest: map[Name]uint64{}, Touched: map[Name]bool{}, Altered: map[Name]string{}, Facts: newFacts(store), shared: shared,
+		Tables: tables, Touched: map[Name]bool{}, Altered: map[Name]string{}, Facts: newFacts(store), shared: shared,
 		store: store, states: store.Dict(), links: store.Dict(), numbers: map[named]uint32{},
-		past: past{touched: store.List()}, fits: map[*decode.Table]fit{},
+		past: past{touched: store.List()}, trace: trace{chunks: store.Dict()},
+		fits: map[*decode.Table]fit{}, plans: map[*Definition]*plan{}, tallies: map[Name]*tally{},
 		strange: map[Name]bool{}, strayed: map[Name]bool{}, strays: store.Dict(),
 	}
 }
 
 // Store is where the comparison remembers what it does.
 func (d *Divergence) Store() Store { return d.store }
+
+// Highest is the highest value of the auto-increment column of a table among the images of the old side, 0 where there
+// is none.
+func (d *Divergence) Highest(table Name) uint64 {
+	if t := d.tallies[table]; t != nil {
+		return t.highest
+	}
+	return 0
+}
 
 // Shared says that the new primary has the transaction itself.
 func (d *Divergence) Shared(id gtid.GTID) bool { return d.shared.ContainsGTID(id) }

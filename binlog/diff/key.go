@@ -51,15 +51,23 @@ func (d *Definition) KeyValues(image []decode.Value) []decode.Value {
 	return out
 }
 
-// folded undoes the differences in spelling that a collation overlooks most often: case, and spaces at the end.
-func (c Column) folded(text string) string {
-	if c.Kind() != decode.Text {
+// folding is what differences in spelling a column overlooks, of those that collations overlook most often: case, and
+// spaces at the end.
+type folding struct{ text, pads, ignoresCase bool }
+
+func (c Column) folding() folding {
+	return folding{text: c.Kind() == decode.Text, pads: c.Pads(), ignoresCase: c.IgnoresCase()}
+}
+
+// fold undoes the differences.
+func (f folding) fold(text string) string {
+	if !f.text {
 		return text
 	}
-	if c.Pads() {
+	if f.pads {
 		text = strings.TrimRight(text, " ")
 	}
-	if !c.IgnoresCase() {
+	if !f.ignoresCase {
 		return text
 	}
 	if utf8.ValidString(text) {
@@ -67,6 +75,8 @@ func (c Column) folded(text string) string {
 	}
 	return lowerASCII(text)
 }
+
+func (c Column) folded(text string) string { return c.folding().fold(text) }
 
 // IgnoresCase says whether the collation overlooks case.
 func (c Column) IgnoresCase() bool { return strings.HasSuffix(c.Collation, "_ci") }

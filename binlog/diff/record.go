@@ -37,10 +37,14 @@ func (r Record) Image(image []decode.Value) Record {
 }
 
 // Reader reads a record. What is missing reads as empty.
-type Reader struct{ rest string }
+type Reader struct {
+	rest string
+	// images is memory for rows.
+	images []decode.Value
+}
 
 // NewReader returns a reader at the beginning of a record.
-func NewReader(record string) *Reader { return &Reader{record} }
+func NewReader(record string) *Reader { return &Reader{rest: record} }
 
 func (r *Reader) uvarint() uint64 {
 	var n uint64
@@ -74,13 +78,23 @@ func (r *Reader) GTID() gtid.GTID {
 	return gtid.GTID{UUID: r.Text(), Tag: r.Text(), Seq: r.uvarint()}
 }
 
+// image is memory for a row.
+func (r *Reader) image(n int) []decode.Value {
+	used := len(r.images)
+	if cap(r.images)-used < n {
+		return make([]decode.Value, n)
+	}
+	r.images = r.images[:used+n]
+	return r.images[used : used+n : used+n]
+}
+
 // Image reads a row.
 func (r *Reader) Image() []decode.Value {
 	n := r.Int()
 	if n < 0 || n > len(r.rest) || n > math.MaxUint16 {
 		return nil
 	}
-	image := make([]decode.Value, n)
+	image := r.image(n)
 	for i := range image {
 		if len(r.rest) == 0 {
 			return nil

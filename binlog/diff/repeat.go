@@ -42,7 +42,8 @@ func (d *Definition) ContentID(image []decode.Value) (string, bool) {
 	return string(id), len(id) > 0
 }
 
-// index prepares for the new side: it groups the rows that the old side inserted by what a repetition would share.
+// index groups the rows that the old side inserted by what a repetition would share. It is made for the first row of the
+// new side that may be one.
 func (d *Divergence) index() {
 	d.groups = &groups{tuples: d.store.Dict(), inserted: d.store.Dict()}
 	for s := range d.All() {
@@ -60,20 +61,41 @@ func (d *Divergence) index() {
 // content is what rows that repeat the state's under another generated key have in common with it; false where the old
 // side inserted no row, or such rows cannot be told.
 func (d *Divergence) content(s *State) (Tuple, bool) {
-	if s.Before != nil || s.After == nil || s.Table.Auto() < 0 {
+	if !s.isInserted() || s.Table.Auto() < 0 {
 		return "", false
 	}
 	return d.contentOf(s.Table, s.After)
 }
 
+// isInserted says whether the old side inserted the row.
+func (s *State) isInserted() bool { return s.Before == nil && s.After != nil }
+
 func (d *Divergence) contentOf(table *Definition, image []decode.Value) (Tuple, bool) {
-	id, ok := table.ContentID(image)
-	return Tuple(append(d.begin(nil, named{of: table.Name}), id...)), ok
+	p := d.plan(table)
+	if !isWhole(image) {
+		return "", false
+	}
+	id := begin(d.id[:0], p.number)
+	for _, i := range p.content {
+		id = spell(append(id, '0'+byte(image[i].Kind)), image[i].Text)
+	}
+	d.id = id
+	return Tuple(id), len(p.content) > 0
+}
+
+// isWhole says whether an image has all columns.
+func isWhole(image []decode.Value) bool {
+	for i := range image {
+		if image[i].Kind == decode.Absent {
+			return false
+		}
+	}
+	return true
 }
 
 // folded is likewise what rows have in common with the state's by a unique key of its table.
 func (d *Divergence) folded(s *State, unique int) (Tuple, bool) {
-	if s.Before != nil || s.After == nil {
+	if !s.isInserted() {
 		return "", false
 	}
 	return d.foldedTuple(s.Table, s.Table.Unique[unique], s.After)
@@ -87,7 +109,7 @@ func (d *Divergence) known(of Tuple) (Group, bool) {
 
 // inserted is the group where the new side inserted rows of it.
 func (d *Divergence) inserted(of Tuple, ok bool) (Group, bool) {
-	if !ok || !d.AnyInserted() {
+	if !ok {
 		return 0, false
 	}
 	g, ok := d.known(of)
@@ -99,6 +121,9 @@ func (d *Divergence) AnyInserted() bool { return d.groups != nil && d.groups.ins
 
 // Twins are the rows of other keys that the new side inserted with the same content; false where there are none.
 func (d *Divergence) Twins(s *State) (Group, bool) {
+	if !d.AnyInserted() {
+		return 0, false
+	}
 	of, ok := d.content(s)
 	return d.inserted(of, ok)
 }
@@ -106,13 +131,17 @@ func (d *Divergence) Twins(s *State) (Group, bool) {
 // Rivals are the rows that the new side inserted with the same tuple under a unique key of the table; false where there
 // are none.
 func (d *Divergence) Rivals(s *State, unique int) (Group, bool) {
+	if !d.AnyInserted() {
+		return 0, false
+	}
 	of, ok := d.folded(s, unique)
 	return d.inserted(of, ok)
 }
 
-// Rival is the transaction that first inserted the row of the group with the key; false where none did.
-func (d *Divergence) Rival(g Group, key Key) (gtid.GTID, bool) {
-	n, ok := d.groups.inserted.Find(d.member(g, key))
+// Rival is the transaction that first inserted the row of the group with the key, as stores have it; false where none
+// did.
+func (d *Divergence) Rival(g Group, stored string) (gtid.GTID, bool) {
+	n, ok := d.groups.inserted.Find(member(g, stored))
 	if !ok {
 		return gtid.GTID{}, false
 	}
@@ -172,8 +201,8 @@ func (d *Divergence) keepEnds(g Group, e ends) {
 }
 
 // member is an inserted row as stores have it.
-func (d *Divergence) member(g Group, key Key) string {
-	return string(binary.LittleEndian.AppendUint64(nil, uint64(g))) + d.stored(key)
+func member(g Group, stored string) string {
+	return string(binary.LittleEndian.AppendUint64(nil, uint64(g))) + stored
 }
 
 // insertion is an inserted row with the number of the next of its group, -1 where it is the last.
@@ -200,7 +229,7 @@ func (d *Divergence) insertion(n int) insertion {
 
 // add adds a row to a group, the first time that it is inserted.
 func (d *Divergence) add(g Group, in insertion) {
-	n, added := d.groups.inserted.Add(d.member(g, in.Key))
+	n, added := d.groups.inserted.Add(member(g, d.stored(in.Key)))
 	if !added {
 		return
 	}
@@ -227,9 +256,11 @@ func (d *Divergence) foldedTuple(table *Definition, u Unique, image []decode.Val
 	if !u.Checkable() || !hasValues(u.Columns, image) {
 		return "", false
 	}
-	id := d.begin(d.id[:0], named{table.Name, u.Name})
-	for _, i := range u.Columns {
-		id = spell(id, table.Columns[i].folded(image[i].Text))
+	t := d.tuplePlan(d.plan(table), named{table.Name, u.Name}, u.Columns)
+	id := begin(d.id[:0], t.number)
+	for i := range t.parts {
+		s := &t.parts[i]
+		id = spell(id, s.fold(image[s.column].Text))
 	}
 	d.id = id
 	return Tuple(id), true

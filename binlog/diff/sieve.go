@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
 )
@@ -19,8 +20,10 @@ type sieve struct {
 	// unique are its tuples under unique keys. Nets that would hold nothing are left out.
 	content *net
 	unique  []*net
-	seed    maphash.Seed
-	text    []byte
+	// repeatable says whether rows of the table may repeat each other by their content.
+	repeatable bool
+	seed       maphash.Seed
+	text       []byte
 }
 
 // net holds back rows by the values of some columns.
@@ -152,7 +155,7 @@ func (s *sieve) known(p *part, v decode.Value) uint64 {
 		}
 		return n
 	case stored:
-		return s.bytes([]byte(v.Text))
+		return maphash.String(s.seed, strings.TrimRight(v.Text, "\x00"))
 	case folded:
 		return maphash.Bytes(s.seed, p.fold([]byte(v.Text)))
 	case spelled:
@@ -162,11 +165,11 @@ func (s *sieve) known(p *part, v decode.Value) uint64 {
 
 // addRow is add with the values of a row.
 func (s *sieve) addRow(n *net, row []decode.Value) {
-	values := make([]decode.Value, 0, len(n.parts))
-	for _, p := range n.parts {
-		values = append(values, row[p.index])
+	hash := uint64(0)
+	for i := range n.parts {
+		hash = mixed(hash, s.known(&n.parts[i], row[n.parts[i].index]))
 	}
-	s.add(n, values)
+	n.has.add(hash)
 }
 
 // fold folds a text in place.

@@ -8,25 +8,18 @@ import (
 
 // sieves returns a sieve for each table of which a row of the old side has a key.
 func (d *Divergence) sieves() map[Name]*sieve {
-	if d.groups == nil {
-		d.index()
-	}
-	counts := map[Name]int{}
-	for n := range d.states.Len() {
-		key, _ := d.keyOf(d.states.Key(n))
-		counts[key.Name]++
-	}
 	out := map[Name]*sieve{}
-	for state := range d.All() {
-		name := state.Key.Name
-		s := out[name]
+	of := map[*Definition]*sieve{}
+	d.each(func(state *State) {
+		s := of[state.Table]
 		if s == nil {
-			s = newSieve(state.Table, counts[name], d.states.Len())
+			name := state.Table.Name
+			s = newSieve(state.Table, d.plan(state.Table).tally.keys, d.states.Len())
 			s.all = d.strange[name]
-			out[name] = s
+			out[name], of[state.Table] = s, s
 		}
-		s.take(d, state)
-	}
+		s.take(state)
+	})
 	for _, s := range out {
 		s.tighten()
 	}
@@ -43,6 +36,7 @@ func newSieve(table *Definition, count, all int) *sieve {
 			p.form, p.plain = folded, true
 		}
 	}
+	s.repeatable = table.Auto() >= 0 && len(table.contentParts()) > 0
 	s.content = &net{parts: table.contentParts(), nulls: true, has: newMarks(count, all)}
 	for _, u := range table.Unique {
 		n := &net{has: newMarks(count, all)}
@@ -103,13 +97,16 @@ func (d *Definition) contentParts() []part {
 }
 
 // take lets the sieve hold what may concern a key of the old side.
-func (s *sieve) take(d *Divergence, state *State) {
+func (s *sieve) take(state *State) {
 	s.add(&s.key, state.KeyValues)
-	if _, ok := d.content(state); ok {
+	if !state.isInserted() {
+		return
+	}
+	if s.repeatable && isWhole(state.After) {
 		s.addRow(s.content, state.After)
 	}
 	for i, n := range s.unique {
-		if _, ok := d.folded(state, i); ok {
+		if u := &state.Table.Unique[i]; u.Checkable() && hasValues(u.Columns, state.After) {
 			s.addRow(n, state.After)
 		}
 	}

@@ -150,16 +150,17 @@ func (d *Divergence) Respell() {
 		}
 		s := d.State(NewReader(spellings.Value(at)).Int())
 		s.merge(stray.Contact)
-		d.Touched[s.Key.Name] = true
+		d.Touched[s.Table.Name] = true
 		d.Keep(s)
 	}
 }
 
 // weighed is the key as the server compares it, as stores have it.
 func (d *Divergence) weighed(table *Definition, values []decode.Value) string {
-	id := d.begin(d.id[:0], named{of: table.Name})
-	for i, column := range table.PrimaryKey {
-		id = spell(id, d.weight(table.Columns[column], values[i].Text))
+	p := d.plan(table)
+	id := begin(d.id[:0], p.number)
+	for i := range p.key {
+		id = spell(id, d.weight(&p.key[i], values[i].Text))
 	}
 	d.id = id
 	return string(id)

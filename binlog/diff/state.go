@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"encoding/binary"
 	"iter"
 	"slices"
 
@@ -12,7 +11,6 @@ import (
 type State struct {
 	Contact
 
-	Key Key
 	// Number counts the keys of the old side, from 0, as they were first touched.
 	Number int
 	// Table is the definition on the new primary.
@@ -26,8 +24,14 @@ type State struct {
 	// Live is the row on the new primary now, nil where there is none. It means nothing before LiveRead is set.
 	Live     []decode.Value
 	LiveRead bool
+	// Candidate says that a replay may change the row, as far as its own states tell. Whoever reads the live row sets it.
+	Candidate bool
+	// stored is the key as stores have it.
+	stored string
 	// linked says that updates of the primary key join the state with others.
 	linked bool
+	// images is memory for the rows.
+	images []decode.Value
 	// turn is the last transaction of the old side that changed the row, from 1.
 	turn int
 }
@@ -62,6 +66,11 @@ const (
 	isLive
 	isTouched
 	isBase
+	// Which rows there are.
+	hasBefore
+	hasAfter
+	hasLive
+	isCandidate
 )
 
 // Rows of a kept state that are the same as another are not kept again.
@@ -77,7 +86,16 @@ func (s *State) record(r Record) Record {
 	for _, f := range []struct {
 		set  bool
 		flag int
-	}{{s.linked, isLinked}, {s.LiveRead, isLive}, {s.IsTouched(), isTouched}, {s.BaseRead, isBase}} {
+	}{
+		{s.linked, isLinked},
+		{s.LiveRead, isLive},
+		{s.IsTouched(), isTouched},
+		{s.BaseRead, isBase},
+		{s.Before != nil, hasBefore},
+		{s.After != nil, hasAfter},
+		{s.Live != nil, hasLive},
+		{s.Candidate, isCandidate},
+	} {
 		if f.set {
 			flags |= f.flag
 		}
@@ -109,6 +127,24 @@ func (s *State) like(image []decode.Value) byte {
 	return asItself
 }
 
+// room is memory for the rows of a record.
+func (s *State) room(record string) []decode.Value {
+	size, width := len(s.Table.PrimaryKey), len(s.Table.Columns)
+	flags := record[0]
+	for _, own := range [...]bool{
+		flags&hasBefore != 0, flags&hasAfter != 0 && record[1] != asBefore, flags&hasLive != 0 && record[2] == asItself,
+		flags&isTouched != 0 && record[3] == asItself,
+	} {
+		if own {
+			size += width
+		}
+	}
+	if cap(s.images) >= size {
+		return s.images[:0]
+	}
+	return make([]decode.Value, 0, size)
+}
+
 // read is the inverse of record.
 func (s *State) read(record string) {
 	const head = 4
@@ -116,7 +152,7 @@ func (s *State) read(record string) {
 		s.lost()
 		return
 	}
-	flags, r := record[0], NewReader(record[head:])
+	flags, r := record[0], Reader{rest: record[head:], images: s.room(record)}
 	same := func(like byte) []decode.Value {
 		switch like {
 		case asBefore:
@@ -131,12 +167,13 @@ func (s *State) read(record string) {
 		s.After = r.Image()
 	}
 	s.Live = same(record[2])
-	s.linked, s.LiveRead = flags&isLinked != 0, flags&isLive != 0
+	s.linked, s.LiveRead, s.Candidate = flags&isLinked != 0, flags&isLive != 0, flags&isCandidate != 0
 	if flags&isTouched != 0 {
 		s.Base = same(record[3])
 		s.Touched, s.first, s.last, s.BaseRead = r.GTID(), r.Int(), r.Int(), flags&isBase != 0
 	}
-	for _, image := range [][]decode.Value{s.Before, s.After, s.Live, s.Base} {
+	s.images = r.images
+	for _, image := range [...][]decode.Value{s.Before, s.After, s.Live, s.Base} {
 		if image != nil && len(image) != len(s.Table.Columns) {
 			s.lost()
 			return
@@ -147,9 +184,12 @@ func (s *State) read(record string) {
 	}
 }
 
+// Stored is the key as stores have it: the same exactly for keys that are.
+func (s *State) Stored() string { return s.stored }
+
 // lost empties a state that the store failed to keep.
 func (s *State) lost() {
-	*s = State{Key: s.Key, Number: s.Number, Table: s.Table, Opaque: "the row could not be kept"}
+	*s = State{stored: s.stored, Number: s.Number, Table: s.Table, Opaque: "the row could not be kept"}
 	s.KeyValues = make([]decode.Value, len(s.Table.PrimaryKey))
 }
 
@@ -159,31 +199,31 @@ const tableSize = 4
 // stored is the key as stores have it.
 func (d *Divergence) stored(key Key) string {
 	var buf [64]byte
-	return string(append(d.begin(buf[:0], named{of: key.Name}), key.ID...))
-}
-
-// begin begins a key of a store with a short name for what it is of.
-func (d *Divergence) begin(dst []byte, of named) []byte {
-	n, known := d.numbers[of]
-	if !known {
-		n = uint32(len(d.named))
-		d.numbers[of] = n
-		d.named = append(d.named, of)
-	}
-	return binary.LittleEndian.AppendUint32(dst, n)
+	return string(append(begin(buf[:0], d.number(named{of: key.Name})), key.ID...))
 }
 
 // keyOf is the inverse of stored.
 func (d *Divergence) keyOf(stored string) (Key, *Definition) {
-	if len(stored) >= tableSize {
-		if n := binary.LittleEndian.Uint32([]byte(stored)); int(n) < len(d.named) {
-			name := d.named[n].of
-			if table := d.Tables[name]; table != nil {
-				return Key{Name: name, ID: stored[tableSize:]}, table
-			}
-		}
+	if table := d.tableOf(stored); table != nil {
+		return Key{Name: table.Name, ID: stored[tableSize:]}, table
 	}
 	return Key{}, &Definition{Missing: true}
+}
+
+// tableOf is the table of a key as stores have it; nil where it is none.
+func (d *Divergence) tableOf(stored string) *Definition {
+	if len(stored) < tableSize {
+		return nil
+	}
+	n := int(stored[0]) | int(stored[1])<<8 | int(stored[2])<<16 | int(stored[3])<<24
+	if n >= len(d.named) {
+		return nil
+	}
+	of := &d.named[n]
+	if of.table == nil {
+		of.table = d.Tables[of.of]
+	}
+	return of.table
 }
 
 // States counts the keys that the old side touched.
@@ -191,10 +231,28 @@ func (d *Divergence) States() int { return d.states.Len() }
 
 // State returns the state with the number.
 func (d *Divergence) State(n int) *State {
-	s := &State{Number: n}
-	s.Key, s.Table = d.keyOf(d.states.Key(n))
-	s.read(d.states.Value(n))
+	s := &State{}
+	d.Load(s, n)
 	return s
+}
+
+// Load fills in the state with the number. Its rows take the memory of those that were in it.
+func (d *Divergence) Load(s *State, n int) {
+	stored, record := d.states.Pair(n)
+	*s = State{Number: n, stored: stored, Table: d.tableOf(stored), images: s.images[:0]}
+	if s.Table == nil {
+		s.Table = &Definition{Missing: true}
+	}
+	s.read(record)
+}
+
+// each visits the states in the order of All. A state is valid until the next.
+func (d *Divergence) each(visit func(s *State)) {
+	var s State
+	for n := 0; n < d.states.Len() && d.store.Err() == nil; n++ {
+		d.Load(&s, n)
+		visit(&s)
+	}
 }
 
 // All iterates over the states in the order in which the keys were first touched.
@@ -218,7 +276,7 @@ func (d *Divergence) AllOf(wanted func(*Definition) bool) iter.Seq[*State] {
 			if d.store.Err() != nil {
 				return
 			}
-			if _, table := d.keyOf(d.states.Key(n)); wanted(table) && !yield(d.State(n)) {
+			if table := d.tableOf(d.states.Key(n)); table != nil && wanted(table) && !yield(d.State(n)) {
 				return
 			}
 		}
@@ -236,11 +294,12 @@ func (d *Divergence) anyTable(wanted func(*Definition) bool) bool {
 
 // state is that of a key which the old side touched, else nil. What is changed in it has to be kept.
 func (d *Divergence) state(key Key) *State {
-	n, ok := d.states.Find(d.stored(key))
+	stored := d.stored(key)
+	n, ok := d.states.Find(stored)
 	if !ok {
 		return nil
 	}
-	s := &State{Number: n, Key: key, Table: d.Tables[key.Name]}
+	s := &State{Number: n, Table: d.Tables[key.Name], stored: stored}
 	s.read(d.states.Value(n))
 	return s
 }

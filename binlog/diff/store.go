@@ -18,8 +18,12 @@ type Dict interface {
 	// Add returns the number of a key, which it adds where it is not there.
 	Add(key string) (n int, added bool)
 	Key(n int) string
+	// Pair returns the key with the number and its value.
+	Pair(n int) (key, value string)
 	// Value returns what was set for a key; empty where nothing was.
 	Value(n int) string
+	// First returns the first byte of what was set for a key; 0 where nothing was.
+	First(n int) byte
 	Set(n int, value []byte)
 }
 

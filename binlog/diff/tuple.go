@@ -19,6 +19,14 @@ type named struct {
 	under string
 }
 
+// numbered is what a key of a store is of, by its number.
+type numbered struct {
+	named
+
+	// table is nil until it was looked up.
+	table *Definition
+}
+
 // Text is a value of a character column with what decides how it compares.
 type Text struct{ Charset, Collation, Bytes string }
 
@@ -30,15 +38,16 @@ type Wanted struct {
 	Values  []decode.Value
 }
 
-// StoredKey is the key as stores have it: the same exactly for keys that are.
-func (d *Divergence) StoredKey(key Key) string { return d.stored(key) }
-
 // Facts are what the new primary says about tuples. Only what was asked for is in it.
 type Facts struct {
 	// weights are the sort keys of texts: the same for texts that the server takes as equal.
 	weights Dict
-	// holders are the keys of the live rows that hold tuples of unique keys; empty where none does.
+	// holders are the keys of the live rows that hold tuples of unique keys, empty where none does, and what a trial made
+	// of the tuple.
 	holders Dict
+	// last is the tuple that was last found there, at its number.
+	last Tuple
+	at   int
 	// parents and children count the live rows that provide a tuple, and those that refer to it.
 	parents, children Dict
 }
@@ -49,7 +58,7 @@ func newFacts(store Store) Facts {
 
 // storedText is a text as stores have it.
 func (d *Divergence) storedText(t Text) string {
-	d.text = append(d.begin(d.text[:0], named{of: Name{t.Charset, t.Collation}}), t.Bytes...)
+	d.text = append(begin(d.text[:0], d.number(named{of: Name{t.Charset, t.Collation}})), t.Bytes...)
 	return string(d.text)
 }
 
@@ -74,18 +83,61 @@ func (d *Divergence) AskHolder(of Tuple) bool {
 // SetHolder takes the key of the live row that holds a tuple.
 func (d *Divergence) SetHolder(of Tuple, key Key) {
 	n, _ := d.Facts.holders.Add(string(of))
-	d.Facts.holders.Set(n, []byte(d.stored(key)))
+	d.setHolder(n, d.stored(key), "")
 }
 
-// Holder is the key of the live row that holds a tuple; false where none does.
-func (d *Divergence) Holder(of Tuple) (Key, bool) {
-	if n, asked := d.Facts.holders.Find(string(of)); asked {
-		if stored := d.Facts.holders.Value(n); stored != "" {
-			key, _ := d.keyOf(stored)
-			return key, true
-		}
+func (d *Divergence) setHolder(n int, live, made string) {
+	d.record = d.record[:0].Text(live)
+	if made != "" {
+		d.record = d.record.Text(made)
 	}
-	return Key{}, false
+	d.Facts.holders.Set(n, d.record)
+}
+
+// Holder is the key of the live row that holds a tuple, as stores have it, empty where none does, and what Hold said
+// last; empty where it said nothing.
+func (d *Divergence) Holder(of Tuple) (live, made string) {
+	n, known := d.holderOf(of)
+	if !known {
+		return "", ""
+	}
+	return d.holder(n)
+}
+
+// holderOf is the number of a tuple, which is often the last that was asked for.
+func (d *Divergence) holderOf(of Tuple) (n int, known bool) {
+	f := &d.Facts
+	if f.last == of && of != "" {
+		return f.at, true
+	}
+	if n, known = f.holders.Find(string(of)); known {
+		f.last, f.at = of, n
+	}
+	return n, known
+}
+
+func (d *Divergence) holder(n int) (live, made string) {
+	r := Reader{rest: d.Facts.holders.Value(n)}
+	return r.Text(), r.Text()
+}
+
+// Hold keeps what was made of a tuple. It returns the number of the tuple, for HoldAgain, and what Hold said before.
+func (d *Divergence) Hold(of Tuple, made string) (n int, was string) {
+	n, known := d.holderOf(of)
+	if !known {
+		n, _ = d.Facts.holders.Add(string(of))
+	}
+	live, was := d.holder(n)
+	if was != made {
+		d.setHolder(n, live, made)
+	}
+	return n, was
+}
+
+// HoldAgain takes back a Hold.
+func (d *Divergence) HoldAgain(n int, was string) {
+	live, _ := d.holder(n)
+	d.setHolder(n, live, was)
 }
 
 // Counts are numbers of live rows by tuple.
@@ -139,12 +191,14 @@ func (d *Divergence) tuple(of named, table *Definition, columns []int, image []d
 	if !hasValues(columns, image) {
 		return "", false
 	}
-	id := d.begin(d.id[:0], of)
-	for _, i := range columns {
-		id = spell(id, d.weight(table.Columns[i], image[i].Text))
+	t := d.tuplePlan(d.plan(table), of, columns)
+	id := begin(d.id[:0], t.number)
+	for i := range t.parts {
+		s := &t.parts[i]
+		id = spell(id, d.weight(s, image[s.column].Text))
 	}
 	d.id = id
-	return Tuple(id), true
+	return t.tuple(id), true
 }
 
 // hasValues says whether the image has a value other than NULL in every column.
@@ -160,13 +214,15 @@ func spell(id []byte, text string) []byte {
 	return append(append(id, ':'), text...)
 }
 
-func (d *Divergence) weight(c Column, text string) string {
-	if c.Kind() == decode.Text && !c.exact() && d.Facts.weights.Len() > 0 {
-		if n, known := d.Facts.weights.Find(d.storedText(Text{c.Charset, c.Collation, text})); known {
+// weight is a text as the server compares it, as far as that is known.
+func (d *Divergence) weight(s *speller, text string) string {
+	if s.weighted && d.Facts.weights.Len() > 0 {
+		d.text = append(begin(d.text[:0], s.texts), text...)
+		if n, known := d.Facts.weights.Find(string(d.text)); known {
 			return d.Facts.weights.Value(n)
 		}
 	}
-	return c.folded(text)
+	return s.fold(text)
 }
 
 // Unweighed visits the texts of the columns of an image whose equality only the server can tell.

@@ -1,6 +1,9 @@
 package spill
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // span visits the pieces of a range of an area, each within one page.
 func (a *area) span(at int64, n int, visit func(f *frame, piece []byte, done int)) {
@@ -15,6 +18,12 @@ func (a *area) span(at int64, n int, visit func(f *frame, piece []byte, done int
 
 // put writes bytes.
 func (a *area) put(at int64, p []byte) {
+	if from := int(at % pageSize); from+len(p) <= pageSize && len(p) > 0 {
+		f := a.page(int(at / pageSize))
+		f.dirty = true
+		copy(f.data[from:], p)
+		return
+	}
 	a.span(at, len(p), func(f *frame, piece []byte, done int) {
 		f.dirty = true
 		copy(piece, p[done:])
@@ -23,6 +32,12 @@ func (a *area) put(at int64, p []byte) {
 
 // putText writes a text.
 func (a *area) putText(at int64, p string) {
+	if from := int(at % pageSize); from+len(p) <= pageSize && len(p) > 0 {
+		f := a.page(int(at / pageSize))
+		f.dirty = true
+		copy(f.data[from:], p)
+		return
+	}
 	a.span(at, len(p), func(f *frame, piece []byte, done int) {
 		f.dirty = true
 		copy(piece, p[done:])
@@ -45,6 +60,9 @@ func (a *area) text(at int64, n int) string {
 
 // holds says whether the area has the text there.
 func (a *area) holds(at int64, p string) bool {
+	if from := int(at % pageSize); from+len(p) <= pageSize {
+		return string(a.page(int(at / pageSize)).data[from:from+len(p)]) == p
+	}
 	same := true
 	a.span(at, len(p), func(_ *frame, piece []byte, done int) {
 		same = same && string(piece) == p[done:done+len(piece)]
@@ -54,6 +72,9 @@ func (a *area) holds(at int64, p string) bool {
 
 // number reads a length that may cross a page.
 func (a *area) number(at int64) int {
+	if from := int(at % pageSize); from+lengthSize <= pageSize {
+		return int(binary.LittleEndian.Uint32(a.page(int(at / pageSize)).data[from:]))
+	}
 	text := a.text(at, lengthSize)
 	return int(text[0]) | int(text[1])<<8 | int(text[2])<<16 | int(text[3])<<24
 }

@@ -111,6 +111,26 @@ func (d *Dict) Value(n int) string {
 	return d.log.text(int64(e[2]), highHalf(e[1]))
 }
 
+// Pair returns the key with the number and its value.
+func (d *Dict) Pair(n int) (key, value string) {
+	e := d.entries.entry(n)
+	first, second := lowHalf(e[1]), highHalf(e[1])
+	if e[2] != e[0]+uint64(first) {
+		return d.log.text(int64(e[0]), first), d.log.text(int64(e[2]), second)
+	}
+	both := d.log.text(int64(e[0]), first+second)
+	return both[:first], both[first:]
+}
+
+// First returns the first byte of the value for the key with the number; 0 where there is none.
+func (d *Dict) First(n int) byte {
+	e := d.entries.entry(n)
+	if highHalf(e[1]) == 0 {
+		return 0
+	}
+	return d.log.page(int(e[2] / pageSize)).data[e[2]%pageSize]
+}
+
 // Set sets the value of the key with the number. A value that does not fit into the place of the last gets a new one.
 func (d *Dict) Set(n int, value []byte) {
 	e := d.entries.entry(n)

@@ -20,12 +20,21 @@ func (l *List) Len() int { return l.n }
 
 // Append adds a part.
 func (l *List) Append(part []byte) {
-	var length [lengthSize]byte
-	binary.LittleEndian.PutUint32(length[:], uint32(len(part)))
-	l.log.put(l.end, length[:])
-	l.log.put(l.end+lengthSize, part)
-	l.log.put(l.end+lengthSize+int64(len(part)), length[:])
-	l.end += int64(len(part)) + 2*lengthSize
+	size := len(part) + 2*lengthSize
+	if from := int(l.end % pageSize); from+size <= pageSize {
+		f := l.log.page(int(l.end / pageSize))
+		f.dirty = true
+		room := f.data[from : from+size]
+		binary.LittleEndian.PutUint32(room, uint32(len(part)))
+		copy(room[lengthSize:], part)
+		binary.LittleEndian.PutUint32(room[size-lengthSize:], uint32(len(part)))
+	} else {
+		length := binary.LittleEndian.AppendUint32(nil, uint32(len(part)))
+		l.log.put(l.end, length)
+		l.log.put(l.end+lengthSize, part)
+		l.log.put(l.end+int64(size-lengthSize), length)
+	}
+	l.end += int64(size)
 	l.n++
 }
 

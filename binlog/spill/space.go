@@ -135,17 +135,23 @@ type area struct {
 // page brings a page into memory. The frame is valid until the next call.
 func (a *area) page(n int) *frame {
 	s := a.space
+	if s.err == nil && n < len(a.pages) && a.pages[n] > 0 {
+		f := &s.frames[a.pages[n]-1]
+		f.used = true
+		return f
+	}
+	return a.bring(n)
+}
+
+// bring brings a page into memory that is not there.
+func (a *area) bring(n int) *frame {
+	s := a.space
 	if s.err != nil {
 		clear(s.blank.data)
 		return &s.blank
 	}
 	for n >= len(a.pages) {
 		a.pages = append(a.pages, 0)
-	}
-	if at := a.pages[n]; at > 0 {
-		f := &s.frames[at-1]
-		f.used = true
-		return f
 	}
 	i := s.free()
 	f := &s.frames[i]

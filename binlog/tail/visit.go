@@ -20,7 +20,7 @@ func Visit(manifest capture.Manifest, dir string, v diff.Visitor) error {
 	var taken gtid.Set
 	var queues []*steps
 	for _, server := range manifest.Servers {
-		all := serverSteps(dir, server, taken)
+		all := serverSteps(dir, server, taken, v)
 		taken = taken.Union(server.Captured)
 		if len(manifest.Servers) == 1 {
 			for s, err := range all {
@@ -117,10 +117,10 @@ func (q *steps) transaction(v diff.Visitor) error {
 }
 
 // serverSteps iterates over what was captured from one server and is not taken yet, in its commit order.
-func serverSteps(dir string, server capture.ServerCapture, taken gtid.Set) iter.Seq2[step, error] {
+func serverSteps(dir string, server capture.ServerCapture, taken gtid.Set, v diff.Visitor) iter.Seq2[step, error] {
 	return func(yield func(step, error) bool) {
 		for _, file := range server.Files {
-			if !fileSteps(filepath.Join(dir, filepath.Base(file.Name)), taken, yield) {
+			if !fileSteps(filepath.Join(dir, filepath.Base(file.Name)), taken, v, yield) {
 				return
 			}
 		}
@@ -128,14 +128,14 @@ func serverSteps(dir string, server capture.ServerCapture, taken gtid.Set) iter.
 }
 
 // fileSteps yields what is in a file; it is false where no more is wanted.
-func fileSteps(path string, taken gtid.Set, yield func(step, error) bool) bool {
+func fileSteps(path string, taken gtid.Set, v diff.Visitor, yield func(step, error) bool) bool {
 	in, err := os.Open(path)
 	if err != nil {
 		yield(step{}, err)
 		return false
 	}
 	defer func() { _ = in.Close() }() // It was only read.
-	r := reader{taken: taken, yield: yield}
+	r := reader{taken: taken, visitor: v, yield: yield}
 	if err := decode.Scan(in, &r); err != nil && !r.stopped {
 		yield(step{}, fmt.Errorf("%s: %w", path, err))
 		return false
@@ -147,6 +147,10 @@ func fileSteps(path string, taken gtid.Set, yield func(step, error) bool) bool {
 type reader struct {
 	taken gtid.Set
 	yield func(step, error) bool
+	// visitor chooses columns: chosen are those of the table of the last row.
+	visitor diff.Visitor
+	table   *decode.Table
+	chosen  []bool
 	// pass says that the open transaction was taken from another server.
 	pass, stopped bool
 }
@@ -171,17 +175,14 @@ func (r *reader) Row(tx *decode.Transaction, c *decode.Change) error {
 	if r.pass {
 		return nil
 	}
-	row := decode.Row{Op: c.Op, Table: c.Table}
-	var err error
-	if c.Before != nil {
-		row.Before, err = c.Before.Values()
-		tx.Note(err)
+	return r.give(step{kind: stepRow, tx: tx, row: c.Some(tx, r.choose(c.Table))})
+}
+
+func (r *reader) choose(table *decode.Table) []bool {
+	if table != r.table {
+		r.table, r.chosen = table, diff.Choose(r.visitor, table)
 	}
-	if c.After != nil {
-		row.After, err = c.After.Values()
-		tx.Note(err)
-	}
-	return r.give(step{kind: stepRow, tx: tx, row: row})
+	return r.chosen
 }
 
 func (r *reader) Statement(tx *decode.Transaction, s decode.Statement) error {

@@ -1,4 +1,4 @@
-// Command bench measures how fast the log of the new side is compared, beside mysqlbinlog -v and go-mysql on the same
+// Command bench measures how fast the logs of both sides are compared, beside mysqlbinlog -v and go-mysql on the same
 // files, which a real server wrote. Everything runs on one core, and the contenders take turns.
 package main
 

@@ -31,6 +31,8 @@ type result struct {
 	Bytes int64
 	// Met counts the keys of the old side that the new side touched.
 	Met int
+	// Rows counts the row changes of the old side, where it is what was measured.
+	Rows int
 	// Resident is the most memory that the process ever had, in bytes.
 	Resident int64
 }
@@ -49,48 +51,61 @@ const (
 )
 
 // measure measures one run in this process and prints the result.
-func measure(ctx context.Context, out io.Writer, o options) error {
-	run, prepare := map[string]func(context.Context, options, *diff.Divergence) error{
-		compares: compare, repeats: compare, decodes: decodeAll, library: libraryAll, locates: locate, hops: locate,
-	}[o.measure], o.measure == compares || o.measure == repeats
-	if run == nil {
-		return fmt.Errorf("nothing is called %q", o.measure)
+func measure(ctx context.Context, out io.Writer, o options) (err error) {
+	var r result
+	if o.measure == classifies || o.measure == reports {
+		r, err = measureOld(ctx, o)
+	} else {
+		r, err = measureNew(ctx, o)
 	}
-	var d *diff.Divergence
-	if prepare {
-		space, err := spill.Open(filepath.Join(o.dir, "comparing"), memory)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = space.Close() }()
-		if d, err = oldSide(o.sampled(), o.measure == repeats, space); err != nil {
-			return err
-		}
-	}
-	log, err := files.Open(o.path(o.shape))
 	if err != nil {
 		return err
-	}
-	var r result
-	for _, f := range log.Files {
-		info, err := os.Stat(log.Dir + "/" + f.Name)
-		if err != nil {
-			return err
-		}
-		r.Bytes += info.Size()
-	}
-	begin, spent := time.Now(), cpu()
-	if err := run(ctx, o, d); err != nil {
-		return err
-	}
-	r.Wall, r.CPU = time.Since(begin).Seconds(), (cpu() - spent).Seconds()
-	if d != nil {
-		r.Met = met(d)
 	}
 	if r.Resident, err = resident(); err != nil {
 		return err
 	}
 	return json.NewEncoder(out).Encode(r)
+}
+
+// measureNew measures something that reads the log of the new side, or a contender.
+func measureNew(ctx context.Context, o options) (r result, err error) {
+	run, prepare := map[string]func(context.Context, options, *diff.Divergence) error{
+		compares: compare, repeats: compare, decodes: decodeAll, library: libraryAll, locates: locate, hops: locate,
+	}[o.measure], o.measure == compares || o.measure == repeats
+	if run == nil {
+		return r, fmt.Errorf("nothing is called %q", o.measure)
+	}
+	var d *diff.Divergence
+	if prepare {
+		space, err := spill.Open(filepath.Join(o.dir, "comparing"), memory)
+		if err != nil {
+			return r, err
+		}
+		defer func() { _ = space.Close() }()
+		if d, err = oldSide(o.sampled(), o.measure == repeats, space); err != nil {
+			return r, err
+		}
+	}
+	log, err := files.Open(o.path(o.shape))
+	if err != nil {
+		return r, err
+	}
+	for _, f := range log.Files {
+		info, err := os.Stat(log.Dir + "/" + f.Name)
+		if err != nil {
+			return r, err
+		}
+		r.Bytes += info.Size()
+	}
+	begin, spent := time.Now(), cpu()
+	if err := run(ctx, o, d); err != nil {
+		return r, err
+	}
+	r.Wall, r.CPU = time.Since(begin).Seconds(), (cpu() - spent).Seconds()
+	if d != nil {
+		r.Met = met(d)
+	}
+	return r, nil
 }
 
 // sampled is the file that the old side is made from.

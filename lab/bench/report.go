@@ -40,10 +40,13 @@ func contenders(shape string) []string {
 	case long:
 		return []string{locates, hops}
 	case wide:
-		return []string{compares, decodes, library, printer} // Nothing is inserted.
+		return append([]string{compares, decodes, library, printer}, ofOld()...) // Nothing is inserted.
 	}
-	return []string{compares, repeats, decodes, library, printer}
+	return append([]string{compares, repeats, decodes, library, printer}, ofOld()...)
 }
+
+// ofOld are the contenders that read the beginning of a log as the old side.
+func ofOld() []string { return []string{classifies, reports} }
 
 func (r *report) run(ctx context.Context, out io.Writer) error {
 	r.results = map[pair][]result{}
