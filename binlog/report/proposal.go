@@ -31,27 +31,22 @@ type Child struct {
 }
 
 // proposalOf shows a proposal; nil is none.
-func proposalOf(p *classify.Proposal) (*Proposal, error) {
+func proposalOf(p *classify.Proposal) *Proposal {
 	if p == nil {
-		return nil, nil //nolint:nilnil // Most rows have none.
+		return nil
 	}
 	out := &Proposal{Column: p.Column, Children: []Child{}, Referring: p.Referring}
-	var err error
-	if out.Value, _, err = jsonOf(p.ID); err != nil {
-		return nil, err
-	}
+	out.Value, _ = appendValue(nil, p.ID)
 	for _, c := range p.Children {
 		child := Child{
 			GTID: c.GTID, Schema: c.Table.Schema, Table: c.Table.Table, Key: Image{}, ForeignKey: c.ForeignKey, Column: c.Column,
 		}
 		if len(c.Key) > 0 {
-			if child.Key, _, err = imageOf("key", c.KeyColumns, c.Key); err != nil {
-				return nil, err
-			}
+			child.Key = imageOf(c.KeyColumns, c.Key)
 		}
 		out.Children = append(out.Children, child)
 	}
-	return out, nil
+	return out
 }
 
 // proposal hides the values of a proposal for a row of the table.

@@ -62,6 +62,7 @@ type Writer struct {
 	// listed and undecodable are the two files, current the one that the open transaction goes to.
 	listed, undecodable, current *lineWriter
 	open                         Transaction
+	rows                         rowMaker
 }
 
 // output is a file that gets its name when it is whole.
@@ -88,7 +89,7 @@ func Create(dir string, in Input) (*Writer, error) {
 		}
 		w.files = append(w.files, &output{path: path, file: file, buffer: bufio.NewWriterSize(file, 1<<18)})
 	}
-	w.listed, w.undecodable = &lineWriter{w: w.files[0].buffer}, &lineWriter{w: w.files[1].buffer}
+	w.listed, w.undecodable = &lineWriter{w: w.files[0].buffer, made: true}, &lineWriter{w: w.files[1].buffer, made: true}
 	return w, nil
 }
 
@@ -119,10 +120,7 @@ func (w *Writer) Begin(tx classify.Transaction) error {
 
 // Row takes the next row of the open transaction.
 func (w *Writer) Row(r classify.Row) error {
-	row, err := rowOf(r)
-	if err != nil {
-		return fmt.Errorf("report: %s: %w", w.open.GTID, err)
-	}
+	row := w.rows.row(r)
 	w.tables.add(r.Definition)
 	w.summary.countRow(row)
 	return w.current.row(w.open, row)
