@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
@@ -63,6 +64,15 @@ func (m *Image) UnmarshalJSON(text []byte) error {
 		return fmt.Errorf("report: image: %w", err)
 	}
 	return nil
+}
+
+// clone returns an image that stays valid.
+func (m Image) clone() Image {
+	out := slices.Clone(m)
+	for i, f := range out {
+		out[i].Value = bytes.Clone(f.Value)
+	}
+	return out
 }
 
 // field returns the value of a column, nil where the image lacks it.

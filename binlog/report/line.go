@@ -41,7 +41,7 @@ func (l *lineWriter) row(tx Transaction, row Row) (err error) {
 	return l.write(l.text)
 }
 
-func (l *lineWriter) end(Transaction) error { return l.write([]byte(rowsEnd + "\n")) }
+func (l *lineWriter) end(Transaction, int) error { return l.write([]byte(rowsEnd + "\n")) }
 
 func (l *lineWriter) write(text []byte) error {
 	if _, err := l.w.Write(text); err != nil {

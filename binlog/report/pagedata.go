@@ -70,7 +70,7 @@ func (d *pageData) begin(tx Transaction) error {
 	d.skip = d.only && !tx.Class.NeedsPerson() || d.rows >= pageRows || d.bytes >= pageBytes
 	if d.skip {
 		d.omitted++
-		return nil
+		return errSkip
 	}
 	d.transactions++
 	d.index.Transactions = append(d.index.Transactions, []any{
@@ -86,9 +86,9 @@ func (d *pageData) begin(tx Transaction) error {
 }
 
 func (d *pageData) row(_ Transaction, row Row) error {
-	if d.skip || d.rows >= pageRows || d.bytes >= pageBytes {
+	if d.rows >= pageRows || d.bytes >= pageBytes {
 		d.omittedRows++
-		return nil
+		return errSkip
 	}
 	columns := columnsOf(row)
 	d.add([]any{d.transactions - 1, d.form(row, columns), row.Op[:1], int(row.Class), cut(keyText(row.Key))},
@@ -100,7 +100,8 @@ func (d *pageData) row(_ Transaction, row Row) error {
 	return d.flushIf(chunkRows)
 }
 
-func (d *pageData) end(tx Transaction) error {
+func (d *pageData) end(tx Transaction, passed int) error {
+	d.omittedRows += passed
 	if !d.skip && d.rowsOfOpen == 0 {
 		d.add([]any{d.transactions - 1, -1, "", int(tx.Class), ""}, []any{tx.Reason, "", nil, nil, nil, nil})
 	}

@@ -50,7 +50,7 @@ func proposalOf(p *classify.Proposal) *Proposal {
 }
 
 // proposal hides the values of a proposal for a row of the table.
-func (r redactor) proposal(schema, table string, p *Proposal) *Proposal {
+func (r *redactor) proposal(schema, table string, p *Proposal) *Proposal {
 	if p == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/regentdb/regent/binlog/classify"
@@ -158,7 +159,7 @@ func written(tx Transaction, made bool) (string, error) {
 	for _, row := range tx.Rows {
 		err = joined(err, l.row(tx, row))
 	}
-	err = joined(err, l.end(tx))
+	err = joined(err, l.end(tx, 0))
 	return out.String(), err
 }
 
@@ -194,4 +195,31 @@ func TestNoLineHasAClassOrTimeThatDoesNotExist(t *testing.T) {
 			t.Errorf("%s: %v, the library says %v", name, ours, err)
 		}
 	}
+}
+
+// TestRowsAreReadWhereTheyLie: what the reader takes is what the library reads, and it takes every line of a report.
+func TestRowsAreReadWhereTheyLie(t *testing.T) {
+	r := newRowReader()
+	rapid.Check(t, func(t *rapid.T) {
+		text, err := json.Marshal(anyRow().Draw(t, "row"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, size := r.read(text[1:]); size != len(text)-1 {
+			t.Fatalf("%d bytes of %s are read", size, text)
+		}
+		from, less := rapid.IntRange(1, len(text)).Draw(t, "from"), rapid.IntRange(0, 3).Draw(t, "less")
+		damaged := append(bytes.Clone(text[:from]), text[min(from+less, len(text)):]...)
+		row, size := r.read(damaged[1:])
+		if size == 0 {
+			return
+		}
+		var want Row
+		if err := json.Unmarshal(damaged[:size+1], &want); err != nil {
+			t.Fatalf("%s is read as %v: %v", damaged, row, err)
+		}
+		if diff := cmp.Diff(want, row); diff != "" {
+			t.Fatalf("%s (-library +ours)\n%s", damaged, diff)
+		}
+	})
 }

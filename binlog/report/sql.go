@@ -130,7 +130,7 @@ func (o replaySection) row(_ Transaction, row Row) error {
 	return o.err
 }
 
-func (o replaySection) end(tx Transaction) error {
+func (o replaySection) end(tx Transaction, _ int) error {
 	switch {
 	case tx.Class != classify.Safe:
 	case o.broken:
@@ -183,7 +183,7 @@ func (o restSection) row(tx Transaction, row Row) error {
 	return o.err
 }
 
-func (o restSection) end(Transaction) error { return o.err }
+func (o restSection) end(Transaction, int) error { return o.err }
 
 // statement spells one row change, bound to its full before image, and its guard.
 func (t tables) statement(row Row) (string, error) {

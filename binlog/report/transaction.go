@@ -43,6 +43,16 @@ type Row struct {
 	Encoded []string `json:"encoded,omitempty"`
 }
 
+// clone returns a row whose images stay valid.
+func (r Row) clone() Row {
+	r.Key, r.Before, r.After, r.Live = r.Key.clone(), r.Before.clone(), r.After.clone(), r.Live.clone()
+	if r.Counterpart != nil {
+		counterpart := *r.Counterpart
+		r.Counterpart = &counterpart
+	}
+	return r
+}
+
 // Statement is a change that was logged as text.
 type Statement struct {
 	Schema string `json:"schema"`

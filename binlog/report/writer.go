@@ -127,7 +127,7 @@ func (w *Writer) Row(r classify.Row) error {
 }
 
 // End closes the open transaction.
-func (w *Writer) End() error { return w.current.end(w.open) }
+func (w *Writer) End() error { return w.current.end(w.open, 0) }
 
 // Finish publishes the report with everything that derives from its lines.
 func (w *Writer) Finish() (Summary, error) {
