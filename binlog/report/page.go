@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/regentdb/regent/binlog/classify"
 )
@@ -131,21 +129,4 @@ func (p page) rest() pageClass {
 func hashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
-
-func keyText(key Image) string {
-	parts := make([]string, 0, len(key))
-	for _, f := range key {
-		parts = append(parts, f.Column+"="+display(f.Value))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// display shows text without its quotes and everything else as JSON.
-func display(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil && string(value) != "null" {
-		return text
-	}
-	return string(value)
 }
