@@ -129,9 +129,15 @@ func valueOf(kind decode.Kind, text json.RawMessage, odd bool) (decode.Value, er
 	if string(text) == "null" && !odd {
 		return decode.NullValue(), nil
 	}
-	var plain string
-	if err := json.Unmarshal(text, &plain); err != nil || string(text) == "null" {
+	if len(text) == 0 || text[0] != '"' {
 		return numberOrDocument(kind, text)
+	}
+	if kind == decode.JSON && !odd {
+		return document(text), nil
+	}
+	plain, err := textOf(text)
+	if err != nil {
+		return decode.Value{}, errValue
 	}
 	switch kind {
 	case decode.Binary:
@@ -140,11 +146,7 @@ func valueOf(kind decode.Kind, text json.RawMessage, odd bool) (decode.Value, er
 		if odd {
 			return unhex(kind, plain)
 		}
-	case decode.JSON:
-		if !odd {
-			return decode.JSONValue(string(text)), nil
-		}
-	case decode.Decimal, decode.Time:
+	case decode.Decimal, decode.Time, decode.JSON:
 	case decode.Integer, decode.Float, decode.Absent, decode.Null:
 		return decode.Value{}, errValue
 	}
@@ -154,11 +156,33 @@ func valueOf(kind decode.Kind, text json.RawMessage, odd bool) (decode.Value, er
 func numberOrDocument(kind decode.Kind, text json.RawMessage) (decode.Value, error) {
 	switch {
 	case kind == decode.JSON:
-		return decode.JSONValue(string(text)), nil
+		return document(text), nil
+	case (kind == decode.Integer || kind == decode.Float) && numberEnded(text, 0) == len(text):
+		return decode.Value{Kind: kind, Text: string(text)}, nil
 	case (kind == decode.Integer || kind == decode.Float) && strings.Trim(string(text), "-+.eE0123456789") == "":
 		return decode.Value{Kind: kind, Text: string(text)}, nil
 	}
 	return decode.Value{}, errValue
+}
+
+// document is a document as it was before what could be markup was escaped. The rest is as package decode spells it.
+func document(text []byte) decode.Value {
+	out := make([]byte, 0, len(text))
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 || len(text)-i < 2 {
+			return decode.Value{Kind: decode.JSON, Text: string(append(out, text...))}
+		}
+		out = append(out, text[:i]...)
+		size := 2
+		if r, ok := unhexRune(text, i+size); ok && text[i+1] == 'u' && (r == '<' || r == '>' || r == '&') {
+			out = append(out, byte(r))
+			size += runeDigits
+		} else {
+			out = append(out, text[i:i+size]...)
+		}
+		text = text[i+size:]
+	}
 }
 
 func unhex(kind decode.Kind, text string) (decode.Value, error) {

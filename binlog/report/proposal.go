@@ -104,6 +104,9 @@ func (m remapping) add(p *Proposal) error {
 // remapped returns a row change with the proposed values, its own and those of rows that it refers to; false where
 // there are none. The row before is taken to be what the same proposals made of it.
 func (m remapping) remapped(tx gtid.GTID, row Row) (Row, bool, error) {
+	if len(m) == 0 && row.Proposal == nil {
+		return row, false, nil
+	}
 	id, err := changeID(tx, row.Schema, row.Table, row.Key)
 	if err != nil {
 		return row, false, err

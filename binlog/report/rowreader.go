@@ -103,9 +103,9 @@ func (r *rowReader) word(before string) string {
 }
 
 func (r *rowReader) unquoted(spelled []byte) string {
-	text, err := unquoted(nil, spelled)
+	text, err := textOf(spelled)
 	r.failed = r.failed || err != nil
-	return string(text)
+	return text
 }
 
 // prose reads a text that may be another each time.

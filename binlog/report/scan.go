@@ -68,11 +68,10 @@ func (s *scanner) members(each func(name string, first byte) error) error {
 		if err != nil {
 			return err
 		}
-		plain, err := unquoted(nil, text)
+		name, err := textOf(text)
 		if err != nil {
 			return errJSON
 		}
-		name := string(plain)
 		if colon, err := s.token(); err != nil || colon != ':' {
 			return errJSON
 		}

@@ -140,6 +140,15 @@ func appendHex(dst []byte, text string) []byte {
 	return append(dst, '"')
 }
 
+// textOf returns what a JSON text stands for.
+func textOf(text []byte) (string, error) {
+	if bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text) && len(text) > 1 && textEnded(text, 0) == len(text) {
+		return string(text[1 : len(text)-1]), nil
+	}
+	plain, err := unquoted(nil, text)
+	return string(plain), err
+}
+
 // unquoted appends what a JSON text stands for.
 func unquoted(dst, text []byte) ([]byte, error) {
 	if len(text) < 2 || text[0] != '"' || textEnded(text, 0) != len(text) || !utf8.Valid(text) {

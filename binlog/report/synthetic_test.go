@@ -27,7 +27,8 @@ func shapeOf(name string, types map[string]decode.Kind, columns []string, row fu
 	for _, column := range columns {
 		column, kind, _ := strings.Cut(column, " ")
 		s.logged.Columns = append(s.logged.Columns, decode.Column{Name: column, Kind: types[kind], Family: kind})
-		s.defined.Columns = append(s.defined.Columns, diff.Column{Name: column, Type: kind})
+		charset := map[bool]string{types[kind] == decode.Text: "utf8mb4"}[true]
+		s.defined.Columns = append(s.defined.Columns, diff.Column{Name: column, Type: kind, Charset: charset})
 	}
 	return s
 }
@@ -57,8 +58,8 @@ func narrow() shape {
 func wide() shape {
 	var columns []string
 	for _, kind := range []string{"bigint", "varchar", "json", "varbinary", "double", "varchar", "datetime"} {
-		for i := range 3 {
-			columns = append(columns, fmt.Sprintf("%s_%d %s", kind, i, kind))
+		for range 3 {
+			columns = append(columns, fmt.Sprintf("%s_%d %s", kind, len(columns), kind))
 		}
 	}
 	return shapeOf("orders", kinds(), columns, func(n, version int) []decode.Value {

@@ -124,8 +124,8 @@ func readText(text []byte, to *string) error {
 	if string(text) == "null" {
 		return nil
 	}
-	plain, err := unquoted(nil, text)
-	*to = string(plain)
+	plain, err := textOf(text)
+	*to = plain
 	return err
 }
 
