@@ -50,7 +50,9 @@ type pageClass struct {
 }
 
 // WriteHTML writes the report as one page without any outside resource, with values only where reveal says so.
-func WriteHTML(w io.Writer, dir string, reveal bool) error {
+func WriteHTML(w io.Writer, dir string, reveal bool) error { return writeHTML(w, dir, reveal, nil) }
+
+func writeHTML(w io.Writer, dir string, reveal bool, tell func(Written)) error {
 	s, err := ReadSummary(dir)
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func WriteHTML(w io.Writer, dir string, reveal bool) error {
 		return fmt.Errorf("report: page: %w", err)
 	}
 	data := newPageData(out, p.Only)
-	if err := walkAll(dir, reveal, data); err != nil {
+	if err := walkAll(dir, reveal, follow(tell, HTMLName, s).on(data, false)); err != nil {
 		return err
 	}
 	if err := data.finish(); err != nil {

@@ -27,7 +27,9 @@ const guard = "SELECT IF(ROW_COUNT() = 1, 0, " + stop + ");\n"
 
 // WriteSQL writes the replay of the SAFE transactions of a report, each as a transaction of its own, each statement
 // bound to the full row that it expects; then, as comments, what is not replayed. It shows values of rows.
-func WriteSQL(w io.Writer, dir string) error {
+func WriteSQL(w io.Writer, dir string) error { return writeSQL(w, dir, nil) }
+
+func writeSQL(w io.Writer, dir string, tell func(Written)) error {
 	s, err := ReadSummary(dir)
 	if err != nil {
 		return err
@@ -38,11 +40,12 @@ func WriteSQL(w io.Writer, dir string) error {
 	}
 	out := &sqlWriter{w: w, tables: definitions}
 	out.head(s)
-	if err := walk(dir, true, &replaySection{out}); err != nil {
+	progress := follow(tell, SQLName, s)
+	if err := walk(dir, true, progress.on(&replaySection{out}, true)); err != nil {
 		return err
 	}
 	out.section("Not replayed: nothing below is a statement.")
-	if err := walkAll(dir, true, &restSection{out, remapping{}}); err != nil {
+	if err := walkAll(dir, true, progress.on(&restSection{out, remapping{}}, true)); err != nil {
 		return err
 	}
 	return out.err

@@ -34,6 +34,8 @@ type Input struct {
 	// Harmless are the columns whose values every reader of the report may see.
 	Harmless  []Column
 	CreatedAt time.Time
+	// Progress is called now and then while the parts are made of the lines; nil where nobody asks.
+	Progress func(Written)
 }
 
 // Write makes the report in the directory, in place of an earlier one.
@@ -141,10 +143,10 @@ func (w *Writer) Finish() (Summary, error) {
 	if err := writeSummary(w.dir, w.summary); err != nil {
 		return w.summary, err
 	}
-	if err := writeFile(w.dir, SQLName, func(out io.Writer) error { return WriteSQL(out, w.dir) }); err != nil {
+	if err := writeFile(w.dir, SQLName, func(out io.Writer) error { return writeSQL(out, w.dir, w.in.Progress) }); err != nil {
 		return w.summary, err
 	}
-	return w.summary, writeFile(w.dir, HTMLName, func(out io.Writer) error { return WriteHTML(out, w.dir, false) })
+	return w.summary, writeFile(w.dir, HTMLName, func(out io.Writer) error { return writeHTML(out, w.dir, false, w.in.Progress) })
 }
 
 func (w *Writer) publish() error {
