@@ -119,6 +119,7 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 		ID: d.ID, Cluster: a.Cluster, OldServer: d.OldServer, Dir: dir, NewPrimary: primary, Enew: a.Target,
 		Rules:        rules(cluster.Spec.Policy.Reconcile),
 		Acknowledged: acknowledged(&cluster, r.source.View(cluster.Spec), d.Epoch), Now: time.Now, Log: r.logger,
+		Progress: r.comparing(ctx, d.ID),
 	})
 	if err != nil {
 		return err
@@ -127,6 +128,17 @@ func (r *reconciler) compare(ctx context.Context, a *failover.Action, d *failove
 	d.Complete, d.Transactions, d.Undecodable = s.Complete, s.Listed, s.Unreadable
 	d.ByClass, d.From, d.To = s.ByClass, s.From, s.To
 	return nil
+}
+
+// comparing tells the log now and then how far a comparison is.
+func (r *reconciler) comparing(ctx context.Context, report string) func(binlog.Progress) {
+	last := time.Now()
+	return func(p binlog.Progress) {
+		if now := time.Now(); now.Sub(last) >= progressPeriod {
+			last = now
+			r.logger.InfoContext(ctx, "report under way", slog.String("id", report), slog.String("progress", p.String()))
+		}
+	}
 }
 
 // roomToCompare makes sure that a comparison of what was captured, and the report about it, fit on the disk.

@@ -71,7 +71,7 @@ type CompareRequest struct {
 	Acknowledged func(gtid.GTID) string
 	Now          func() time.Time
 	Log          *slog.Logger
-	// Progress is called now and then while the captured transactions are read; nil where nobody asks.
+	// Progress is called now and then while the two sides are read and the report is written; nil where nobody asks.
 	Progress func(Progress)
 	// Memory is how much of what the comparison remembers is kept in memory, in bytes; 0 means 64 MiB. The rest goes to
 	// temporary files below Dir.
@@ -151,7 +151,7 @@ func (r CompareRequest) judged(
 		r.Log.WarnContext(ctx, "the policy declares a column that does not exist", slog.String("id", r.ID), slog.String("column", column))
 	}
 	common := ancestor(manifest, executed)
-	newOnly, gaps, err := r.new(ctx, common, d)
+	newOnly, gaps, err := r.new(ctx, common, executed, d)
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +160,7 @@ func (r CompareRequest) judged(
 		ID: r.ID, Cluster: r.Cluster, OldServer: r.OldServer, NewServer: r.NewPrimary.Server,
 		Manifest: manifest, Common: common, OldOnly: manifest.Wanted, NewOnly: newOnly,
 		Acknowledged: r.Acknowledged, CreatedAt: r.Now(), Harmless: harmless(r.Rules),
+		Progress: r.written(),
 	})
 	if err != nil {
 		return nil, err
@@ -224,9 +225,12 @@ func ancestor(manifest Manifest, executed gtid.Set) gtid.Set {
 // new reads what the new side did since the common ancestor and returns which transactions these were. The exclusion
 // holds nothing that the new primary never had: it refuses its own GTIDs that it lacks. What files of the new side do
 // not hold comes back as gaps; of a running server that is an error.
-func (r CompareRequest) new(ctx context.Context, common gtid.Set, d *diff.Divergence) (newOnly gtid.Set, gaps []string, err error) {
+func (r CompareRequest) new(
+	ctx context.Context, common, executed gtid.Set, d *diff.Divergence,
+) (newOnly gtid.Set, gaps []string, err error) {
 	log := newLog{NewSide: d.NewSide()}
-	err = capture.Scan(ctx, r.NewPrimary, common, &log)
+	watch := &watchedNew{newLog: &log, pace: r.pace(ctx, Progress{Stage: ReadingNew, Of: executed.Subtract(common).Count()})}
+	err = capture.Scan(ctx, r.NewPrimary, common, watch)
 	if errors.Is(err, files.ErrIncomplete) {
 		gaps = append(gaps, err.Error())
 	} else if err != nil {

@@ -63,8 +63,12 @@ func measured(path string) error {
 	r := CompareRequest{
 		ID: "r1", Cluster: "orders", OldServer: "east-db1", Dir: h.Dir, NewPrimary: Endpoint{Server: "west-db1", Files: h.Fresh},
 		Enew: executed, Now: time.Now, Memory: h.Memory,
-		Log:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Progress: func(p Progress) { told = p },
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Progress: func(p Progress) {
+			if p.Stage == ReadingOld {
+				told = p
+			}
+		},
 	}
 	summary, err := r.against(context.Background(), manifest, &newSide{executed: executed, snapshot: h.workload})
 	if err != nil {

@@ -111,7 +111,7 @@ func entities(dir string, reveal bool, limit int, yield func(Entity) error) erro
 
 // changes makes an entity of every row change.
 type changes struct {
-	hide   redactor
+	hide   *redactor
 	reveal bool
 	take   func(Entity) error
 }
@@ -120,6 +120,7 @@ func (c *changes) begin(Transaction) error { return nil }
 
 func (c *changes) row(tx Transaction, row Row) error {
 	if !c.reveal {
+		row.Before, row.After, row.Live = nil, nil, nil // Only the key is shown.
 		row = c.hide.hide(row)
 	}
 	return c.take(Entity{
@@ -128,11 +129,13 @@ func (c *changes) row(tx Transaction, row Row) error {
 	})
 }
 
-func (c *changes) end(Transaction) error { return nil }
+func (c *changes) end(Transaction, int) error { return nil }
 
-func (e *Entity) identity() (string, error) {
-	key, err := json.Marshal(e.Key)
-	return e.Schema + "\x00" + e.Table + "\x00" + string(key), err
+// identity appends what names the row.
+func (e *Entity) identity(dst []byte) []byte {
+	dst = append(append(dst, e.Schema...), 0)
+	dst = append(append(dst, e.Table...), 0)
+	return appendImage(dst, e.Key, false)
 }
 
 // add merges a later change of the same row.
@@ -155,16 +158,15 @@ func (e *Entity) add(later Entity) {
 func collect(each func(func(Entity) error) error, yield func(Entity) error) error {
 	places := map[string]int{}
 	var all []Entity
+	var identity []byte
 	err := each(func(e Entity) error {
-		identity, err := e.identity()
-		if err != nil {
-			return err
-		}
-		if i, known := places[identity]; known {
+		identity = e.identity(identity[:0])
+		if i, known := places[string(identity)]; known {
 			all[i].add(e)
 			return nil
 		}
-		places[identity] = len(all)
+		places[string(identity)] = len(all)
+		e.Key = e.Key.clone()
 		all = append(all, e)
 		return nil
 	})
@@ -199,13 +201,11 @@ func parted(dir string, parts int, each func(func(Entity) error) error, yield fu
 		}
 		writers[i] = bufio.NewWriter(files[i])
 	}
+	var identity []byte
 	err = each(func(e Entity) error {
-		identity, err := e.identity()
-		if err != nil {
-			return err
-		}
+		identity = e.identity(identity[:0])
 		h := fnv.New32a()
-		_, _ = io.WriteString(h, identity) // A hash never fails to take bytes.
+		_, _ = h.Write(identity) // A hash never fails to take bytes.
 		return json.NewEncoder(writers[int(h.Sum32())%parts]).Encode(e)
 	})
 	for i := range files {

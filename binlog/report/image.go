@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/regentdb/regent/binlog/decode"
 )
@@ -66,6 +66,15 @@ func (m *Image) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// clone returns an image that stays valid.
+func (m Image) clone() Image {
+	out := slices.Clone(m)
+	for i, f := range out {
+		out[i].Value = bytes.Clone(f.Value)
+	}
+	return out
+}
+
 // field returns the value of a column, nil where the image lacks it.
 func (m Image) field(column string) json.RawMessage {
 	for _, f := range m {
@@ -83,68 +92,52 @@ const (
 	liveImage   = "live"
 )
 
-// imageOf shows an image. The columns whose JSON is not what their type says are returned as encoded.
-func imageOf(name string, columns []string, values []decode.Value) (image Image, encoded []string, err error) {
+// imageOf shows the values of columns.
+func imageOf(columns []string, values []decode.Value) Image {
 	if values == nil {
-		return nil, nil, nil
+		return nil
 	}
-	image = Image{}
+	image, _ := new(arena).image(Image{}, "", columns, values)
+	return image
+}
+
+// arena holds the JSON of values until it is reset, so that a row needs no memory of its own.
+type arena []byte
+
+// image appends the columns of an image to the fields. Those whose JSON is not what their type says are returned as
+// encoded.
+func (a *arena) image(fields Image, name string, columns []string, values []decode.Value) (image Image, encoded []string) {
 	for i, v := range values {
 		if v.Kind == decode.Absent || i >= len(columns) {
 			continue
 		}
-		text, odd, err := jsonOf(v)
-		if err != nil {
-			return nil, nil, err
-		}
+		from, odd := len(*a), false
+		*a, odd = appendValue(*a, v)
 		if odd {
 			encoded = append(encoded, name+"."+columns[i])
 		}
-		image = append(image, Field{Column: columns[i], Value: text})
+		fields = append(fields, Field{Column: columns[i], Value: json.RawMessage((*a)[from:len(*a):len(*a)])})
 	}
-	return image, encoded, nil
+	return fields, encoded
 }
-
-// jsonOf shows a value: numbers as numbers, documents as documents, exact decimals and everything else as text, bytes
-// that are no text in hexadecimal digits. Odd says that the kind alone does not lead back to the value: a document
-// null, a number or document that is no JSON, text that is no UTF-8.
-func jsonOf(v decode.Value) (text json.RawMessage, odd bool, err error) {
-	switch v.Kind {
-	case decode.Absent, decode.Null:
-		return json.RawMessage("null"), false, nil
-	case decode.Integer, decode.Float, decode.JSON:
-		if json.Valid([]byte(v.Text)) {
-			return json.RawMessage(v.Text), v.Text == "null", nil
-		}
-		odd = true
-	case decode.Binary:
-		text, err = json.Marshal(hexDigits(v.Text))
-		return text, false, err
-	case decode.Decimal, decode.Time, decode.Text:
-	}
-	if !utf8.ValidString(v.Text) {
-		text, err = json.Marshal(hexDigits(v.Text))
-		return text, true, err
-	}
-	text, err = json.Marshal(v.Text)
-	return text, odd, err
-}
-
-const hexPrefix = "0x"
-
-func hexDigits(bytes string) string { return hexPrefix + hex.EncodeToString([]byte(bytes)) }
 
 // errValue means that the JSON of a value is not what its column can hold. The value is not named: it may be secret.
 var errValue = errors.New("the value does not fit its column")
 
-// valueOf is the inverse of jsonOf.
+// valueOf is the inverse of appendValue.
 func valueOf(kind decode.Kind, text json.RawMessage, odd bool) (decode.Value, error) {
 	if string(text) == "null" && !odd {
 		return decode.NullValue(), nil
 	}
-	var plain string
-	if err := json.Unmarshal(text, &plain); err != nil || string(text) == "null" {
+	if len(text) == 0 || text[0] != '"' {
 		return numberOrDocument(kind, text)
+	}
+	if kind == decode.JSON && !odd {
+		return document(text), nil
+	}
+	plain, err := textOf(text)
+	if err != nil {
+		return decode.Value{}, errValue
 	}
 	switch kind {
 	case decode.Binary:
@@ -153,11 +146,7 @@ func valueOf(kind decode.Kind, text json.RawMessage, odd bool) (decode.Value, er
 		if odd {
 			return unhex(kind, plain)
 		}
-	case decode.JSON:
-		if !odd {
-			return decode.JSONValue(string(text)), nil
-		}
-	case decode.Decimal, decode.Time:
+	case decode.Decimal, decode.Time, decode.JSON:
 	case decode.Integer, decode.Float, decode.Absent, decode.Null:
 		return decode.Value{}, errValue
 	}
@@ -167,11 +156,33 @@ func valueOf(kind decode.Kind, text json.RawMessage, odd bool) (decode.Value, er
 func numberOrDocument(kind decode.Kind, text json.RawMessage) (decode.Value, error) {
 	switch {
 	case kind == decode.JSON:
-		return decode.JSONValue(string(text)), nil
+		return document(text), nil
+	case (kind == decode.Integer || kind == decode.Float) && numberEnded(text, 0) == len(text):
+		return decode.Value{Kind: kind, Text: string(text)}, nil
 	case (kind == decode.Integer || kind == decode.Float) && strings.Trim(string(text), "-+.eE0123456789") == "":
 		return decode.Value{Kind: kind, Text: string(text)}, nil
 	}
 	return decode.Value{}, errValue
+}
+
+// document is a document as it was before what could be markup was escaped. The rest is as package decode spells it.
+func document(text []byte) decode.Value {
+	out := make([]byte, 0, len(text))
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 || len(text)-i < 2 {
+			return decode.Value{Kind: decode.JSON, Text: string(append(out, text...))}
+		}
+		out = append(out, text[:i]...)
+		size := 2
+		if r, ok := unhexRune(text, i+size); ok && text[i+1] == 'u' && (r == '<' || r == '>' || r == '&') {
+			out = append(out, byte(r))
+			size += runeDigits
+		} else {
+			out = append(out, text[i:i+size]...)
+		}
+		text = text[i+size:]
+	}
 }
 
 func unhex(kind decode.Kind, text string) (decode.Value, error) {

@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/regentdb/regent/binlog/classify"
 )
@@ -52,7 +50,9 @@ type pageClass struct {
 }
 
 // WriteHTML writes the report as one page without any outside resource, with values only where reveal says so.
-func WriteHTML(w io.Writer, dir string, reveal bool) error {
+func WriteHTML(w io.Writer, dir string, reveal bool) error { return writeHTML(w, dir, reveal, nil) }
+
+func writeHTML(w io.Writer, dir string, reveal bool, tell func(Written)) error {
 	s, err := ReadSummary(dir)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func WriteHTML(w io.Writer, dir string, reveal bool) error {
 		return fmt.Errorf("report: page: %w", err)
 	}
 	data := newPageData(out, p.Only)
-	if err := walkAll(dir, reveal, data); err != nil {
+	if err := walkAll(dir, reveal, follow(tell, HTMLName, s).on(data, false)); err != nil {
 		return err
 	}
 	if err := data.finish(); err != nil {
@@ -131,21 +131,4 @@ func (p page) rest() pageClass {
 func hashSource(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
-
-func keyText(key Image) string {
-	parts := make([]string, 0, len(key))
-	for _, f := range key {
-		parts = append(parts, f.Column+"="+display(f.Value))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// display shows text without its quotes and everything else as JSON.
-func display(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil && string(value) != "null" {
-		return text
-	}
-	return string(value)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/regentdb/regent/binlog/classify"
+	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -32,120 +33,208 @@ const pageValue = 4096
 type pageData struct {
 	w io.Writer
 	// only says to leave out what needs no person.
-	only                      bool
-	prefixes, forms           map[string]int
-	index                     pageIndex
-	detail                    pageDetail
-	transactions, rows, bytes int
-	omitted, omittedRows      int
-	skip                      bool
-	rowsOfOpen                int
+	only     bool
+	prefixes map[string]int
+	// prefix is that of the last GTID.
+	prefix   gtidPrefix
+	forms    map[string]int
+	last     map[diff.Name]*pageForm
+	index    pageIndex
+	detail   pageDetail
+	images   pageImages
+	scratch  []byte
+	chunk    int
+	rows     int
+	bytes    int
+	omitted  int
+	skip     bool
+	inOpen   int
+	passed   int
+	numbered int
 }
 
-type pageIndex struct {
-	Prefixes     []string `json:"p"`
-	Forms        []any    `json:"f"`
-	Transactions []any    `json:"t"`
-	Rows         []any    `json:"r"`
+// pageIndex and pageDetail are the items of a chunk, with commas between.
+type pageIndex struct{ prefixes, forms, transactions, rows []byte }
+
+type pageDetail struct{ transactions, rows []byte }
+
+// gtidPrefix is what a GTID begins with, and its number.
+type gtidPrefix struct {
+	uuid, tag string
+	number    int
 }
 
-type pageDetail struct {
-	Transactions []any `json:"t"`
-	Rows         []any `json:"r"`
+// pageForm is a table together with the columns that its images have.
+type pageForm struct {
+	columns []string
+	number  int
 }
 
 func newPageData(w io.Writer, only bool) *pageData {
-	d := &pageData{w: w, only: only, prefixes: map[string]int{}, forms: map[string]int{}}
-	d.reset()
-	return d
+	return &pageData{w: w, only: only, prefixes: map[string]int{}, forms: map[string]int{}, last: map[diff.Name]*pageForm{}}
 }
 
-func (d *pageData) reset() {
-	d.index = pageIndex{Prefixes: []string{}, Forms: []any{}, Transactions: []any{}, Rows: []any{}}
-	d.detail = pageDetail{Transactions: []any{}, Rows: []any{}}
+// next begins another item of a list.
+func next(list []byte) []byte {
+	if len(list) > 0 {
+		list = append(list, ',')
+	}
+	return append(list, '[')
 }
 
-func (d *pageData) begin(tx Transaction) error {
-	d.rowsOfOpen = 0
-	d.skip = d.only && !tx.Class.NeedsPerson() || d.rows >= pageRows || d.bytes >= pageBytes
+func (d *pageData) begin(tx Transaction) (err error) {
+	d.inOpen = 0
+	d.skip = d.only && !tx.Class.NeedsPerson() || d.full()
 	if d.skip {
 		d.omitted++
-		return nil
+		return errSkip
 	}
-	d.transactions++
-	d.index.Transactions = append(d.index.Transactions, []any{
-		d.prefix(tx.GTID), tx.GTID.Seq, tx.CommittedAt.UnixMicro(), int(tx.Class),
-		slices.Index([]string{toldYes, toldNo, toldUnknown}, tx.Acknowledged), len(tx.Undecodable),
-	})
-	statements := [][2]string{}
-	for _, s := range tx.Statements {
-		statements = append(statements, [2]string{s.Schema, cut(s.Text)})
+	d.numbered++
+	index := appendInts(next(d.index.transactions), int64(d.prefixOf(tx.GTID)))
+	index = strconv.AppendUint(append(index, ','), tx.GTID.Seq, 10)
+	index = appendInts(append(index, ','), tx.CommittedAt.UnixMicro(), int64(tx.Class),
+		int64(slices.Index([]string{toldYes, toldNo, toldUnknown}, tx.Acknowledged)), int64(len(tx.Undecodable)))
+	d.index.transactions = append(index, ']')
+
+	detail := append(appendText(next(d.detail.transactions), tx.Reason), ",["...)
+	for i, s := range tx.Statements {
+		if i > 0 {
+			detail = append(detail, ',')
+		}
+		detail = append(appendText(append(detail, '['), s.Schema), ',')
+		detail = append(appendCut(detail, []byte(s.Text)), ']')
 	}
-	d.detail.Transactions = append(d.detail.Transactions, []any{tx.Reason, statements, tx.Undecodable})
-	return nil
+	detail, err = appendRare(append(detail, "],"...), tx.Undecodable)
+	d.detail.transactions = append(detail, ']')
+	return err
 }
 
-func (d *pageData) row(_ Transaction, row Row) error {
-	if d.skip || d.rows >= pageRows || d.bytes >= pageBytes {
-		d.omittedRows++
-		return nil
+// appendInts appends numbers with commas between.
+func appendInts(dst []byte, all ...int64) []byte {
+	for i, n := range all {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendInt(dst, n, 10)
 	}
-	columns := columnsOf(row)
-	d.add([]any{d.transactions - 1, d.form(row, columns), row.Op[:1], int(row.Class), cut(keyText(row.Key))},
-		[]any{
-			row.Reason, counterpart(row), imageText(columns, row.Before, nil, nil),
-			imageText(columns, row.After, row.Before, nil), imageText(columns, row.Live, row.Before, row.After),
-			proposed(row.Proposal),
-		})
+	return dst
+}
+
+// full says that the page holds as much as a page should.
+func (d *pageData) full() bool { return d.rows >= pageRows || d.bytes >= pageBytes }
+
+func (d *pageData) row(_ Transaction, row Row) (err error) {
+	if d.full() {
+		d.passed++
+		return errSkip
+	}
+	form := d.form(row)
+	index := appendInts(next(d.index.rows), int64(d.numbered-1), int64(form.number))
+	index = append(appendText(append(index, ','), row.Op[:min(1, len(row.Op))]), ',')
+	index = append(appendInts(index, int64(row.Class)), ',')
+	d.scratch = appendKey(d.scratch[:0], row.Key)
+	d.index.rows = append(appendCut(index, d.scratch), ']')
+
+	detail := append(appendText(next(d.detail.rows), row.Reason), ',')
+	if row.Counterpart == nil {
+		detail = append(detail, `""`...)
+	} else {
+		detail = appendGTID(detail, *row.Counterpart)
+	}
+	detail = d.images.append(detail, form.columns, row)
+	if row.Proposal == nil {
+		detail = append(detail, ",null"...)
+	} else {
+		detail, err = appendRare(append(detail, ','), proposed(row.Proposal))
+	}
+	d.detail.rows = append(detail, ']')
+	d.added()
+	return joined(err, d.flushIf(chunkRows))
+}
+
+func (d *pageData) end(tx Transaction, passed int) error {
+	d.passed += passed
+	if !d.skip && d.inOpen == 0 {
+		index := appendInts(next(d.index.rows), int64(d.numbered-1), -1)
+		index = appendInts(append(index, `,"",`...), int64(tx.Class))
+		d.index.rows = append(index, `,""]`...)
+		d.detail.rows = append(appendText(next(d.detail.rows), tx.Reason), `,"",null,null,null,null]`...)
+		d.added()
+	}
 	return d.flushIf(chunkRows)
 }
 
-func (d *pageData) end(tx Transaction) error {
-	if !d.skip && d.rowsOfOpen == 0 {
-		d.add([]any{d.transactions - 1, -1, "", int(tx.Class), ""}, []any{tx.Reason, "", nil, nil, nil, nil})
-	}
-	return d.flushIf(chunkRows)
-}
-
-func (d *pageData) add(index, detail []any) {
-	d.index.Rows = append(d.index.Rows, index)
-	d.detail.Rows = append(d.detail.Rows, detail)
+func (d *pageData) added() {
+	d.chunk++
 	d.rows++
-	d.rowsOfOpen++
+	d.inOpen++
 }
 
 // pageChildren is how many row changes that would have to change with a proposal the page names.
 const pageChildren = 100
 
 func proposed(p *Proposal) any {
-	if p == nil {
-		return nil
-	}
 	children := [][5]string{}
 	for _, c := range p.Children[:min(len(p.Children), pageChildren)] {
-		children = append(children, [5]string{c.GTID.String(), c.Schema + "." + c.Table, cut(keyText(c.Key)), c.Column, c.ForeignKey})
+		key := cut(string(appendKey(nil, c.Key)))
+		children = append(children, [5]string{c.GTID.String(), c.Schema + "." + c.Table, key, c.Column, c.ForeignKey})
 	}
-	return []any{p.Column, display(p.Value), children, p.Referring}
+	return []any{p.Column, string(appendDisplay(nil, p.Value)), children, p.Referring}
 }
 
-func counterpart(row Row) string {
-	if row.Counterpart == nil {
-		return ""
+func (d *pageData) prefixOf(g gtid.GTID) int {
+	if g.UUID != d.prefix.uuid || g.Tag != d.prefix.tag || len(d.prefixes) == 0 {
+		text := strings.TrimSuffix(g.String(), strconv.FormatUint(g.Seq, 10))
+		d.prefix = gtidPrefix{g.UUID, g.Tag, number(d.prefixes, text, func() {
+			if len(d.index.prefixes) > 0 {
+				d.index.prefixes = append(d.index.prefixes, ',')
+			}
+			d.index.prefixes = appendText(d.index.prefixes, text)
+		})}
 	}
-	return row.Counterpart.String()
-}
-
-func (d *pageData) prefix(g gtid.GTID) int {
-	prefix := strings.TrimSuffix(g.String(), strconv.FormatUint(g.Seq, 10))
-	return number(d.prefixes, prefix, func() { d.index.Prefixes = append(d.index.Prefixes, prefix) })
+	return d.prefix.number
 }
 
 // form numbers a table together with the columns that its images have.
-func (d *pageData) form(row Row, columns []string) int {
-	name := row.Schema + "." + row.Table
-	return number(d.forms, strings.Join(append([]string{name}, columns...), "\x00"), func() {
-		d.index.Forms = append(d.index.Forms, []any{name, columns})
+func (d *pageData) form(row Row) *pageForm {
+	table := diff.Name{Schema: row.Schema, Table: row.Table}
+	if last := d.last[table]; last != nil && last.fits(row) {
+		return last
+	}
+	name, columns := row.Schema+"."+row.Table, columnsOf(row)
+	form := &pageForm{columns: columns}
+	form.number = number(d.forms, strings.Join(append([]string{name}, columns...), "\x00"), func() {
+		list := append(appendText(next(d.index.forms), name), ',')
+		list, _ = appendRare(list, columns) // Texts can always be spelled.
+		d.index.forms = append(list, ']')
 	})
+	d.last[table] = form
+	return form
+}
+
+// fits says that all images of a row have just the columns of the form.
+func (f *pageForm) fits(row Row) bool {
+	some := false
+	for _, image := range []Image{row.Before, row.After, row.Live} {
+		if image != nil && !image.has(f.columns) {
+			return false
+		}
+		some = some || image != nil
+	}
+	return some
+}
+
+// has says that the image has these columns in this order, and no others.
+func (m Image) has(columns []string) bool {
+	if len(m) != len(columns) {
+		return false
+	}
+	for i, f := range m {
+		if f.Column != columns[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // number returns the number of a text, and calls fresh for one that has none yet.
@@ -159,28 +248,31 @@ func number(known map[string]int, text string, fresh func()) int {
 	return n
 }
 
+// flushIf writes the chunk if it has so many rows.
 func (d *pageData) flushIf(rows int) error {
-	if len(d.index.Rows) < rows {
+	if d.chunk < rows {
 		return nil
 	}
-	if err := d.write("index", d.index); err != nil {
+	i := &d.index
+	if err := d.write("index", `{"p":[`, i.prefixes, `],"f":[`, i.forms, `],"t":[`, i.transactions, `],"r":[`, i.rows, `]}`); err != nil {
 		return err
 	}
-	err := d.write("detail", d.detail)
-	d.reset()
+	err := d.write("detail", `{"t":[`, d.detail.transactions, `],"r":[`, d.detail.rows, `]}`)
+	i.prefixes, i.forms, i.transactions, i.rows = i.prefixes[:0], i.forms[:0], i.transactions[:0], i.rows[:0]
+	d.detail.transactions, d.detail.rows = d.detail.transactions[:0], d.detail.rows[:0]
+	d.chunk = 0
 	return err
 }
 
-// write adds a block of data. The encoder escapes what could end it.
-func (d *pageData) write(kind string, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("report: page: %w", err)
-	}
-	n, err := fmt.Fprintf(d.w, "<script type=\"application/json\" class=\"%s\">%s</script>\n", kind, text)
-	d.bytes += n
-	if err != nil {
-		return fmt.Errorf("report: page: %w", err)
+// write adds a block of data, in which what could end it is escaped.
+func (d *pageData) write(kind string, parts ...any) error {
+	parts = slices.Concat([]any{`<script type="application/json" class="` + kind + `">`}, parts, []any{"</script>\n"})
+	for _, part := range parts {
+		n, err := fmt.Fprintf(d.w, "%s", part)
+		d.bytes += n
+		if err != nil {
+			return fmt.Errorf("report: page: %w", err)
+		}
 	}
 	return nil
 }
@@ -198,61 +290,9 @@ func (d *pageData) finish() error {
 	for _, c := range classify.Classes() {
 		classes = append(classes, class{c.String(), c.NeedsPerson()})
 	}
-	return d.write("end", map[string]any{"classes": classes, "omitted": d.omitted, "omittedRows": d.omittedRows})
-}
-
-// columnsOf lists the columns of all images of a row, in order.
-func columnsOf(row Row) []string {
-	var out []string
-	for _, image := range []Image{row.Before, row.After, row.Live} {
-		at := 0
-		for _, f := range image {
-			i := slices.Index(out, f.Column)
-			if i < 0 {
-				i = at
-				out = slices.Insert(out, i, f.Column)
-			}
-			at = i + 1
-		}
+	text, err := json.Marshal(map[string]any{"classes": classes, "omitted": d.omitted, "omittedRows": d.passed})
+	if err != nil {
+		return fmt.Errorf("report: page: %w", err)
 	}
-	return out
-}
-
-// Marks in an image instead of a value.
-const (
-	absentMark = iota
-	sameAsBefore
-	sameAsAfter
-)
-
-// imageText spells an image for the page, with marks for values that an earlier image has too.
-func imageText(columns []string, image, before, after Image) any {
-	if image == nil {
-		return nil
-	}
-	out := make([]any, len(columns))
-	for i, column := range columns {
-		value := image.field(column)
-		switch {
-		case value == nil:
-			out[i] = absentMark
-		case string(value) == "null":
-			out[i] = nil
-		case string(before.field(column)) == string(value):
-			out[i] = sameAsBefore
-		case string(after.field(column)) == string(value):
-			out[i] = sameAsAfter
-		default:
-			out[i] = cut(display(value))
-		}
-	}
-	return out
-}
-
-// cut shortens a text for the page.
-func cut(text string) string {
-	if len(text) <= pageValue {
-		return text
-	}
-	return strings.ToValidUTF8(text[:pageValue], "") + fmt.Sprintf(" … (%d bytes)", len(text))
+	return d.write("end", text)
 }

@@ -31,31 +31,26 @@ type Child struct {
 }
 
 // proposalOf shows a proposal; nil is none.
-func proposalOf(p *classify.Proposal) (*Proposal, error) {
+func proposalOf(p *classify.Proposal) *Proposal {
 	if p == nil {
-		return nil, nil //nolint:nilnil // Most rows have none.
+		return nil
 	}
 	out := &Proposal{Column: p.Column, Children: []Child{}, Referring: p.Referring}
-	var err error
-	if out.Value, _, err = jsonOf(p.ID); err != nil {
-		return nil, err
-	}
+	out.Value, _ = appendValue(nil, p.ID)
 	for _, c := range p.Children {
 		child := Child{
 			GTID: c.GTID, Schema: c.Table.Schema, Table: c.Table.Table, Key: Image{}, ForeignKey: c.ForeignKey, Column: c.Column,
 		}
 		if len(c.Key) > 0 {
-			if child.Key, _, err = imageOf("key", c.KeyColumns, c.Key); err != nil {
-				return nil, err
-			}
+			child.Key = imageOf(c.KeyColumns, c.Key)
 		}
 		out.Children = append(out.Children, child)
 	}
-	return out, nil
+	return out
 }
 
 // proposal hides the values of a proposal for a row of the table.
-func (r redactor) proposal(schema, table string, p *Proposal) *Proposal {
+func (r *redactor) proposal(schema, table string, p *Proposal) *Proposal {
 	if p == nil {
 		return nil
 	}
@@ -109,6 +104,9 @@ func (m remapping) add(p *Proposal) error {
 // remapped returns a row change with the proposed values, its own and those of rows that it refers to; false where
 // there are none. The row before is taken to be what the same proposals made of it.
 func (m remapping) remapped(tx gtid.GTID, row Row) (Row, bool, error) {
+	if len(m) == 0 && row.Proposal == nil {
+		return row, false, nil
+	}
 	id, err := changeID(tx, row.Schema, row.Table, row.Key)
 	if err != nil {
 		return row, false, err

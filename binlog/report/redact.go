@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/regentdb/regent/binlog/decode"
@@ -28,10 +30,29 @@ type Column struct {
 type redactor struct {
 	mac      hash.Hash
 	harmless map[Column]bool
+	tables   map[diff.Name]map[string]*redactedColumn
+	// images are those of the last row.
+	images    [4]Image
+	text, sum []byte
 }
 
-func newRedactor(key []byte, harmless []Column) redactor {
-	r := redactor{mac: hmac.New(sha256.New, key), harmless: map[Column]bool{}}
+// redactedColumn is what is known of a column.
+type redactedColumn struct {
+	harmless bool
+	// begin is what its hashes begin with.
+	begin []byte
+	// last are the last two values that differ: mostly those of a row before and after its change.
+	last [2]redactedValue
+	next int
+}
+
+type redactedValue struct {
+	value []byte
+	hash  json.RawMessage
+}
+
+func newRedactor(key []byte, harmless []Column) *redactor {
+	r := &redactor{mac: hmac.New(sha256.New, key), harmless: map[Column]bool{}, tables: map[diff.Name]map[string]*redactedColumn{}}
 	for _, c := range harmless {
 		r.harmless[folded(c)] = true
 	}
@@ -39,7 +60,7 @@ func newRedactor(key []byte, harmless []Column) redactor {
 }
 
 // head returns the transaction without the text of its statements.
-func (r redactor) head(tx Transaction) Transaction {
+func (r *redactor) head(tx Transaction) Transaction {
 	tx.Statements = slices.Clone(tx.Statements)
 	for i, s := range tx.Statements {
 		tx.Statements[i].Text = fmt.Sprintf("%s … (%d bytes, redacted)", verb(s.Text), len(s.Text))
@@ -48,21 +69,56 @@ func (r redactor) head(tx Transaction) Transaction {
 }
 
 // hide returns the row without values, those of its key among them: a key may be an account or a number of a telephone.
-func (r redactor) hide(row Row) Row {
-	for _, image := range []*Image{&row.Key, &row.Before, &row.After, &row.Live} {
-		*image = r.image(row.Schema, row.Table, *image)
+// Its images are valid until the next call.
+func (r *redactor) hide(row Row) Row {
+	for i, image := range []*Image{&row.Key, &row.Before, &row.After, &row.Live} {
+		if *image != nil {
+			r.images[i] = r.appendImage(r.images[i][:0], row.Schema, row.Table, *image)
+			*image = r.images[i]
+		}
 	}
 	row.Proposal = r.proposal(row.Schema, row.Table, row.Proposal)
 	row.Encoded = nil
 	return row
 }
 
-func (r redactor) image(schema, table string, image Image) Image {
-	out := slices.Clone(image)
-	for i, f := range out {
-		if string(f.Value) != "null" && !r.harmless[folded(Column{schema, table, f.Column})] {
-			out[i].Value = r.hash(schema, table, f)
+func (r *redactor) image(schema, table string, image Image) Image {
+	if image == nil {
+		return nil
+	}
+	return r.appendImage(Image{}, schema, table, image)
+}
+
+func (r *redactor) appendImage(dst Image, schema, table string, image Image) Image {
+	if dst == nil {
+		dst = Image{}
+	}
+	name := diff.Name{Schema: schema, Table: table}
+	columns := r.tables[name]
+	if columns == nil {
+		columns = map[string]*redactedColumn{}
+		r.tables[name] = columns
+	}
+	for _, f := range image {
+		if string(f.Value) != "null" {
+			c := columns[f.Column]
+			if c == nil {
+				c = r.column(Column{schema, table, f.Column})
+				columns[f.Column] = c
+			}
+			if !c.harmless {
+				f.Value = r.hash(c, f.Value)
+			}
 		}
+		dst = append(dst, f)
+	}
+	return dst
+}
+
+func (r *redactor) column(c Column) *redactedColumn {
+	out := &redactedColumn{harmless: r.harmless[folded(c)]}
+	for _, part := range []string{c.Schema, c.Table, c.Column} {
+		out.begin = fmt.Appendf(out.begin, "%d:%s", len(part), part)
 	}
 	return out
 }
@@ -82,8 +138,7 @@ func Redacted(dir string) (func(*diff.Definition, []decode.Value) (Image, error)
 		for _, c := range d.Columns {
 			names = append(names, c.Name)
 		}
-		image, _, err := imageOf(liveImage, names, row)
-		return r.image(d.Schema, d.Table, image), err
+		return r.image(d.Schema, d.Table, imageOf(names, row)), nil
 	}, nil
 }
 
@@ -94,12 +149,23 @@ func folded(c Column) Column {
 }
 
 // hash is the same for the same value of the same column, and for no other column.
-func (r redactor) hash(schema, table string, f Field) json.RawMessage {
-	r.mac.Reset()
-	for _, part := range []string{schema, table, f.Column, string(f.Value)} {
-		_, _ = fmt.Fprintf(r.mac, "%d:%s", len(part), part) // A hash never fails to take bytes.
+func (r *redactor) hash(c *redactedColumn, value json.RawMessage) json.RawMessage {
+	for i := range c.last {
+		if c.last[i].hash != nil && bytes.Equal(c.last[i].value, value) {
+			return c.last[i].hash
+		}
 	}
-	return json.RawMessage(`"#` + hex.EncodeToString(r.mac.Sum(nil))[:hashDigits] + `"`)
+	r.text = strconv.AppendInt(append(r.text[:0], c.begin...), int64(len(value)), 10)
+	r.text = append(append(r.text, ':'), value...)
+	r.mac.Reset()
+	_, _ = r.mac.Write(r.text) // A hash never fails to take bytes.
+	r.sum = r.mac.Sum(r.sum[:0])
+	out := make(json.RawMessage, 0, hashDigits+len(`"#"`))
+	out = append(hex.AppendEncode(append(out, `"#`...), r.sum[:hashDigits/2]), '"')
+	last := &c.last[c.next]
+	last.value, last.hash = append(last.value[:0], value...), out
+	c.next = 1 - c.next
+	return out
 }
 
 // verb is the first word of a statement where that is a plain one.

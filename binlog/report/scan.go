@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 )
@@ -18,10 +17,12 @@ type scanner struct {
 	// window is what was read and not yet looked at.
 	window []byte
 	text   []byte
+	// pass says to read values without keeping them.
+	pass bool
 }
 
 // scanBuffer is how much is read at once.
-const scanBuffer = 1 << 16
+const scanBuffer = 1 << 18
 
 func scanReader(r io.Reader) *scanner { return &scanner{r: r, buffer: make([]byte, scanBuffer)} }
 
@@ -67,8 +68,8 @@ func (s *scanner) members(each func(name string, first byte) error) error {
 		if err != nil {
 			return err
 		}
-		var name string
-		if json.Unmarshal(text, &name) != nil {
+		name, err := textOf(text)
+		if err != nil {
 			return errJSON
 		}
 		if colon, err := s.token(); err != nil || colon != ':' {
@@ -119,9 +120,19 @@ func (s *scanner) value(first byte) ([]byte, error) {
 	return s.text, whole(err)
 }
 
+// past reads to the end of the value that begins with first, without keeping it.
+func (s *scanner) past(first byte) error {
+	s.pass = true
+	_, err := s.value(first)
+	s.pass = false
+	return err
+}
+
 // take moves the next n bytes of the window to the text.
 func (s *scanner) take(n int) {
-	s.text = append(s.text, s.window[:n]...)
+	if !s.pass {
+		s.text = append(s.text, s.window[:n]...)
+	}
 	s.window = s.window[n:]
 }
 
@@ -148,29 +159,28 @@ func (s *scanner) quoted() error {
 
 // nested reads an object or a list whose opening bracket is read.
 func (s *scanner) nested() error {
-	for depth := 1; ; {
+	for depth, quoted, escaped := 1, false, false; ; {
 		if err := s.fill(); err != nil {
 			return err
 		}
-		i := bytes.IndexAny(s.window, `"{}[]`)
-		if i < 0 {
-			s.take(len(s.window))
-			continue
-		}
-		b := s.window[i]
-		s.take(i + 1)
-		switch b {
-		case '"':
-			if err := s.quoted(); err != nil {
-				return err
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return nil
+		for i, b := range s.window {
+			switch {
+			case escaped:
+				escaped = false
+			case quoted:
+				quoted, escaped = b != '"', b == '\\'
+			case b == '"':
+				quoted = true
+			case b == '{' || b == '[':
+				depth++
+			case b == '}' || b == ']':
+				if depth--; depth == 0 {
+					s.take(i + 1)
+					return nil
+				}
 			}
 		}
+		s.take(len(s.window))
 	}
 }
 

@@ -27,7 +27,9 @@ const guard = "SELECT IF(ROW_COUNT() = 1, 0, " + stop + ");\n"
 
 // WriteSQL writes the replay of the SAFE transactions of a report, each as a transaction of its own, each statement
 // bound to the full row that it expects; then, as comments, what is not replayed. It shows values of rows.
-func WriteSQL(w io.Writer, dir string) error {
+func WriteSQL(w io.Writer, dir string) error { return writeSQL(w, dir, nil) }
+
+func writeSQL(w io.Writer, dir string, tell func(Written)) error {
 	s, err := ReadSummary(dir)
 	if err != nil {
 		return err
@@ -38,11 +40,12 @@ func WriteSQL(w io.Writer, dir string) error {
 	}
 	out := &sqlWriter{w: w, tables: definitions}
 	out.head(s)
-	if err := walk(dir, true, &replaySection{out}); err != nil {
+	progress := follow(tell, SQLName, s)
+	if err := walk(dir, true, progress.on(&replaySection{out}, true)); err != nil {
 		return err
 	}
 	out.section("Not replayed: nothing below is a statement.")
-	if err := walkAll(dir, true, &restSection{out, remapping{}}); err != nil {
+	if err := walkAll(dir, true, progress.on(&restSection{out, remapping{}}, true)); err != nil {
 		return err
 	}
 	return out.err
@@ -76,6 +79,9 @@ type sqlWriter struct {
 	// broken says that a row of the open transaction cannot be written, so that it must not be committed.
 	broken bool
 	err    error
+	// before, after and spelled are of the last statement, comment of the last comment on a row.
+	before, after    []decode.Value
+	spelled, comment []byte
 }
 
 func (o *sqlWriter) text(text string) {
@@ -100,7 +106,12 @@ func (o *sqlWriter) transaction(tx Transaction) {
 }
 
 func (o *sqlWriter) rest(row Row) {
-	o.line("--   %s %s.%s, %s: %s", row.Op, row.Schema, row.Table, row.Class, row.Reason)
+	text := o.comment[:0]
+	for _, part := range []string{"--   ", row.Op, " ", row.Schema, ".", row.Table, ", ", row.Class.String(), ": ", row.Reason} {
+		text = append(text, part...)
+	}
+	o.comment = text
+	o.text(sqltext.Comment(string(text)) + "\n")
 }
 
 // replaySection writes the transactions that are safe.
@@ -120,17 +131,19 @@ func (o replaySection) row(_ Transaction, row Row) error {
 		o.rest(row)
 		return o.err
 	}
-	text, err := o.tables.statement(row)
+	text, err := o.statement(row)
 	if err != nil {
 		o.broken = true
 		o.line("-- Not replayed: %s of %s.%s: %v", row.Op, row.Schema, row.Table, err)
 		return o.err
 	}
-	o.text(text)
+	if o.err == nil {
+		_, o.err = o.w.Write(text)
+	}
 	return o.err
 }
 
-func (o replaySection) end(tx Transaction) error {
+func (o replaySection) end(tx Transaction, _ int) error {
 	switch {
 	case tx.Class != classify.Safe:
 	case o.broken:
@@ -172,80 +185,47 @@ func (o restSection) row(tx Transaction, row Row) error {
 	if err != nil || !found {
 		return errors.Join(err, o.err)
 	}
-	text, err := o.tables.statement(moved)
+	text, err := o.statement(moved)
 	if err != nil {
 		o.line("--     cannot be spelled: %v", err)
 		return o.err
 	}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(string(text)) {
 		o.line("--     %s", strings.TrimSuffix(line, "\n"))
 	}
 	return o.err
 }
 
-func (o restSection) end(Transaction) error { return o.err }
+func (o restSection) end(Transaction, int) error { return o.err }
 
-// statement spells one row change, bound to its full before image, and its guard.
-func (t tables) statement(row Row) (string, error) {
-	d := t[diff.Name{Schema: row.Schema, Table: row.Table}]
+// statement spells one row change, bound to its full before image, and its guard. It is valid until the next one.
+func (o *sqlWriter) statement(row Row) (text []byte, err error) {
+	d := o.tables[diff.Name{Schema: row.Schema, Table: row.Table}]
 	if d == nil {
-		return "", errPartial
+		return nil, errPartial
 	}
-	before, err := valuesOf(d, row, beforeImage, row.Before)
-	if err != nil {
-		return "", err
+	if o.before, err = valuesOf(o.before[:0], d, row, beforeImage, row.Before); err != nil {
+		return nil, err
 	}
-	after, err := valuesOf(d, row, afterImage, row.After)
-	if err != nil {
-		return "", err
+	if o.after, err = valuesOf(o.after[:0], d, row, afterImage, row.After); err != nil {
+		return nil, err
 	}
+	op := decode.Update
 	switch {
-	case before == nil && after == nil:
-		return "", errPartial
-	case before == nil:
-		return insertion(d, after) + ";\n" + guard, nil
-	case after == nil:
-		return "DELETE FROM " + sqltext.Table(d.Name) + expected(d, before) + ";\n" + guard, nil
+	case row.Before == nil && row.After == nil:
+		return nil, errPartial
+	case row.Before == nil:
+		op = decode.Insert
+	case row.After == nil:
+		op = decode.Delete
 	}
-	return update(d, before, after), nil
-}
-
-func insertion(d *diff.Definition, after []decode.Value) string {
-	var names, values []string
-	for i, c := range d.Columns {
-		if !c.Generated {
-			names = append(names, sqltext.Identifier(c.Name))
-			values = append(values, sqltext.Literal(c, after[i]))
-		}
+	if text = sqltext.AppendChange(o.spelled[:0], d, op, o.before, o.after); len(text) == 0 {
+		// Nothing changed. The row is only expected: no row would count as changed.
+		text = append(text, "SELECT IF((SELECT COUNT(*) FROM "+sqltext.Table(d.Name)...)
+		text = append(sqltext.AppendExpected(text, d, o.before), ") = 1, 0, "+stop+");\n"...)
+	} else {
+		text = append(text, ";\n"+guard...)
 	}
-	return "INSERT INTO " + sqltext.Table(d.Name) + " (" + strings.Join(names, ", ") + ") VALUES (" +
-		strings.Join(values, ", ") + ")"
-}
-
-// update sets what changed. Where nothing did, the row is only expected: no row would count as changed.
-func update(d *diff.Definition, before, after []decode.Value) string {
-	var sets []string
-	for i, c := range d.Columns {
-		if !c.Generated && before[i] != after[i] {
-			sets = append(sets, sqltext.Identifier(c.Name)+" = "+sqltext.Literal(c, after[i]))
-		}
-	}
-	if len(sets) == 0 {
-		return "SELECT IF((SELECT COUNT(*) FROM " + sqltext.Table(d.Name) + expected(d, before) + ") = 1, 0, " + stop + ");\n"
-	}
-	return "UPDATE " + sqltext.Table(d.Name) + " SET " + strings.Join(sets, ", ") + expected(d, before) + ";\n" + guard
-}
-
-// expected is the condition that finds the row by its primary key, and only if it is exactly the image.
-func expected(d *diff.Definition, image []decode.Value) string {
-	var parts []string
-	for _, i := range d.PrimaryKey {
-		parts = append(parts, sqltext.Same(d.Columns[i], image[i]))
-	}
-	for i, c := range d.Columns {
-		if !c.Generated {
-			parts = append(parts, sqltext.Exactly(c, image[i]))
-		}
-	}
-	return " WHERE " + strings.Join(parts, " AND ")
+	o.spelled = text
+	return text, nil
 }

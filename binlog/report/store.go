@@ -54,10 +54,10 @@ func keepKey(dir string) error {
 	})
 }
 
-func readRedactor(dir string, harmless []Column) (redactor, error) {
+func readRedactor(dir string, harmless []Column) (*redactor, error) {
 	key, err := os.ReadFile(filepath.Join(dir, keyName))
 	if err != nil {
-		return redactor{}, fmt.Errorf("report: %w", err)
+		return nil, fmt.Errorf("report: %w", err)
 	}
 	return newRedactor(key, harmless), nil
 }

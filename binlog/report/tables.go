@@ -80,22 +80,21 @@ func readTables(dir string) (tables, error) {
 // errPartial means that an image does not have the columns of its table, so that no statement can be bound to it.
 var errPartial = errors.New("the image is not the whole row")
 
-// valuesOf turns an image of a row back into values, in the order of the table's columns; nil is no row.
-func valuesOf(d *diff.Definition, row Row, name string, image Image) ([]decode.Value, error) {
+// valuesOf appends the values of an image of a row, in the order of the table's columns; an image that is nil has none.
+func valuesOf(dst []decode.Value, d *diff.Definition, row Row, name string, image Image) ([]decode.Value, error) {
 	if image == nil {
-		return nil, nil
+		return dst, nil
 	}
 	if len(image) != len(d.Columns) {
-		return nil, errPartial
+		return dst, errPartial
 	}
-	out := make([]decode.Value, len(image))
 	for i, f := range image {
-		odd := slices.Contains(row.Encoded, name+"."+f.Column)
+		odd := len(row.Encoded) > 0 && slices.Contains(row.Encoded, name+"."+f.Column)
 		v, err := valueOf(d.Columns[i].Kind(), f.Value, odd)
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", f.Column, err)
+			return dst, fmt.Errorf("column %s: %w", f.Column, err)
 		}
-		out[i] = v
+		dst = append(dst, v)
 	}
-	return out, nil
+	return dst, nil
 }

@@ -1,14 +1,13 @@
 package report
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/regentdb/regent/binlog/classify"
 	"github.com/regentdb/regent/binlog/decode"
+	"github.com/regentdb/regent/binlog/diff"
 	"github.com/regentdb/regent/gtid"
 )
 
@@ -44,6 +43,16 @@ type Row struct {
 	Encoded []string `json:"encoded,omitempty"`
 }
 
+// clone returns a row whose images stay valid.
+func (r Row) clone() Row {
+	r.Key, r.Before, r.After, r.Live = r.Key.clone(), r.Before.clone(), r.After.clone(), r.Live.clone()
+	if r.Counterpart != nil {
+		counterpart := *r.Counterpart
+		r.Counterpart = &counterpart
+	}
+	return r
+}
+
 // Statement is a change that was logged as text.
 type Statement struct {
 	Schema string `json:"schema"`
@@ -68,29 +77,58 @@ func headOf(tx classify.Transaction, acknowledged string) Transaction {
 	return out
 }
 
-func rowOf(r classify.Row) (Row, error) {
-	names := columnNames(r)
+// rowMaker converts row changes. A row is valid until the next one is made.
+type rowMaker struct {
+	arena  arena
+	images [4]Image
+	// table and definition have these names of columns.
+	table      *decode.Table
+	definition *diff.Definition
+	names      []string
+	// key and keyNames are of the last row.
+	key         []decode.Value
+	keyNames    []string
+	counterpart gtid.GTID
+}
+
+func (m *rowMaker) row(r classify.Row) Row {
+	if r.Table != m.table || r.Definition != m.definition {
+		m.table, m.definition, m.names = r.Table, r.Definition, columnNames(r)
+	}
+	m.arena = m.arena[:0]
 	out := Row{
 		Schema: r.Table.Schema, Table: r.Table.Name, Op: r.Op.String(), Key: Image{},
-		Class: r.Class, Reason: r.Reason,
+		Class: r.Class, Reason: r.Reason, Proposal: proposalOf(r.Proposal),
 	}
 	if (r.Counterpart != gtid.GTID{}) {
-		out.Counterpart = &r.Counterpart
+		m.counterpart = r.Counterpart
+		out.Counterpart = &m.counterpart
 	}
-	var errs [5]error
-	var odd [3][]string
-	out.Before, odd[0], errs[0] = imageOf(beforeImage, names, r.Before)
-	out.After, odd[1], errs[1] = imageOf(afterImage, names, r.After)
-	out.Live, odd[2], errs[2] = imageOf(liveImage, names, r.Live)
-	out.Encoded = slices.Concat(odd[:]...)
-	out.Proposal, errs[4] = proposalOf(r.Proposal)
-	if key, keyNames := keyOf(r, names); len(key) > 0 {
-		out.Key, _, errs[3] = imageOf("key", keyNames, key)
+	for i, image := range []struct {
+		name   string
+		to     *Image
+		values []decode.Value
+	}{{beforeImage, &out.Before, r.Before}, {afterImage, &out.After, r.After}, {liveImage, &out.Live, r.Live}} {
+		var encoded []string
+		*image.to, encoded = m.image(i, image.name, m.names, image.values)
+		out.Encoded = append(out.Encoded, encoded...)
 	}
-	if err := errors.Join(errs[:]...); err != nil {
-		return out, fmt.Errorf("%s.%s: %w", out.Schema, out.Table, err)
+	if m.keyOf(r); len(m.key) > 0 {
+		out.Key, _ = m.image(len(m.images)-1, "key", m.keyNames, m.key)
 	}
-	return out, nil
+	return out
+}
+
+// image makes one of the images of a row.
+func (m *rowMaker) image(i int, name string, columns []string, values []decode.Value) (image Image, encoded []string) {
+	if values == nil {
+		return nil, nil
+	}
+	if m.images[i] == nil {
+		m.images[i] = Image{}
+	}
+	m.images[i], encoded = m.arena.image(m.images[i][:0], name, columns, values)
+	return m.images[i], encoded
 }
 
 // columnNames prefers the names of the log, then those of the new primary, then numbers.
@@ -108,8 +146,9 @@ func columnNames(r classify.Row) []string {
 	return names
 }
 
-// keyOf returns the key of a row with its names: the one that the comparison used, or the one that the log describes.
-func keyOf(r classify.Row, names []string) (key []decode.Value, keyNames []string) {
+// keyOf finds the key of a row with its names: the one that the comparison used, or the one that the log describes.
+func (m *rowMaker) keyOf(r classify.Row) {
+	m.key, m.keyNames = m.key[:0], m.keyNames[:0]
 	columns := r.Table.PrimaryKey
 	if len(r.Key) > 0 {
 		columns = r.Definition.PrimaryKey
@@ -119,15 +158,15 @@ func keyOf(r classify.Row, names []string) (key []decode.Value, keyNames []strin
 		image = r.After
 	}
 	for i, column := range columns {
-		if column >= len(names) || column >= len(image) {
-			return nil, nil
+		if column >= len(m.names) || column >= len(image) {
+			m.key = m.key[:0]
+			return
 		}
-		keyNames = append(keyNames, names[column])
+		m.keyNames = append(m.keyNames, m.names[column])
 		if len(r.Key) > 0 {
-			key = append(key, r.Key[i])
+			m.key = append(m.key, r.Key[i])
 		} else {
-			key = append(key, image[column])
+			m.key = append(m.key, image[column])
 		}
 	}
-	return key, keyNames
 }

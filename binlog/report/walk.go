@@ -15,25 +15,38 @@ import (
 type visitor interface {
 	// begin takes all of a transaction that stands before its rows. After errSkip it gets none of them.
 	begin(tx Transaction) error
+	// row takes a row, whose images are valid until it returns. After errSkip it gets no other of the transaction.
 	row(tx Transaction, row Row) error
-	end(tx Transaction) error
+	// end says how many rows were passed over after errSkip.
+	end(tx Transaction, passed int) error
 }
 
 // ErrDamaged means that the lines of a report are not those that its summary counts.
 var ErrDamaged = errors.New("report: the transactions are not those that the summary counts")
 
+// walker shows lines to a visitor.
+type walker struct {
+	visitor
+
+	scanner *scanner
+	rows    *rowReader
+	gtids   gtidReader
+	// passed counts the rows of the open transaction that the visitor does not want.
+	passed int
+}
+
 // walkLines shows every line to the visitor, without its rows, and every row by itself.
 func walkLines(r io.Reader, v visitor) error {
-	s := scanReader(r)
+	w := walker{visitor: v, scanner: scanReader(r), rows: newRowReader()}
 	for line := 1; ; line++ {
-		first, err := s.token()
+		first, err := w.scanner.token()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err == nil && first != '{':
 			err = errLine
 		case err == nil:
-			err = walkLine(s, v)
+			err = w.line()
 		}
 		if err != nil {
 			return fmt.Errorf("report: transaction %d of the file: %w", line, err)
@@ -44,48 +57,57 @@ func walkLines(r io.Reader, v visitor) error {
 // errLine is the error for a line that is no transaction.
 var errLine = errors.New("a transaction wanted")
 
-// walkLine reads one object, whose opening brace is read.
-func walkLine(s *scanner, v visitor) error {
+// line reads one object, whose opening brace is read.
+func (w *walker) line() error {
 	var tx Transaction
 	begun := false
-	err := s.members(func(name string, first byte) error {
+	w.passed = 0
+	err := w.scanner.members(func(name string, first byte) error {
 		if name != "rows" {
-			text, err := s.value(first)
+			text, err := w.scanner.value(first)
 			if err != nil {
 				return err
 			}
-			return tx.decode(name, text)
+			return w.head(&tx, name, text)
 		}
 		if begun {
 			return errLine // Rows twice.
 		}
 		begun = true
-		return walkRows(s, first, tx, v)
+		return w.list(first, tx)
 	})
 	if err == nil && !begun {
-		if err = v.begin(tx); errors.Is(err, errSkip) {
+		if err = w.begin(tx); errors.Is(err, errSkip) {
 			err = nil
 		}
 	}
 	if err != nil {
 		return err
 	}
-	return v.end(tx)
+	return w.end(tx, w.passed)
 }
 
-// decode reads one member. Those of a later version are passed over.
-func (tx *Transaction) decode(name string, text []byte) error {
+// head reads one member. Those of a later version are passed over.
+func (w *walker) head(tx *Transaction, name string, text []byte) error {
 	switch name {
 	case "gtid":
+		if g, ok := w.gtids.read(text); ok {
+			tx.GTID = g
+			return nil
+		}
 		return json.Unmarshal(text, &tx.GTID)
 	case "committed_at":
-		return json.Unmarshal(text, &tx.CommittedAt)
+		return tx.CommittedAt.UnmarshalJSON(text)
 	case "class":
+		if class, found := w.rows.classes[string(text)]; found {
+			tx.Class = class
+			return nil
+		}
 		return json.Unmarshal(text, &tx.Class)
 	case "reason":
-		return json.Unmarshal(text, &tx.Reason)
+		return readText(text, &tx.Reason)
 	case "acknowledged":
-		return json.Unmarshal(text, &tx.Acknowledged)
+		return readText(text, &tx.Acknowledged)
 	case "statements":
 		return json.Unmarshal(text, &tx.Statements)
 	case "undecodable":
@@ -97,35 +119,68 @@ func (tx *Transaction) decode(name string, text []byte) error {
 	return nil
 }
 
+// readText reads a text; null leaves it as it is.
+func readText(text []byte, to *string) error {
+	if string(text) == "null" {
+		return nil
+	}
+	plain, err := textOf(text)
+	*to = plain
+	return err
+}
+
 // errSkip asks to pass over the rows of a transaction.
 var errSkip = errors.New("skip the rows")
 
-func walkRows(s *scanner, first byte, tx Transaction, v visitor) error {
+// list reads the rows of a transaction.
+func (w *walker) list(first byte, tx Transaction) error {
 	skip := false
-	switch err := v.begin(tx); {
-	case errors.Is(err, errSkip):
-		skip = true
-	case err != nil:
+	wanted := func(err error) error {
+		if skip = errors.Is(err, errSkip); skip {
+			return nil
+		}
+		return err
+	}
+	if err := wanted(w.begin(tx)); err != nil {
 		return err
 	}
 	if first != '[' {
-		text, err := s.value(first)
+		text, err := w.scanner.value(first)
 		if err == nil && string(text) != "null" {
 			err = errLine
 		}
 		return err
 	}
-	return s.list(']', func(first byte) error {
-		text, err := s.value(first)
-		if err != nil || skip {
+	return w.scanner.list(']', func(first byte) error {
+		if skip {
+			w.passed++
+			return w.scanner.past(first)
+		}
+		row, err := w.readRow(first)
+		if err != nil {
 			return err
 		}
-		var row Row
-		if err := json.Unmarshal(text, &row); err != nil {
-			return err
-		}
-		return v.row(tx, row)
+		return wanted(w.row(tx, row))
 	})
+}
+
+// readRow reads a row where it lies if all of it is there.
+func (w *walker) readRow(first byte) (Row, error) {
+	if first == '{' {
+		if row, size := w.rows.read(w.scanner.window); size > 0 {
+			w.scanner.window = w.scanner.window[size:]
+			return row, nil
+		}
+	}
+	text, err := w.scanner.value(first)
+	if err != nil {
+		return Row{}, err
+	}
+	if row, size := w.rows.read(text[1:]); first == '{' && size == len(text)-1 {
+		return row, nil
+	}
+	var row Row
+	return row, json.Unmarshal(text, &row)
 }
 
 // counted counts what passes.
@@ -134,22 +189,28 @@ type counted struct {
 	transactions int
 }
 
-func (c *counted) end(tx Transaction) error {
+func (c *counted) end(tx Transaction, passed int) error {
 	c.transactions++
-	return c.visitor.end(tx)
+	return c.visitor.end(tx, passed)
 }
 
 // redacted hides values on the way to a visitor.
 type redacted struct {
 	visitor
-	redactor
+	*redactor
+
+	// open is the transaction without its values.
+	open Transaction
 }
 
-func (r redacted) begin(tx Transaction) error { return r.visitor.begin(r.head(tx)) }
+func (r *redacted) begin(tx Transaction) error {
+	r.open = r.head(tx)
+	return r.visitor.begin(r.open)
+}
 
-func (r redacted) row(tx Transaction, row Row) error { return r.visitor.row(r.head(tx), r.hide(row)) }
+func (r *redacted) row(_ Transaction, row Row) error { return r.visitor.row(r.open, r.hide(row)) }
 
-func (r redacted) end(tx Transaction) error { return r.visitor.end(r.head(tx)) }
+func (r *redacted) end(tx Transaction, passed int) error { return r.visitor.end(r.head(tx), passed) }
 
 // walk shows the transactions of a report that could be read to the visitor, in commit order, with values only where
 // reveal says so. The error wraps ErrDamaged where lines are missing or too many.
@@ -179,7 +240,7 @@ func walkFile(s Summary, name string, want int, reveal bool, v visitor) (err err
 		if err != nil {
 			return err
 		}
-		v = redacted{visitor: v, redactor: hide}
+		v = &redacted{visitor: v, redactor: hide}
 	}
 	in, err := os.Open(filepath.Join(s.Dir, name))
 	if errors.Is(err, fs.ErrNotExist) && want == 0 {
@@ -214,11 +275,11 @@ func (c *collector) begin(Transaction) error {
 }
 
 func (c *collector) row(_ Transaction, row Row) error {
-	c.rows = append(c.rows, row)
+	c.rows = append(c.rows, row.clone())
 	return nil
 }
 
-func (c *collector) end(tx Transaction) error {
+func (c *collector) end(tx Transaction, _ int) error {
 	tx.Rows = c.rows
 	if !c.yield(tx, nil) {
 		return errStop

@@ -34,6 +34,8 @@ type Input struct {
 	// Harmless are the columns whose values every reader of the report may see.
 	Harmless  []Column
 	CreatedAt time.Time
+	// Progress is called now and then while the parts are made of the lines; nil where nobody asks.
+	Progress func(Written)
 }
 
 // Write makes the report in the directory, in place of an earlier one.
@@ -62,6 +64,7 @@ type Writer struct {
 	// listed and undecodable are the two files, current the one that the open transaction goes to.
 	listed, undecodable, current *lineWriter
 	open                         Transaction
+	rows                         rowMaker
 }
 
 // output is a file that gets its name when it is whole.
@@ -88,7 +91,7 @@ func Create(dir string, in Input) (*Writer, error) {
 		}
 		w.files = append(w.files, &output{path: path, file: file, buffer: bufio.NewWriterSize(file, 1<<18)})
 	}
-	w.listed, w.undecodable = &lineWriter{w: w.files[0].buffer}, &lineWriter{w: w.files[1].buffer}
+	w.listed, w.undecodable = &lineWriter{w: w.files[0].buffer, made: true}, &lineWriter{w: w.files[1].buffer, made: true}
 	return w, nil
 }
 
@@ -119,17 +122,14 @@ func (w *Writer) Begin(tx classify.Transaction) error {
 
 // Row takes the next row of the open transaction.
 func (w *Writer) Row(r classify.Row) error {
-	row, err := rowOf(r)
-	if err != nil {
-		return fmt.Errorf("report: %s: %w", w.open.GTID, err)
-	}
+	row := w.rows.row(r)
 	w.tables.add(r.Definition)
 	w.summary.countRow(row)
 	return w.current.row(w.open, row)
 }
 
 // End closes the open transaction.
-func (w *Writer) End() error { return w.current.end(w.open) }
+func (w *Writer) End() error { return w.current.end(w.open, 0) }
 
 // Finish publishes the report with everything that derives from its lines.
 func (w *Writer) Finish() (Summary, error) {
@@ -143,10 +143,10 @@ func (w *Writer) Finish() (Summary, error) {
 	if err := writeSummary(w.dir, w.summary); err != nil {
 		return w.summary, err
 	}
-	if err := writeFile(w.dir, SQLName, func(out io.Writer) error { return WriteSQL(out, w.dir) }); err != nil {
+	if err := writeFile(w.dir, SQLName, func(out io.Writer) error { return writeSQL(out, w.dir, w.in.Progress) }); err != nil {
 		return w.summary, err
 	}
-	return w.summary, writeFile(w.dir, HTMLName, func(out io.Writer) error { return WriteHTML(out, w.dir, false) })
+	return w.summary, writeFile(w.dir, HTMLName, func(out io.Writer) error { return writeHTML(out, w.dir, false, w.in.Progress) })
 }
 
 func (w *Writer) publish() error {

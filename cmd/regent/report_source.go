@@ -233,6 +233,6 @@ func (c *console) comparing() func(binlog.Progress) {
 			return
 		}
 		last = time.Now()
-		writeLine(c.errs, fmt.Sprintf("regent: comparing, pass %d: %d transactions, %d row changes, %d MB", p.Pass, p.Transactions, p.Rows, p.Bytes>>20))
+		writeLine(c.errs, "regent: "+p.String())
 	}
 }
