@@ -69,32 +69,35 @@ func changeEvents(row decode.Row) ([]decodetest.Event, error) {
 		return nil, err
 	}
 	after, err := stored(row.After)
+	events := []decodetest.Event{table.Map()}
 	switch row.Op {
 	case decode.Insert:
-		return []decodetest.Event{table.Map(), table.Insert(after)}, err
+		events = append(events, table.Insert(after))
 	case decode.Delete:
-		return []decodetest.Event{table.Map(), table.Delete(before)}, err
-	default:
-		return []decodetest.Event{table.Map(), table.Update(nil, nil, decodetest.Change{Before: before, After: after})}, err
+		events = append(events, table.Delete(before))
+	case decode.Update:
+		events = append(events, table.Update(nil, nil, decodetest.Change{Before: before, After: after}))
 	}
+	return events, err
 }
 
 // stored are values as the log has them.
 func stored(image []decode.Value) (decodetest.Image, error) {
 	var out decodetest.Image
 	for _, v := range image {
-		switch v.Kind {
-		case decode.Null:
+		if v.Kind == decode.Null {
 			out = append(out, nil)
-		case decode.Integer:
-			n, err := strconv.ParseInt(v.Text, 10, 32)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, binary.LittleEndian.AppendUint32(nil, uint32(n)))
-		default:
-			out = append(out, append([]byte{byte(len(v.Text))}, v.Text...))
+			continue
 		}
+		if v.Kind != decode.Integer {
+			out = append(out, append([]byte{byte(len(v.Text))}, v.Text...))
+			continue
+		}
+		n, err := strconv.ParseInt(v.Text, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, binary.LittleEndian.AppendUint32(nil, uint32(n)))
 	}
 	return out, nil
 }
