@@ -63,7 +63,8 @@ func marshal(content fields) ([]byte, error) {
 }
 
 // nodeFields is a node's node.yaml. Raft uses TLS; the API does not, so that
-// any browser opens it through the forward.
+// any browser opens it through the forward. Whatever a node tells its notify
+// command is kept beside the logs.
 func (l layout) nodeFields(t Topology, n NodeSpec) fields {
 	var peers []fields
 	for _, peer := range t.Nodes {
@@ -75,7 +76,8 @@ func (l layout) nodeFields(t Topology, n NodeSpec) fields {
 			"listen": n.raft(), "peers": peers,
 			"tls": fields{"cert": l.tls(n.ID + ".pem"), "key": l.tls(n.ID + ".key"), "ca": l.tls("ca.pem")},
 		},
-		"api": fields{"listen": n.api(), "tokens_file": l.secret("tokens.yaml")},
+		"api":    fields{"listen": n.api(), "tokens_file": l.secret("tokens.yaml")},
+		"notify": fields{"command": []string{"/bin/sh", "-c", `cat >>"$0"`, l.notified()}},
 		"mysql": fields{
 			"user": "regent", "password_file": l.secret("regent"),
 			"replication_user": "repl", "replication_password_file": l.secret("repl"),

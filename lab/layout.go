@@ -29,6 +29,7 @@ func (l layout) node(name string) string   { return l.path("nodes", name, "node.
 func (l layout) tls(name string) string    { return l.path("tls", name) }
 func (l layout) secret(name string) string { return l.path("secrets", name) }
 func (l layout) log(name string) string    { return l.path("logs", name+".log") }
+func (l layout) notified() string          { return l.log("notified") }
 func (l layout) client() string            { return l.path("bin", "mysql") }
 func (l layout) clusters() string          { return l.path("clusters.yaml") }
 

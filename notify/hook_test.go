@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/regentdb/regent/failover"
@@ -81,6 +83,36 @@ func TestEventArrivesOnStandardInput(t *testing.T) {
 	var got failover.Event
 	if err := json.Unmarshal(written, &got); err != nil || got.ID != "orders-2" || got.Reason != "no evidence" {
 		t.Errorf("the executable read %s (%v)", written, err)
+	}
+}
+
+// TestExecutableIsGivenNothingElse: whoever searches the event for what must not be told has searched everything.
+func TestExecutableIsGivenNothingElse(t *testing.T) {
+	t.Setenv("HOOK_TEST", "as the daemon has it")
+	dir := t.TempDir()
+	j := newJournal()
+	h := New([]string{hookTo(t, `tr '\0' '\n' </proc/$$/environ >"$1/environment"; echo "$#" "$2" >"$1/arguments"; cat >"$1/input"`), dir, "page"}, time.Minute, j.logger())
+	start(t, h)
+	e := failover.Event{ID: "orders-2", Kind: "report", Cluster: "orders", Decision: "report orders-d1", Reason: "2 transactions"}
+	h.Notify(e)
+	j.await(t, "notified")
+	given := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSuffix(string(text), "\n")
+	}
+	want, err := json.Marshal(e)
+	if err != nil || given("input") != string(want) {
+		t.Errorf("read %s, want %s (%v)", given("input"), want, err)
+	}
+	environment := strings.Split(given("environment"), "\n")
+	if diff := cmp.Diff(slices.Sorted(slices.Values(os.Environ())), slices.Sorted(slices.Values(environment))); diff != "" {
+		t.Errorf("environment (-daemon +given)\n%s", diff)
+	}
+	if got := given("arguments"); got != "2 page" {
+		t.Errorf("arguments: %s", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package classify_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -270,15 +271,19 @@ func classified(
 	if err := logOf(old)(d); err != nil {
 		return nil, err
 	}
-	for _, tx := range fresh {
-		d.AddNew(tx)
+	log, err := newSide(fresh)
+	if err != nil {
+		return nil, err
+	}
+	if err := decode.Scan(bytes.NewReader(log), d.NewSide()); err != nil {
+		return nil, err
 	}
 	c := classify.New(d, logOf(old), hold)
 	if err := c.ReadLive(ctx, live); err != nil {
 		return nil, err
 	}
 	var out gathered
-	err := c.Classify(&out)
+	err = c.Classify(&out)
 	return out, err
 }
 

@@ -76,20 +76,6 @@ func (d *Divergence) Highest(table Name) uint64 {
 // Shared says that the new primary has the transaction itself.
 func (d *Divergence) Shared(id gtid.GTID) bool { return d.shared.ContainsGTID(id) }
 
-// AddNew adds the next transaction of the new side as a whole. Shared ones are passed over.
-func (d *Divergence) AddNew(tx *decode.Transaction) {
-	if d.Shared(tx.GTID) {
-		return
-	}
-	for _, statement := range tx.Statements {
-		d.alter(tx, statement)
-	}
-	d.obscure(tx)
-	for _, row := range tx.Rows {
-		d.touch(tx, row)
-	}
-}
-
 // alter notes which tables a statement of the new side may have changed.
 func (d *Divergence) alter(tx *decode.Transaction, statement decode.Statement) {
 	m := mentionsOf(statement)

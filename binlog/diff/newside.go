@@ -4,8 +4,7 @@ import "github.com/regentdb/regent/binlog/decode"
 
 // NewSide takes the log of the new side, row by row: it is a [decode.Visitor]. Of most rows it reads only the key, or
 // of inserted ones also what a repetition would share with the old side. A row that the old side may have met is read
-// as a whole, with the result of [Divergence.AddNew]. A value that nothing depends on is not read, so that it does not
-// matter whether it can be.
+// as a whole. A value that nothing depends on is not read, so that it does not matter whether it can be.
 type NewSide struct {
 	d      *Divergence
 	sieves map[Name]*sieve

@@ -37,6 +37,13 @@ func do(t *testing.T, db *sql.DB, statements ...string) {
 func split(t *testing.T) (old, fresh *mysqldtest.Server) {
 	t.Helper()
 	old, fresh = mysqldtest.Start(t, "east-db1", 1, false), mysqldtest.Start(t, "west-db1", 2, false)
+	part(t, old, fresh)
+	return old, fresh
+}
+
+// part makes them of two servers that have written nothing yet.
+func part(t *testing.T, old, fresh *mysqldtest.Server) {
+	t.Helper()
 	a, b := old.Admin(t), fresh.Admin(t)
 	do(
 		t, a, "CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY, state VARCHAR(40), total DECIMAL(10,2))",
@@ -58,7 +65,6 @@ func split(t *testing.T) (old, fresh *mysqldtest.Server) {
 	do(t, a, "UPDATE shop.orders SET state='paid' WHERE id=1", "UPDATE shop.orders SET state='east' WHERE id=2",
 		"FLUSH BINARY LOGS", "INSERT INTO shop.orders VALUES (4,'"+secretNote+"',40)", "UPDATE shop.orders SET state='sent' WHERE id=3")
 	do(t, b, "UPDATE shop.orders SET state='west' WHERE id=2", "UPDATE shop.orders SET state='sent' WHERE id=3")
-	return old, fresh
 }
 
 // lines are the transactions of a kept report.

@@ -79,7 +79,7 @@ func (c *Command) apply(s State) (State, error) {
 	case c.Advance != nil:
 		return c.Advance.apply(s, c.Schema)
 	case c.PutSpecs != nil:
-		return c.PutSpecs.apply(s)
+		return c.PutSpecs.apply(s, c.Schema)
 	case c.Announce != nil:
 		s.Nodes = cloneMap(s.Nodes)
 		s.Nodes[c.Announce.ID] = *c.Announce
@@ -136,7 +136,7 @@ func (k *Copied) apply(s State) (State, error) {
 	return s, nil
 }
 
-func (p *PutSpecs) apply(s State) (State, error) {
+func (p *PutSpecs) apply(s State, schema int) (State, error) {
 	for _, spec := range p.Specs.Clusters {
 		if have := s.Clusters[spec.Name].Version; have != p.Expect[spec.Name] {
 			return s, fmt.Errorf("%w (cluster %s is at version %d, not %d)", ErrStale, spec.Name, have, p.Expect[spec.Name])
@@ -144,7 +144,7 @@ func (p *PutSpecs) apply(s State) (State, error) {
 	}
 	s.Clusters = cloneMap(s.Clusters)
 	for _, spec := range p.Specs.Clusters {
-		s.Clusters[spec.Name] = p.put(s.Clusters[spec.Name], spec)
+		s.Clusters[spec.Name] = p.put(s.Clusters[spec.Name], upgraded(spec, schema))
 		s = s.audited(AuditEntry{At: p.At, By: p.By, Action: "apply", Object: "cluster/" + spec.Name, Outcome: "done", Reason: p.Reason})
 	}
 	s.Fleet = p.Specs.Fleet

@@ -50,7 +50,7 @@ func (m *Machine) Snapshot() ([]byte, error) {
 	return b, nil
 }
 
-// Restore replaces the whole state by a snapshot's.
+// Restore replaces the whole state by a snapshot's, which may be of an earlier release.
 func (m *Machine) Restore(snapshot []byte) error {
 	s := Empty()
 	if err := json.Unmarshal(snapshot, &s); err != nil {
@@ -59,7 +59,7 @@ func (m *Machine) Restore(snapshot []byte) error {
 	if s.Schema > Schema {
 		return ErrSchema
 	}
-	s.Schema = Schema
+	s.upgrade()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state = s

@@ -27,6 +27,7 @@ type Server struct {
 	*mysqld.Server
 	Accounts mysqld.Accounts
 	Client   []string // the command that runs mysql as the administrator
+	keyring  keyring  // empty until it encrypts its logs.
 }
 
 // New makes a server on a copy of the template, with ID as its server_id, and does not start it yet.
@@ -51,9 +52,10 @@ func New(t testing.TB, name string, id int, readOnly bool) *Server {
 	}
 	admin := template.Accounts.Admin
 	s := &Server{
-		Server: mysqld.NewServer(in, admin, spec, mysqld.Hooks{}), Accounts: template.Accounts,
-		Client: in.ClientCommand("--no-defaults", "--socket="+spec.Socket, "--user="+admin.User, "--password="+admin.Password),
+		Accounts: template.Accounts,
+		Client:   in.ClientCommand("--no-defaults", "--socket="+spec.Socket, "--user="+admin.User, "--password="+admin.Password),
 	}
+	s.Server = mysqld.NewServer(in, admin, spec, mysqld.Hooks{Launch: s.launch})
 	t.Cleanup(s.Close)
 	return s
 }
