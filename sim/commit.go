@@ -1,7 +1,10 @@
 package sim
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/regentdb/regent/gtid"
 )
@@ -90,6 +93,28 @@ func (s *Server) release() {
 	}
 	if s.pending != nil {
 		s.land()
+	}
+}
+
+// loseAcknowledgements has those that are sent to the primary in the next moments get lost with their connections.
+func (w *World) loseAcknowledgements(r *rand.Rand) {
+	s, last := w.writer, time.Duration(50+r.IntN(400))*time.Millisecond
+	s.deafFor(last)
+	process := s.process
+	w.after(last, func() {
+		if s.process == process {
+			s.run(s.endDumps)
+		}
+	})
+}
+
+// deafFor has the server hear no acknowledgement for a while.
+func (s *Server) deafFor(d time.Duration) { s.deaf = max(s.deaf, s.w.now+d) }
+
+// endDumps ends the connections of all replicas.
+func (s *Server) endDumps() {
+	for _, d := range slices.Clone(s.dumps) {
+		d.close()
 	}
 }
 

@@ -41,6 +41,7 @@ func faults() []fault {
 		{"a server shuts down", 2, func(w *World, r *rand.Rand) { w.shutDownFor(w.victim(r), r) }},
 		{"an override expires while its servers hang", 1, func(w *World, r *rand.Rand) { w.overrideThatExpires(r) }},
 		{"the ackers go away", 1, func(w *World, r *rand.Rand) { w.loseAckers(r) }},
+		{"acknowledgements are lost with the connections of the ackers", 2, func(w *World, r *rand.Rand) { w.loseAcknowledgements(r) }},
 		{"somebody meddles with a server", 2, func(w *World, r *rand.Rand) { w.meddle(w.victim(r), r) }},
 	}
 }

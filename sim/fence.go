@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 
 	"github.com/regentdb/regent/gtid"
@@ -71,9 +70,7 @@ func (s *Server) disconnectClients() {
 func (s *Server) offline() {
 	s.set("offline_mode", "ON", false)
 	s.disconnectClients()
-	for _, d := range slices.Clone(s.dumps) {
-		d.close()
-	}
+	s.endDumps()
 }
 
 // stopReceiver stops the receiver, where there is one.

@@ -162,6 +162,11 @@ func (s *Server) fenceItself() {
 	if len(s.waiting) == 0 && s.w.draw(5, "in the way", uint64(s.w.now)) == 0 { //nolint:gosec // time goes forward
 		patience = time.Duration(s.w.draw(1100, "patience", uint64(s.w.now))) * time.Millisecond //nolint:gosec // the same
 	}
+	if s.w.draw(4, "acknowledgements lost", uint64(s.w.now)) == 0 { //nolint:gosec // the same
+		// The fence cuts the ackers off with acknowledgements on their way.
+		s.deafFor(200 * time.Millisecond)
+		patience = max(patience, 200*time.Millisecond)
+	}
 	s.w.after(patience, func() {
 		if s.process != process {
 			return

@@ -153,7 +153,7 @@ func (d *stream) deliver(upTo int) {
 		}
 	}
 	d.sent = upTo
-	if d.acker && news { // what it has is not sent to it again, and so not acknowledged again (docs/adr/0014)
+	if d.acker && news && w.now >= d.source.deaf { // what it has is not sent to it again, and so not acknowledged again (docs/adr/0014)
 		src, process := d.source, d.source.process
 		attached := func() bool { return src.process == process && slices.Contains(src.dumps, d) }
 		w.net.carry(d.replica.at, src.at, keepSending, attached, func() {

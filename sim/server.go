@@ -31,10 +31,11 @@ type Server struct {
 	executed pile
 	next     uint64 // sequence number of its next own transaction
 
-	waiting []*commit // in the binary log and not yet acknowledged by enough replicas
-	queued  []func()  // writes that wait for a pending change of read_only
-	acked   []int     // by replica: how much of the binary log it acknowledged
-	yes     int       // commits that enough replicas have acknowledged
+	waiting []*commit     // in the binary log and not yet acknowledged by enough replicas
+	queued  []func()      // writes that wait for a pending change of read_only
+	acked   []int         // by replica: how much of the binary log it acknowledged
+	deaf    time.Duration // acknowledgements sent until then are lost
+	yes     int           // commits that enough replicas have acknowledged
 	pending *pending
 	dumps   []*stream // replicas attached, in order of attachment
 
