@@ -256,7 +256,7 @@ func told(d *diff.Divergence) []string {
 	weigh(d)
 	var out []string
 	for s := range d.All() {
-		out = append(out, fmt.Sprintf("%s %v: touched by %s, base %v %t, opaque %q", s.Table.Name.Table, s.KeyValues, s.Touched, s.Base, s.BaseRead, s.Opaque))
+		out = append(out, fmt.Sprintf("%s %v: touched by %s, base %v %t, opaque %q", s.Table.Table, s.KeyValues, s.Touched, s.Base, s.BaseRead, s.Opaque))
 		if g, ok := d.Twins(s); ok {
 			out = append(out, fmt.Sprint("  twins ", slices.Collect(d.Inserted(g))))
 		}
