@@ -13,16 +13,21 @@ type pass struct {
 	d      *diff.Divergence
 	walk   *diff.Walk
 	wanted map[*diff.Definition]bool
+	// chosen are the columns that are wanted, by table of the log.
+	chosen map[*decode.Table][]bool
 	shared bool
 	visit  visit
 }
+
+// manyTables is how many tables of a log are remembered. Each new description of a table is another one.
+const manyTables = 4096
 
 // visit takes a row change; the walk is at it.
 type visit func(tx *decode.Transaction, table *diff.Definition, row decode.Row, at *diff.Walk) error
 
 // each goes through the history, unless no table is wanted.
 func (c *Comparison) each(wanted func(*diff.Definition) bool, v visit) error {
-	p := pass{d: c.d, walk: c.d.Walk(), wanted: map[*diff.Definition]bool{}, visit: v}
+	p := pass{d: c.d, walk: c.d.Walk(), wanted: map[*diff.Definition]bool{}, chosen: map[*decode.Table][]bool{}, visit: v}
 	for _, table := range c.d.Tables {
 		if wanted(table) {
 			p.wanted[table] = true
@@ -36,6 +41,18 @@ func (c *Comparison) each(wanted func(*diff.Definition) bool, v visit) error {
 
 // Choose chooses the columns of keys, and of tables that are not wanted none.
 func (p *pass) Choose(logged *decode.Table) []bool {
+	out, known := p.chosen[logged]
+	if !known {
+		if len(p.chosen) >= manyTables {
+			clear(p.chosen)
+		}
+		out = p.choose(logged)
+		p.chosen[logged] = out
+	}
+	return out
+}
+
+func (p *pass) choose(logged *decode.Table) []bool {
 	out := make([]bool, len(logged.Columns))
 	table := p.d.Definition(logged)
 	if table == nil || !p.wanted[table] {

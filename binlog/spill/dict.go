@@ -2,17 +2,23 @@ package spill
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/maphash"
 )
 
 const (
-	// slotSize is a hash and the number of an entry, from 1; 0 where the slot is free.
-	slotSize = 16
+	// slotSize is a hash of 32 bits and the number of an entry, from 1; 0 where the slot is free.
+	slotSize = 8
+	hashBits = 32
+	// mostKeys is how many keys a slot can tell apart.
+	mostKeys = 1<<32 - 2
 	// entrySize is the size of an entry.
 	entrySize = 32
 	// fewestBits give the slots of an empty dictionary.
 	fewestBits = 6
 )
+
+var errTooMany = errors.New("too many keys in one dictionary")
 
 // Dict is a dictionary. Its slots are in the order of the hashes, so that it grows by reading and writing in order.
 type Dict struct {
@@ -32,14 +38,18 @@ func (d *Dict) Find(key string) (n int, ok bool) {
 	if d.n == 0 {
 		return 0, false
 	}
-	n, _ = d.find(key, maphash.String(d.space.seed, key))
+	n, _ = d.find(key, d.hash(key))
 	return n, n >= 0
 }
 
+func (d *Dict) hash(key string) uint32 {
+	return uint32(maphash.String(d.space.seed, key) >> hashBits)
+}
+
 // find returns the number of the key, or -1 and the free slot where it belongs.
-func (d *Dict) find(key string, hash uint64) (n int, slot int64) {
+func (d *Dict) find(key string, hash uint32) (n int, slot int64) {
 	mask := int64(1)<<d.bits - 1
-	slot = int64(hash >> (64 - d.bits))
+	slot = int64(hash >> (hashBits - d.bits))
 	for range mask + 1 {
 		of, entry := d.slots.slot(slot)
 		if entry == 0 {
@@ -63,14 +73,17 @@ func (d *Dict) Add(key string) (n int, added bool) {
 	if int64(d.n+1)*4 > 3<<d.bits {
 		d.grow()
 	}
-	hash := maphash.String(d.space.seed, key)
+	hash := d.hash(key)
 	n, slot := d.find(key, hash)
 	if n >= 0 {
 		return n, false
 	}
+	if int64(d.n) >= mostKeys {
+		d.space.fail(errTooMany)
+	}
 	n = d.n
 	d.n++
-	d.slots.putSlot(slot, hash, uint64(n)+1)
+	d.slots.putSlot(slot, hash, uint32(n)+1)
 	d.entries.putEntry(n, entry{uint64(d.end), uint64(len(key)), uint64(d.end), 0})
 	d.log.putText(d.end, key)
 	d.end += int64(len(key))
@@ -86,7 +99,7 @@ func (d *Dict) grow() {
 		if entry == 0 {
 			continue
 		}
-		slot := int64(hash >> (64 - bits))
+		slot := int64(hash >> (hashBits - bits))
 		for range mask + 1 {
 			if _, taken := wider.slot(slot); taken == 0 {
 				break
@@ -164,17 +177,15 @@ func (a *area) putEntry(n int, e entry) {
 	}
 }
 
-func (a *area) slot(n int64) (hash, entry uint64) {
-	data := a.page(int(n * slotSize / pageSize)).data[n*slotSize%pageSize:]
-	return binary.LittleEndian.Uint64(data), binary.LittleEndian.Uint64(data[slotSize/2:])
+func (a *area) slot(n int64) (hash, entry uint32) {
+	word := binary.LittleEndian.Uint64(a.page(int(n * slotSize / pageSize)).data[n*slotSize%pageSize:])
+	return uint32(word >> hashBits), uint32(word)
 }
 
-func (a *area) putSlot(n int64, hash, entry uint64) {
+func (a *area) putSlot(n int64, hash, entry uint32) {
 	f := a.page(int(n * slotSize / pageSize))
 	f.dirty = true
-	at := n * slotSize % pageSize
-	binary.LittleEndian.PutUint64(f.data[at:], hash)
-	binary.LittleEndian.PutUint64(f.data[at+slotSize/2:], entry)
+	binary.LittleEndian.PutUint64(f.data[n*slotSize%pageSize:], uint64(hash)<<hashBits|uint64(entry))
 }
 
 func lowHalf(n uint64) int  { return int(n & (1<<32 - 1)) }
