@@ -16,7 +16,7 @@ type edit struct {
 func mutants() []mutant {
 	var out []mutant
 	lists := [][]mutant{
-		ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofThePromise(), ofTheReturn(), ofPeople(), ofTheFleet(), ofRenewals(), ofTheRow(), ofTheLapse(),
+		ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofThePromise(), ofTheFiles(), ofTheReturn(), ofPeople(), ofTheFleet(), ofRenewals(), ofTheRow(), ofTheLapse(),
 	}
 	for _, list := range lists {
 		out = append(out, list...)
