@@ -24,7 +24,9 @@
 // that survive or do not, leaders that do not know yet that they are deposed, and proofs by a quorum asked now. The real
 // library is tested in raftnode and integration. The observer (node.go) and the servers (server.go,
 // conn.go, session.go) stand for observer and mysql, whose other end would be real MySQL; sessions have the
-// same conditions in the same order. Reports are sets of transactions.
+// same conditions in the same order. Reports are sets of transactions on the disks of nodes, of which other nodes fetch
+// copies as package app does (copies.go); a disk is lost only where another one has all that was on it, and what a replay
+// decides is not sent to the copy before the replay ends.
 //
 // # Guarded primaries
 //
@@ -51,6 +53,8 @@
 //   - I5: nothing is re-pointed, rebuilt or reset while it holds what nobody has captured;
 //   - I6: steps are intended in the record before they are taken, and their outcome is recorded once;
 //   - I7: captured = listed + undecodable, and a complete report has all of it;
+//   - copies: whoever is said to hold the files of a report has all of them, or has lost them since; what changes them
+//     counts; the last copy is given up only of what is settled and holds no server back; in the end all are on two nodes;
 //   - I8: with all nodes dead a primary goes on acknowledging; with a guard it stops once its lease has run out, unless
 //     its policy is to serve and a node beside it finds no claim at any candidate;
 //   - fleet: a recovery that nobody ordered begins only where the limits over all clusters let it, by what is agreed

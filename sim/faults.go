@@ -29,6 +29,7 @@ func faults() []fault {
 		{"the leadership moves", 3, func(w *World, r *rand.Rand) { w.group.transfer(w.nodes[r.IntN(len(w.nodes))]) }},
 		{"the leadership moves and comes back", 1, func(w *World, r *rand.Rand) { w.bounce(r) }},
 		{"a node dies", 2, func(w *World, r *rand.Rand) { w.restartNode(w.anyNode(r), lasts(r)) }},
+		{"a node dies with its disk", 1, func(w *World, r *rand.Rand) { w.loseDisk(w.anyNode(r), lasts(r)) }},
 		{"all nodes die", 1, func(w *World, r *rand.Rand) { w.restartAllNodes(2*time.Second + lasts(r)/2) }},
 		{"a node is paused", 4, func(w *World, r *rand.Rand) { w.pauseNode(w.anyNode(r), lasts(r)) }},
 		{"the clock of a node steps", 2, func(w *World, r *rand.Rand) { w.stepClock(w.anyNode(r), r) }},

@@ -57,6 +57,13 @@ type entry struct {
 	answer  *error // what the machine says
 }
 
+// tell answers who waits for the command, if anybody does.
+func (e *entry) tell(err error) {
+	if e.asker != nil {
+		e.asker.answer(err)
+	}
+}
+
 var (
 	errNotLeader = errors.New("sim: this node is not the leader")
 	errNoQuorum  = errors.New("sim: no majority confirmed the leadership")
@@ -148,7 +155,7 @@ func (g *group) stepDown(n *Node, term uint64, why string) {
 	n.raft.leads, n.raft.ready, n.raft.term, n.raft.heard = false, false, max(n.raft.term, term), g.w.now
 	for _, e := range slices.Concat(g.pending, n.stranded) {
 		if e.by == n {
-			e.asker.answer(errUnknown)
+			e.tell(errUnknown)
 		}
 	}
 	n.stranded = nil
@@ -251,7 +258,7 @@ func (g *group) propose(d *daemon, e *entry) {
 	e.by, e.term = n, n.raft.term
 	switch {
 	case !n.raft.leads:
-		e.asker.answer(errNotLeader)
+		e.tell(errNotLeader)
 		return
 	case g.leader != n || g.term != n.raft.term:
 		// Deposed, and it does not know: its followers have gone. It waits until it hears of that.
@@ -333,9 +340,7 @@ func (g *group) commit(e *entry) {
 		*e.answer = err
 	}
 	g.w.committed(&before, e, err)
-	if e.asker != nil {
-		e.asker.answer(nil)
-	}
+	e.tell(nil)
 }
 
 // seed commits a command before there are nodes.

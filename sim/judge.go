@@ -18,6 +18,7 @@ type judge struct {
 	forked    map[string]bool
 	forgiven  gtid.Set
 	captured  gtid.Set // on the disk of any node
+	changes   map[string]recorded
 	failovers int
 	refusals  int
 	aborts    int
@@ -34,6 +35,7 @@ type judge struct {
 
 func (j *judge) begin(first *Server) {
 	j.writer, j.forked, j.asked = first, map[string]bool{}, map[string]settings{}
+	j.changes = map[string]recorded{}
 	j.intended, j.named, j.permitted = map[string]bool{}, map[string]bool{}, map[string]bool{}
 }
 

@@ -32,7 +32,8 @@ type Node struct {
 	raft     standing
 	stranded []*entry // proposed in a term that was over
 	backlog  []func() // what came in while the process was paused
-	disk     disk     // what its reports have captured
+	disk     disk     // the files of its reports
+	desk     desk
 
 	records    []*record
 	alertUntil time.Duration
@@ -74,8 +75,9 @@ func (n *Node) start() {
 		n.records = append(n.records, r)
 		n.probe(r)
 	}
-	n.raft.heard = n.w.now
+	n.raft.heard, n.desk = n.w.now, newDesk()
 	n.push()
+	n.later(copyPeriod, n.copies)
 	n.launch()
 }
 

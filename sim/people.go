@@ -95,8 +95,8 @@ func (w *World) meddle(s *Server, r *rand.Rand) {
 // operate gives the orders that the state of the cluster asks for.
 func (w *World) operate() {
 	s := w.state()
-	for _, d := range s.Divergences {
-		if d.State == failover.DivergenceOpen {
+	for i := range s.Divergences {
+		if d := &s.Divergences[i]; d.State == failover.DivergenceOpen && !w.replays(d) {
 			w.tell(failover.Order{Kind: failover.OrderAckReport, Report: d.ID, Reason: "settled"})
 		}
 	}

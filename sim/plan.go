@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/regentdb/regent/policy"
 )
 
 // decision is one thing that a seed has happen to its world. A plan is a list of them; any can be left
@@ -163,6 +165,9 @@ func variations() []variation {
 		{"durability is async", 5, func(w *World, r *rand.Rand) { w.makeAsync(r) }},
 		{"the owner prefers one server and avoids another", 4, func(w *World, r *rand.Rand) { w.prefer(r) }},
 		{"commits go on without ackers after a while", 4, func(w *World, r *rand.Rand) { w.makeDegrade(r) }},
+		{"the files of settled reports are kept for a moment", 4, func(w *World, r *rand.Rand) {
+			w.spec.Policy.Settle.KeepFor = policy.Duration(time.Duration(1+r.IntN(9)) * time.Second)
+		}},
 		{"servers boot writable unless they are told otherwise", 4, func(w *World, _ *rand.Rand) { w.bootWritable() }},
 	}
 }

@@ -14,6 +14,11 @@ import (
 
 // committed is called with every command that reached the log, with the cluster as it was before.
 func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
+	if c := e.command.Copied; c != nil && err == nil && c.Cluster == w.spec.Name {
+		is := w.state()
+		w.copied(&before.State, &is)
+		w.agrees(&is)
+	}
 	a := e.command.Advance
 	if err != nil || a == nil {
 		return
@@ -34,6 +39,7 @@ func (w *World) committed(before *fsm.Cluster, e *entry, err error) {
 	w.degrades(was, is, a.Events)
 	w.quarantines(was, is)
 	w.reports(is)
+	w.copied(was, is)
 	switch {
 	case was.Recovery == nil && is.Recovery != nil:
 		w.asked = w.settings()

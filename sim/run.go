@@ -178,6 +178,9 @@ func (w *World) converge() {
 	}
 	w.run(clientTimeout)
 	w.runUntil(5*time.Minute, func() bool { return len(w.behind()) == 0 })
+	if !w.runUntil(time.Minute, w.doubled) {
+		w.unless("copies", "everything is healed, and the files of a report are on one node alone")
+	}
 	w.kept("in the end")
 	w.equal()
 }

@@ -29,6 +29,7 @@ func stories() []story {
 		{"a failover is ordered while commits or a recovery wait", (*World).makeBlock, (*World).orderWaiting, 13 * time.Second},
 		{"an override expires while a fence hangs", (*World).makeBlock, (*World).orderExpires, 6 * time.Second},
 		{"somebody opens a server that is kept apart", (*World).makeBlock, (*World).reopenQuarantined, 16 * time.Second},
+		{"the node that has a report is lost", (*World).makeBlock, (*World).loseReport, 24 * time.Second},
 		{"the primary shuts down slowly", (*World).makeFree, (*World).shutDownSlowly, 6 * time.Second},
 		{"the primary dies, and then its successor", (*World).makeFree, (*World).loseBoth, 10 * time.Second},
 		{"a failover is ordered while replicas are behind", (*World).makeFree, (*World).orderBehind, 5 * time.Second},

@@ -16,7 +16,8 @@ type edit struct {
 func mutants() []mutant {
 	var out []mutant
 	lists := [][]mutant{
-		ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofThePromise(), ofTheReturn(), ofLostAcknowledgements(), ofPeople(), ofTheFleet(), ofRenewals(), ofTheRow(), ofTheLapse(),
+		ofTheRule(), ofTheAckers(), ofTheRecord(), ofTheServers(), ofQuarantine(), ofTheLeader(), ofThePromise(), ofTheFiles(), ofTheReturn(),
+		ofLostAcknowledgements(), ofPeople(), ofTheFleet(), ofRenewals(), ofTheRow(), ofTheLapse(),
 	}
 	for _, list := range lists {
 		out = append(out, list...)

@@ -102,3 +102,44 @@ func ofLostAcknowledgements() []mutant {
 		}}},
 	}
 }
+
+// ofTheFiles break what is promised of the files of reports: that two nodes have them.
+func ofTheFiles() []mutant {
+	return []mutant{
+		{"stale-copy-counts", "a copy of earlier files counts as one of those that there are", []edit{{
+			"failover/copies.go",
+			"return c.Node == node && c.Files == v.Files && node != v.Node",
+			"return c.Node == node && node != v.Node",
+		}}},
+		{"change-not-counted", "a comparison changes the files of a report, and copies do not follow", []edit{{
+			"failover/quarantine.go",
+			"	div.changed(d.in.Now)\n	if r.Action.Kind == ActCapture {\n",
+			"	if r.Action.Kind == ActCapture {\n		div.changed(d.in.Now)\n",
+		}}},
+		{"replay-not-counted", "a replay adds its decisions to a report, and copies do not follow", []edit{{
+			"failover/job.go",
+			"		d.rewound(div.Job, &r)\n		div.changed(d.in.Now)\n",
+			"		d.rewound(div.Job, &r)\n",
+		}}},
+		{"taken-over-without-copy", "a leader works on a report of which it holds no copy", []edit{{
+			"failover/copies.go",
+			"	if !v.CopiedOn(d.in.Node) {\n		return false\n	}\n",
+			"",
+		}}},
+		{"copies-forgotten", "a report that another node has a copy of cannot be worked on when its node is lost", []edit{{
+			"failover/copies.go",
+			"	if !v.CopiedOn(d.in.Node) {\n",
+			"	if v.Node != d.in.Node {\n",
+		}}},
+		{"removed-while-apart", "the files of a report are removed while a server is kept apart by it", []edit{{
+			"failover/copies.go",
+			" || keep == 0 || d.quarantinedBy(v.ID):",
+			" || keep == 0:",
+		}}},
+		{"removed-open", "the files of a report are removed that nobody has settled", []edit{{
+			"failover/copies.go",
+			"case v.State != DivergenceSettled || v.Removed ||",
+			"case v.State != DivergenceSettled && v.State != DivergenceOpen || v.Removed ||",
+		}}},
+	}
+}
