@@ -44,8 +44,43 @@ const entityLimit = 500_000
 // WriteEntitiesNDJSON writes the rows that a report names, one a line, by class. Keys are hashes unless they are revealed
 // or harmless.
 func WriteEntitiesNDJSON(w io.Writer, dir string, reveal bool) error {
-	encoder := json.NewEncoder(w)
-	return entities(dir, reveal, entityLimit, func(e Entity) error { return encoder.Encode(e) })
+	var line []byte
+	return entities(dir, reveal, entityLimit, func(e Entity) (err error) {
+		if line, err = e.append(line[:0]); err == nil {
+			_, err = w.Write(append(line, '\n'))
+		}
+		return err
+	})
+}
+
+// append appends an entity as encoding/json spells it.
+func (e *Entity) append(dst []byte) (_ []byte, err error) {
+	dst, err = appendClass(append(dst, `{"class":`...), e.Class)
+	if err != nil {
+		return dst, err
+	}
+	dst, err = appendClass(append(dst, `,"transaction_class":`...), e.TransactionClass)
+	if err != nil {
+		return dst, err
+	}
+	dst = appendText(append(dst, `,"schema":`...), e.Schema)
+	dst = appendText(append(dst, `,"table":`...), e.Table)
+	dst = appendImage(append(dst, `,"key":`...), e.Key, false)
+	dst = appendText(append(dst, `,"acknowledged":`...), e.Acknowledged)
+	dst = strconv.AppendInt(append(dst, `,"changes":`...), int64(e.Changes), 10)
+	dst, err = e.First.AppendText(append(dst, `,"first_committed_at":"`...))
+	if err != nil {
+		return dst, err
+	}
+	dst, err = e.Last.AppendText(append(dst, `","last_committed_at":"`...))
+	if err != nil {
+		return dst, err
+	}
+	dst = appendGTID(append(dst, `","last_gtid":`...), e.LastGTID)
+	if e.Proposal != nil {
+		dst, err = appendRare(append(dst, `,"proposal":`...), e.Proposal)
+	}
+	return append(dst, '}'), err
 }
 
 // WriteEntitiesCSV writes them as a table with a line of names.
@@ -206,7 +241,12 @@ func parted(dir string, parts int, each func(func(Entity) error) error, yield fu
 		identity = e.identity(identity[:0])
 		h := fnv.New32a()
 		_, _ = h.Write(identity) // A hash never fails to take bytes.
-		return json.NewEncoder(writers[int(h.Sum32())%parts]).Encode(e)
+		line, err := e.append(nil)
+		if err != nil {
+			return err
+		}
+		_, err = writers[int(h.Sum32())%parts].Write(append(line, '\n'))
+		return err
 	})
 	for i := range files {
 		if err == nil {

@@ -178,6 +178,23 @@ func TestLinesAreSpelledAsTheLibraryDoes(t *testing.T) {
 	})
 }
 
+func TestEntitiesAreSpelledAsTheLibraryDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tx, row := anyTransaction().Draw(t, "transaction"), anyRow().Draw(t, "row")
+		e := Entity{
+			Class: row.Class, TransactionClass: tx.Class, Schema: row.Schema, Table: row.Table, Key: row.Key, Acknowledged: tx.Acknowledged,
+			Changes: rapid.Int().Draw(t, "changes"), First: tx.CommittedAt, Last: tx.CommittedAt.Add(time.Second), LastGTID: tx.GTID, Proposal: row.Proposal,
+		}
+		want, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := e.append(nil); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%v\n%s\nwant\n%s", err, got, want)
+		}
+	})
+}
+
 func TestNoLineHasAClassOrTimeThatDoesNotExist(t *testing.T) {
 	good := Transaction{GTID: gtid.GTID{UUID: "u", Seq: 1}, Class: classify.Safe, Rows: []Row{{Class: classify.Safe}}}
 	if _, err := written(good, true); err != nil {

@@ -210,7 +210,7 @@ func (r *redacted) begin(tx Transaction) error {
 
 func (r *redacted) row(_ Transaction, row Row) error { return r.visitor.row(r.open, r.hide(row)) }
 
-func (r *redacted) end(tx Transaction, passed int) error { return r.visitor.end(r.head(tx), passed) }
+func (r *redacted) end(_ Transaction, passed int) error { return r.visitor.end(r.open, passed) }
 
 // walk shows the transactions of a report that could be read to the visitor, in commit order, with values only where
 // reveal says so. The error wraps ErrDamaged where lines are missing or too many.
