@@ -111,6 +111,21 @@ func (w *World) loseAcknowledgements(r *rand.Rand) {
 // deafFor has the server hear no acknowledgement for a while.
 func (s *Server) deafFor(d time.Duration) { s.deaf = max(s.deaf, s.w.now+d) }
 
+// unheard tells whether commits wait though enough ackers hold them: their acknowledgements were lost, and are
+// repeated by nobody.
+func (s *Server) unheard() bool {
+	if len(s.waiting) == 0 {
+		return false
+	}
+	first, n := s.waiting[0], 0
+	for _, d := range s.dumps {
+		if d.acker && d.replica.held().ContainsGTID(first.gtid) {
+			n++
+		}
+	}
+	return n >= s.waitCount()
+}
+
 // endDumps ends the connections of all replicas.
 func (s *Server) endDumps() {
 	for _, d := range slices.Clone(s.dumps) {

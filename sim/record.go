@@ -318,7 +318,7 @@ func (w *World) watchAlone(d time.Duration) {
 		}
 		touched, acked := w.touched(), len(w.ledger)
 		w.after(observed, func() {
-			if !w.anyNodeUp() && w.touched() == touched && len(w.ledger) == acked && w.takesWrites(s) && w.quiet() {
+			if !w.anyNodeUp() && w.touched() == touched && len(w.ledger) == acked && w.takesWrites(s) && !s.unheard() && w.quiet() {
 				w.violate("I8", "no node is alive, and %s has acknowledged nothing for %s", s.name(), observed)
 			}
 		})
