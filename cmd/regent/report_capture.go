@@ -129,8 +129,8 @@ func (c *console) captureInto(ctx context.Context, dir string, from side, wanted
 func drawManifest(w io.Writer, dir string, m binlog.Manifest) error {
 	var b strings.Builder
 	for _, s := range m.Servers {
-		fmt.Fprintf(&b, "%s (server_uuid %s): %s of %s captured\n", s.Server, s.UUID,
-			plural(int(s.Captured.Count()), "transaction", "transactions"), plural(int(s.Wanted.Count()), "transaction", "transactions"))
+		fmt.Fprintf(&b, "%s (server_uuid %s): %d of %s captured\n", s.Server, s.UUID,
+			s.Captured.Count(), plural(int(s.Wanted.Count()), "transaction", "transactions"))
 		for _, f := range s.Files {
 			fmt.Fprintf(&b, "  %s/%s: %s, %d bytes, sha256 %s\n", dir, f.Name, plural(f.Transactions, "transaction", "transactions"), f.Size, f.SHA256)
 		}

@@ -49,7 +49,7 @@ func TestEncryptedLogs(t *testing.T) {
 
 	capture := s.run("report", "capture", "--from", account(old), "--against", account(fresh), "--password-file", password,
 		"--out", filepath.Join(dir, "taken"), "-o", "table")
-	if capture.code != codeDone || !strings.Contains(capture.out, "4 transactions of 4 transactions captured") {
+	if capture.code != codeDone || !strings.Contains(capture.out, "4 of 4 transactions captured") {
 		t.Errorf("the running server: exit %d: %s%s", capture.code, capture.out, capture.errs)
 	}
 	report := filepath.Join(dir, "report")

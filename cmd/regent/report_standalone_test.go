@@ -56,7 +56,7 @@ func TestCaptureFromFilesNeedsNoController(t *testing.T) {
 		}
 	}
 	r := s.run("report", "capture", "--from", old, "--out", filepath.Join(t.TempDir(), "all"), "-o", "table")
-	if r.code != codeDone || !strings.Contains(r.out, "9 transactions of 9 transactions captured") || !strings.HasSuffix(r.out, "complete\n") {
+	if r.code != codeDone || !strings.Contains(r.out, "9 of 9 transactions captured") || !strings.HasSuffix(r.out, "complete\n") {
 		t.Errorf("exit %d: %s%s", r.code, r.out, r.errs)
 	}
 }
