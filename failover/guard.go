@@ -269,13 +269,14 @@ func (d *decider) leaseToOpen() *LeaseOrder {
 }
 
 // guardFenced tells whether it is its guard that keeps the primary read-only: its lease of this epoch has run out, or
-// it is being opened with a new one. An opening that ended between the two leaves a lease that is renewed.
+// it is being opened with a new one. An opening that ended between the two leaves a lease that is renewed; that of a
+// primary that was half closed is known by its row, which nobody has read back from an open one.
 func (d *decider) guardFenced(fp *topology.Facts) bool {
 	g, l := d.guard(), fp.Lease
 	if g == nil || l == nil || !strings.EqualFold(l.UUID, fp.UUID) || l.Epoch != d.s.Epoch {
 		return false
 	}
-	return l.Remaining <= 0 || g.Opening
+	return l.Remaining <= 0 || g.Opening || (!g.Written && g.Order.Fresh && l.SetVersion == g.Order.SetVersion)
 }
 
 // absorbArm takes in the outcome of arming.

@@ -129,7 +129,8 @@ func (d *decider) actionFor(s Step) Action {
 		a.Source, a.Target = r.Candidate, r.Target
 		a.Acker = slices.Contains(r.Ackers, s.Server)
 		if r.Stage == StageAbort {
-			a.Source, a.Acker = r.Old, slices.Contains(d.s.Ackers, s.Server)
+			// One that a person made acknowledge is in the set, and not to go on with that.
+			a.Source, a.Acker = r.Old, slices.Contains(d.s.Ackers, s.Server) && slices.Contains(d.ackersWanted(r.Old), s.Server)
 			a.Target = d.knownOf(r.Old)
 		}
 	case ActClaim:

@@ -124,7 +124,7 @@ func (w *World) notesLapse(was, is *failover.State) {
 func (w *World) watchGuard(d time.Duration) {
 	s := w.writer
 	l := s.lease()
-	if !w.guarded || l == nil || l.UUID != s.uuid || l.Fault != "" || !s.writable() || s.paused || s.watched.resumed > w.now-time.Second {
+	if !w.guarded || l == nil || l.UUID != s.uuid || l.Fault != "" || !s.writable() || s.paused || s.watched.resumed > w.now-time.Second || w.renewable(s) {
 		return
 	}
 	ends := l.TTL + fencesWithin + 100*time.Millisecond

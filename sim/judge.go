@@ -101,6 +101,9 @@ func reopensOld(st *failover.State, s *Server) bool {
 func (x *conn) effect(what string) {
 	w := x.w
 	w.effects++
+	if x.gone || x.closed {
+		x.s.touched++ // sent for something that was given up since
+	}
 	w.logf("    %s on %s by %s, term %d", what, x.s.name(), x.d.n.name, x.term)
 	if at, over := w.group.replacedAt[x.term]; over && at < x.lockedAt {
 		w.violate("epoch", "%s: %s on %s with a lock taken in term %d after another leader was elected", x.d.n.name, what, x.s.name(), x.term)
@@ -253,6 +256,9 @@ func (w *World) aborted(r *failover.Recovery, is *failover.State) {
 		apart := is.Servers[s.name()].Quarantine != nil // its receiver is to be off, and the quarantine may have begun before
 		if was.touched != now.touched || !was.up || (!proper && s.name() != r.Old) || w.unfinished(r, s.name()) || handedOver || apart {
 			continue
+		}
+		if s.spec.Region != w.spec.HomeRegion && !now.acker {
+			was.acker = false // somebody had turned that on
 		}
 		was.semiSync, was.wait, was.pending = now.semiSync, now.wait, now.pending // kept right all the time, also during a recovery
 		if s.name() == r.Old {
