@@ -107,6 +107,8 @@ func (c *copies) follow(ctx context.Context, state *fsm.State, cluster string, v
 		return err
 	case v.Removed:
 		return c.remove(ctx, v.ID, dir)
+	case v.Node == c.self.ID && v.Files > 0 && !had(dir):
+		return c.restore(ctx, v, dir)
 	case v.Node == "" || v.Node == c.self.ID || v.Files == 0:
 		delete(c.since, v.ID)
 		return nil
@@ -181,15 +183,46 @@ func (c *copies) reaches(node string) bool {
 // errMoving means that a copy cannot be fetched right now.
 var errMoving = errors.New("app: its files are being changed")
 
-// fetch copies the files from whoever has them.
+// fetch makes this node hold a copy.
 func (c *copies) fetch(ctx context.Context, cluster string, v *failover.Divergence, dir string) error {
 	ctx, leave, free := c.enter(ctx, v.ID)
 	if !free {
 		return nil
 	}
 	defer leave()
+	from, err := c.fetchAny(ctx, v, dir)
+	if err != nil {
+		return err
+	}
+	c.logger.InfoContext(ctx, "this node holds a copy of a report", "report", v.ID, "from", from, "change", v.Files)
+	return c.tell(ctx, cluster, v)
+}
+
+// restore fetches the files of a report that this node works on, and that are gone from its disk.
+func (c *copies) restore(ctx context.Context, v *failover.Divergence, dir string) error {
+	if len(v.Holders()) < 2 {
+		return fmt.Errorf("%w: this node works on it and does not have them any more, and nobody holds a copy", os.ErrNotExist)
+	}
+	ctx, leave, free := c.enter(ctx, v.ID)
+	if !free {
+		return nil
+	}
+	defer leave()
+	if had(dir) {
+		return nil // whoever worked on it just now has written them
+	}
+	from, err := c.fetchAny(ctx, v, dir)
+	if err != nil {
+		return err
+	}
+	c.logger.WarnContext(ctx, "the files of a report were gone from this node, and are there again", "report", v.ID, "from", from, "change", v.Files)
+	return mirror.Disown(dir)
+}
+
+// fetchAny copies the files from the first other node that has them, and names it.
+func (c *copies) fetchAny(ctx context.Context, v *failover.Divergence, dir string) (from string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("app: %w", err)
+		return "", fmt.Errorf("app: %w", err)
 	}
 	var failures []error
 	for _, node := range v.Holders() {
@@ -198,12 +231,11 @@ func (c *copies) fetch(ctx context.Context, cluster string, v *failover.Divergen
 		}
 		err := c.fetchFrom(ctx, node, v, dir)
 		if err == nil {
-			c.logger.InfoContext(ctx, "this node holds a copy of a report", "report", v.ID, "from", node, "change", v.Files)
-			return c.tell(ctx, cluster, v)
+			return node, nil
 		}
 		failures = append(failures, err)
 	}
-	return errors.Join(failures...)
+	return "", errors.Join(failures...)
 }
 
 func (c *copies) fetchFrom(ctx context.Context, node string, v *failover.Divergence, dir string) error {

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/regentdb/regent/failover"
 )
 
-// loseFiles kills the node that has the files of the report, reads the report from a node that has none, and has the
+// loseFiles deletes the files of the report on the node that works on it, which has to fetch them again. It kills that node then, reads the report from a node that has none, and has the
 // replay ordered again where the copy is. It judges that nothing is lost by that, decisions included.
 func (w *World) loseFiles(ctx context.Context, s *Split, chosen []string, first failover.Tally) (err error) {
 	before, err := w.transactions(ctx, s.Report.ID)
@@ -19,6 +22,9 @@ func (w *World) loseFiles(ctx context.Context, s *Split, chosen []string, first 
 	}
 	holder, gone, err := w.copied(ctx, s.Report.ID)
 	if err != nil {
+		return err
+	}
+	if err := w.loseDirectory(ctx, s.Report.ID, gone); err != nil {
 		return err
 	}
 	if err := w.Lab.Kill(ctx, gone); err != nil {
@@ -35,6 +41,40 @@ func (w *World) loseFiles(ctx context.Context, s *Split, chosen []string, first 
 		return err
 	}
 	return w.replayAgain(ctx, s, chosen, first)
+}
+
+// loseDirectory deletes the files of a report on a node that lives on, and waits until they are there again.
+func (w *World) loseDirectory(ctx context.Context, report, node string) error {
+	dir := filepath.Join(w.Lab.Dir(), "nodes", node, "data", "reports", report)
+	sizes := func() (map[string]int64, error) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		out := map[string]int64{}
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil {
+				return nil, err
+			}
+			out[e.Name()] = info.Size()
+		}
+		return out, nil
+	}
+	before, err := sizes()
+	if err != nil {
+		return fmt.Errorf("trial: the files of report %s: %w", report, err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("trial: %w", err)
+	}
+	return Await(ctx, 30*time.Second, "the files of report "+report+" on "+node+" again", func(context.Context) (bool, string) {
+		now, err := sizes()
+		if err != nil {
+			return false, err.Error()
+		}
+		return maps.Equal(before, now), fmt.Sprintf("%v, before %v", now, before)
+	})
 }
 
 // copied waits until another node holds the files of a report, and names it and the one that works on them.

@@ -63,9 +63,14 @@ func ofTheRow() []mutant {
 			"	case l.TickAge == topology.Never || l.TickAge > topology.TickLimit:\n",
 			"	case l.TickAge > 24*time.Hour:\n",
 		}}},
+		{"half-opening-forgotten", "a primary that was half closed, and whose opening broke off, counts as closed by hand", []edit{{
+			"failover/guard.go",
+			" || g.Opening || (!g.Written && g.Order.Fresh && l.SetVersion == g.Order.SetVersion)\n",
+			" || g.Opening\n",
+		}}},
 		{"opening-forgotten", "an opening that was interrupted after its lease had begun is not taken up again", []edit{{
 			"failover/guard.go",
-			"	return l.Remaining <= 0 || g.Opening\n",
+			"	return l.Remaining <= 0 || g.Opening || (!g.Written && g.Order.Fresh && l.SetVersion == g.Order.SetVersion)\n",
 			"	return l.Remaining <= 0\n",
 		}}},
 	}
