@@ -66,6 +66,7 @@ func (x *conn) ArmClosed(ctx context.Context, want topology.Lease, until time.Ti
 			x.fence(st, closingLimit, func(err error) {
 				if err == nil {
 					err = x.armClosed(want, until, target, waitCount)
+					st.unheard = x.w.draw(3, "breaks off", uint64(x.w.now)) == 0 //nolint:gosec // time goes forward
 				}
 				st.finish(err)
 			})
