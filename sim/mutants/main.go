@@ -28,7 +28,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.seeds, "seeds", 2000, "how many worlds a mutant may survive")
+	flag.IntVar(&o.seeds, "seeds", 3000, "how many worlds a mutant may survive")
 	flag.IntVar(&o.count, "mutants", 0, "how many mutants to run; 0 runs all")
 	flag.StringVar(&o.only, "only", "", "run the mutant of this name")
 	flag.StringVar(&o.from, "from", "", "go on with the mutant of this name")
